@@ -1,18 +1,14 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync, globSync } from 'node:fs'
-import { appendFile, chown, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { appendFile, chown, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { findBinaries, OLDEST_VERSION, unprivilegedUser } from './postgres-binaries.ts'
+import { afterThisProcess, freePort } from './processes.ts'
 
 const exec = promisify(execFile)
-
-/** The oldest PostgreSQL that the service supports. */
-const OLDEST_VERSION = 15
 
 export interface Postgres {
   /** The maintenance database `postgres`, as its superuser. */
@@ -30,15 +26,20 @@ export interface Postgres {
 export interface PostgresOptions {
   /** Write through to the disk as in production. Off by default, since a test's data need not outlive a power cut. */
   durable?: boolean
-  /** More lines of `postgresql.conf`, such as `{ max_connections: '20' }`. */
+  /** More of `postgresql.conf`, such as `{ max_connections: '20' }`. */
   settings?: Record<string, string>
 }
 
+/** The user of the cluster's processes and the folder they start in. */
+type RunAs = { uid?: number; gid?: number; cwd: string }
+
+const CARELESS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+
 /**
- * Starts a private PostgreSQL cluster from the installed binaries, on a free port of 127.0.0.1 and in a folder of its
- * own. However this process ends, the cluster stops and the folder goes.
- * @returns null where PostgreSQL is not installed: the caller says what it leaves out.
- * @throws where PostgreSQL is not installed and `CI` is set, or when the cluster does not start; the message has its log.
+ * Starts a private PostgreSQL cluster from the installed binaries, on a free port of 127.0.0.1 and in a temporary folder.
+ * However this process ends, the cluster stops and the folder goes.
+ * @returns null where PostgreSQL is not installed: the caller says what it leaves out
+ * @throws where it is not installed and `CI` is set, or when the cluster does not start (with its log)
  */
 export async function startPostgres({
   durable = false,
@@ -49,49 +50,31 @@ export async function startPostgres({
     if (process.env.CI) throw new Error(`PostgreSQL ${OLDEST_VERSION} or newer is not installed, and CI needs it`)
     return null
   }
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'bukhindor-postgres-')))
-  const dataDir = join(folder, 'data')
-  const log = join(folder, 'log')
+  const folder = await mkdtemp(join(tmpdir(), 'bukhindor-postgres-'))
   const owner = await unprivilegedUser()
   if (owner) await chown(folder, owner.uid, owner.gid)
-  const as = { ...owner, cwd: folder }
-  guard(folder, bin, as)
+  const as: RunAs = { ...owner, cwd: folder }
+  const dataDir = join(folder, 'data')
+  afterThisProcess('"$0/pg_ctl" stop -m immediate -D "$1/data"; cd / && rm -rf "$1"', [bin, folder], as)
 
   const password = randomBytes(16).toString('hex')
-  const passwordFile = join(folder, 'password')
-  await writeFile(passwordFile, password, { mode: 0o600 })
-  if (owner) await chown(passwordFile, owner.uid, owner.gid)
-  const locale = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8'
-  await exec(
-    join(bin, 'initdb'),
-    ['--no-sync', '--encoding=UTF8', `--locale=${locale}`, '--username=postgres', '--auth=scram-sha-256'].concat([
-      `--pwfile=${passwordFile}`,
-      `--pgdata=${dataDir}`,
-    ]),
-    as,
-  )
-  await rm(passwordFile)
-
   const port = await freePort()
-  const careless = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
-  const conf = {
+  await initialise(bin, dataDir, as, password, {
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: '',
-    ...(durable ? {} : careless),
+    ...(durable ? {} : CARELESS),
     ...settings,
-  }
-  const lines = Object.entries(conf).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
-  await appendFile(join(dataDir, 'postgresql.conf'), lines.join(''))
+  })
 
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
   const pgCtl = (...args: string[]) => exec(join(bin, 'pg_ctl'), [...args, '--wait', '--silent', '-D', dataDir], as)
   const start = async () => {
+    const log = join(folder, 'log')
     try {
       await pgCtl('start', '-l', log)
-    } catch (error) {
-      const lines = await readFile(log, 'utf8').catch(() => '')
-      throw new Error(`PostgreSQL did not start:\n${lines.trimEnd()}`, { cause: error })
+    } catch (cause) {
+      throw new Error(`PostgreSQL did not start:\n${await readFile(log, 'utf8').catch(() => '')}`, { cause })
     }
   }
   await start()
@@ -100,9 +83,23 @@ export async function startPostgres({
     port,
     dataDir,
     createDatabase: (name) => createDatabase(url, name),
-    stop: async (mode = 'fast') => void (await pgCtl('stop', '-m', mode)),
+    stop: async (mode = 'fast') => {
+      await pgCtl('stop', '-m', mode)
+    },
     start,
   }
+}
+
+/** Makes the data folder with its configuration. */
+async function initialise(bin: string, dataDir: string, as: RunAs, password: string, settings: Record<string, string>) {
+  const passwordFile = join(as.cwd, 'password')
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (as.uid !== undefined && as.gid !== undefined) await chown(passwordFile, as.uid, as.gid)
+  const locale = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8'
+  const args = ['--no-sync', '--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', `--locale=${locale}`]
+  await exec(join(bin, 'initdb'), [...args, `--pwfile=${passwordFile}`, `--pgdata=${dataDir}`], as)
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+  await appendFile(join(dataDir, 'postgresql.conf'), lines.join(''))
 }
 
 /** Makes an empty database on the server of `url` and returns its URL. */
@@ -117,61 +114,4 @@ export async function createDatabase(url: string, name = `test_${randomBytes(6).
   const created = new URL(url)
   created.pathname = encodeURIComponent(name)
   return created.href
-}
-
-type User = { uid: number; gid: number }
-
-/** PostgreSQL refuses to run as root: root lends it another user. */
-async function unprivilegedUser(): Promise<User | undefined> {
-  if (process.getuid?.() !== 0) return undefined
-  const id = async (flag: string, name: string) => Number((await exec('id', [flag, name])).stdout)
-  const user = async (name: string) => ({ uid: await id('-u', name), gid: await id('-g', name) })
-  return user('postgres').catch(() => user('nobody'))
-}
-
-/**
- * Ends the cluster when this process ends, `kill -9` included: a shell of its own session waits on a pipe that the kernel
- * closes with the process. Neither the shell nor the pipe keeps this process alive.
- */
-function guard(folder: string, bin: string, as: object): void {
-  const script = 'read -r _; "$0/pg_ctl" stop --silent --mode=immediate -D "$1/data"; cd / && rm -rf "$1"'
-  const shell = spawn('sh', ['-c', script, bin, folder], {
-    ...as,
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  shell.unref()
-  if (shell.stdin && 'unref' in shell.stdin) (shell.stdin as unknown as { unref(): void }).unref()
-}
-
-/** The folder of `initdb` and `pg_ctl`: the one that `pg_config` names, else the newest of the usual places. */
-async function findBinaries(): Promise<string | null> {
-  const named = await exec('pg_config', ['--bindir']).then(
-    ({ stdout }) => [stdout.trim()],
-    () => [],
-  )
-  const usual = globSync([
-    '/usr/lib/postgresql/*/bin',
-    '/usr/pgsql-*/bin',
-    '/usr/local/pgsql/bin',
-    '/{opt/homebrew,usr/local}/opt/postgresql@*/bin',
-    '/Applications/Postgres.app/Contents/Versions/*/bin',
-  ])
-  usual.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-  for (const folder of [...named, ...usual]) {
-    if (!existsSync(join(folder, 'initdb')) || !existsSync(join(folder, 'pg_ctl'))) continue
-    const { stdout } = await exec(join(folder, 'postgres'), ['--version'])
-    if (Number(/(\d+)/.exec(stdout)?.[1]) >= OLDEST_VERSION) return folder
-  }
-  return null
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no TCP port')
-  return address.port
 }
