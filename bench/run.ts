@@ -23,18 +23,25 @@ const scenarios: Scenario[] = [start, me, login, register, refresh, list, storm,
 const full = { quick: false, rounds: 5, seconds: 8, warmup: 3, users: 1_000_000, soak: 1_000_000 }
 const quick = { quick: true, rounds: 3, seconds: 2, warmup: 1, users: 50_000, soak: 50_000 }
 
-const usage = `npm run bench -- [name…] [--quick] [--json FILE]
+const usage = `npm run bench -- [name…] [--quick] [--json FILE] [--profile FOLDER]
 
 ${scenarios.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join('\n')}
 
   --quick      short rounds and ${quick.users.toLocaleString('en')} users: to try it out, not to quote
   --json FILE  where the figures go; a chart (SVG) is put beside it
+  --profile FOLDER
+               a CPU profile of each server goes there (figures suffer a little)
 `
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      quick: { type: 'boolean' },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   })
   const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name))
   if (values.help || unknown.length) {
@@ -45,9 +52,16 @@ async function main(): Promise<void> {
   const chosen = scenarios.filter(({ name }) => !positionals.length || positionals.includes(name))
   await installPeer()
 
-  const bench = await createBench(values.quick ? quick : full)
-  const interrupted = () => void bench.close().finally(() => process.exit(130))
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  const bench = await createBench({
+    ...(values.quick ? quick : full),
+    profile: values.profile && resolve(values.profile),
+  })
+  let interrupted = false
+  const interrupt = () => {
+    interrupted = true
+    void bench.close().finally(() => process.exit(130))
+  }
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   const machine = describeMachine(bench.cores, bench.engines.includes('postgres'))
   const report: Report = { at: new Date().toISOString(), quick: values.quick ?? false, machine, groups: [] }
   try {
@@ -62,10 +76,13 @@ async function main(): Promise<void> {
       }
       await bench.stopServers()
     }
+  } catch (error) {
+    // What was running was ended under its feet.
+    if (!interrupted) throw error
   } finally {
     await bench.close()
   }
-  await save(report, values.json, chosen.length === scenarios.length && !values.quick)
+  if (!interrupted) await save(report, values.json, chosen.length === scenarios.length && !values.quick)
 }
 
 /** Only a whole and unhurried run replaces the figures that the documentation shows. */

@@ -20,9 +20,12 @@ export interface Options {
   users: number
   /** How many requests the soak sends. */
   soak: number
+  /** A folder for a CPU profile of each server, written when it ends. */
+  profile?: string
 }
 
 export type Engine = 'sqlite' | 'postgres'
+export const engineNames: Record<Engine, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' }
 
 /** A database and its secrets, as the environment of a server or a command. */
 export interface Data {
@@ -50,14 +53,15 @@ export type Bench = Awaited<ReturnType<typeof createBench>>
 
 /** What the scenarios are handed: it starts what they ask for, and ends all of it. */
 export async function createBench(options: Options) {
-  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-bench-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const cores = splitCores()
   const servers = new Set<Server>()
   const seeded = new Map<Engine, Promise<Data>>()
   const postgres = await startPostgres({ durable: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB' } })
   if (postgres && cores.load) await pinPostgres(postgres.dataDir, cores.load)
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   let count = 0
+  let closing: Promise<void> | undefined
 
   const bench = {
     options,
@@ -97,7 +101,13 @@ export async function createBench(options: Options) {
      */
     async server(data: Data, { env = {} as Record<string, string>, cpus = cores.server } = {}): Promise<Server> {
       const settings = { LOG_FORMAT: 'json', LOG_LEVEL: 'info', TRUST_PROXY: '127.0.0.1', JWT_EXPIRATION: '1d' }
-      const server = await serve([bukhindor, 'serve'], { ...settings, ...data.env, ...env }, '/health/ready', cpus)
+      const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : []
+      const server = await serve(
+        [...profiling, bukhindor, 'serve'],
+        { ...settings, ...data.env, ...env },
+        '/health/ready',
+        cpus,
+      )
       return Object.assign(server, { data })
     },
 
@@ -125,10 +135,8 @@ export async function createBench(options: Options) {
       await Promise.all([...servers].map((server) => server.stop()))
     },
 
-    async close(): Promise<void> {
-      await bench.stopServers()
-      await postgres?.stop()
-    },
+    /** Ends everything; a second call waits for the first. */
+    close: (): Promise<void> => (closing ??= bench.stopServers().then(() => postgres?.stop())),
   }
 
   async function serve(args: string[], env: Record<string, string>, ready: string, cpus: string): Promise<Server> {

@@ -71,7 +71,7 @@ export function describeMachine(cores: Cores, postgres: boolean) {
     cores: availableParallelism(),
     pinned: cores.server ? `server on core ${cores.server}, load on core ${cores.load}` : 'not pinned',
     memory_gib: Math.round(totalmem() / 2 ** 30),
-    system: `${platform()} ${release()}`,
+    system: `${platform()} ${release().split('-')[0]}`,
     commit: outputOf('git', 'rev-parse', '--short', 'HEAD') || 'unknown',
     versions: {
       bukhindor: versionOf('package.json'),

@@ -1,4 +1,4 @@
-import type { Bench, Server } from '../lib/bench.ts'
+import { type Bench, engineNames, type Server } from '../lib/bench.ts'
 import type { Request } from '../lib/load.ts'
 import { cyrillicTerms, latinTerms } from '../lib/names.ts'
 import { call, password, post } from '../lib/people.ts'
@@ -15,7 +15,7 @@ export const list: Scenario = {
     for (const engine of bench.engines) {
       const server = await bench.server(await bench.seeded(engine))
       groups.push({
-        title: `GET /api/v1/users on ${engine}, ${count(bench.options.users)} users, ${connections} connections`,
+        title: `GET /api/v1/users on ${engineNames[engine]}, ${count(bench.options.users)} users, ${connections} connections`,
         unit: 'ms at p95' as const,
         aim: 'each under 100 ms; the deep page within 1.5 times the second',
         rows: await alternate(bench, await queries(bench, server)),

@@ -1,4 +1,4 @@
-import type { Bench, Engine, Server } from '../lib/bench.ts'
+import { type Bench, type Engine, engineNames, type Server } from '../lib/bench.ts'
 import type { Request } from '../lib/load.ts'
 import { newcomers, password, post, signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
@@ -40,7 +40,7 @@ async function againstHashing(
   const groups = []
   for (const engine of bench.engines) {
     groups.push({
-      title: `${title} on ${engine}, ${connections} connections`,
+      title: `${title} on ${engineNames[engine]}, ${connections} connections`,
       unit: 'requests/s' as const,
       aim: '0.95 of argon2id alone',
       rows: await alternate(bench, await contenders(engine)),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { join } from 'node:path'
-import type { Bench, Engine, Server } from '../lib/bench.ts'
+import { type Bench, type Engine, engineNames, type Server } from '../lib/bench.ts'
 import type { Request } from '../lib/load.ts'
 import { call, newcomers, post, signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
@@ -16,7 +16,7 @@ export const me: Scenario = {
     const groups = []
     for (const engine of bench.engines) {
       groups.push({
-        title: `GET /api/v1/auth/me on ${engine}, ${connections} connections, 100 accounts in turn`,
+        title: `GET /api/v1/auth/me on ${engineNames[engine]}, ${connections} connections, 100 accounts in turn`,
         unit: 'requests/s' as const,
         aim:
           engine === 'sqlite'

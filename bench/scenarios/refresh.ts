@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Engine } from '../lib/bench.ts'
+import { type Engine, engineNames } from '../lib/bench.ts'
 import { fsyncMilliseconds } from '../lib/machine.ts'
 import { post, signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
@@ -16,7 +16,7 @@ export const refresh: Scenario = {
         return { value: 1000 / milliseconds }
       },
     }
-    for (const engine of bench.engines) contenders[`bukhindor on ${engine}`] = await rotating(engine)
+    for (const engine of bench.engines) contenders[`bukhindor on ${engineNames[engine]}`] = await rotating(engine)
     return [
       {
         title: `POST /api/v1/auth/refresh, ${connections} connections`,

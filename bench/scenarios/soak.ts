@@ -1,3 +1,4 @@
+import { engineNames } from '../lib/bench.ts'
 import { signUp } from '../lib/people.ts'
 import { type Sample, type Scenario, summarise } from '../lib/results.ts'
 
@@ -33,7 +34,7 @@ export const soak: Scenario = {
         ]
       }
       groups.push({
-        title: `Resident memory in a soak on ${engine}`,
+        title: `Resident memory in a soak on ${engineNames[engine]}`,
         unit: 'MiB' as const,
         aim: 'no growth once warm: the last as the tenth part',
         rows: summarise(new Map([row(0.1), ['before any', [{ value: resting }]], row(0.5), row(1)])),

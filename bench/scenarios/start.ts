@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { engineNames } from '../lib/bench.ts'
 import { type Sample, type Scenario, summarise } from '../lib/results.ts'
 
 const starts = 7
@@ -23,9 +24,9 @@ export const start: Scenario = {
         resting.push({ value: server.memory() })
         await bench.stopServers()
       }
-      times.set(`${engine}, migrated`, later)
-      times.set(`${engine}, empty`, first)
-      memory.set(`at rest, ${engine}`, resting)
+      times.set(`${engineNames[engine]}, migrated`, later)
+      times.set(`${engineNames[engine]}, empty`, first)
+      memory.set(`at rest, ${engineNames[engine]}`, resting)
     }
     return [
       { title: `Start to ready, ${starts} starts`, unit: 'ms', aim: 'under 500 ms', rows: summarise(times) },

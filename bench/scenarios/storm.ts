@@ -1,3 +1,4 @@
+import { engineNames } from '../lib/bench.ts'
 import type { Stream } from '../lib/paced.ts'
 import { password, post, signUp } from '../lib/people.ts'
 import { type Sample, type Scenario, summarise } from '../lib/results.ts'
@@ -45,13 +46,13 @@ export const storm: Scenario = {
       }
       groups.push(
         {
-          title: `Waiting in a storm of ${Math.round(capacity * 3)} logins/s on ${engine}, beside ${rate} me/s`,
+          title: `Waiting in a storm of ${Math.round(capacity * 3)} logins/s on ${engineNames[engine]}, beside ${rate} me/s`,
           unit: 'ms at p95' as const,
           aim: 'me under 100 ms and under 5 times its p95 at rest; refusals within 50 ms',
           rows: summarise(waits),
         },
         {
-          title: `Served in that storm on ${engine}`,
+          title: `Served in that storm on ${engineNames[engine]}`,
           unit: 'requests/s' as const,
           aim: '0.8 of argon2id alone',
           rows: summarise(served),

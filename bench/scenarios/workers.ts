@@ -1,4 +1,4 @@
-import type { Server } from '../lib/bench.ts'
+import { engineNames, type Server } from '../lib/bench.ts'
 import { signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
 
@@ -23,7 +23,7 @@ export const workers: Scenario = {
       const start = async (count: string) =>
         measure(await bench.server(await bench.database(engine), { env: { WORKERS: count }, cpus: '' }))
       groups.push({
-        title: `GET /api/v1/auth/me on ${engine} by several processes, ${connections} connections`,
+        title: `GET /api/v1/auth/me on ${engineNames[engine]} by several processes, ${connections} connections`,
         unit: 'requests/s' as const,
         aim: '1.6 times on two cores',
         rows: await alternate(bench, { 'WORKERS=1': await start('1'), 'WORKERS=2': await start('2') }),
