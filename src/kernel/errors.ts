@@ -23,7 +23,8 @@ export const REASONS = define({
     action: 'fix',
     title: 'Malformed JSON',
     text: { en: 'The request could not be read.', ru: 'Не удалось прочитать запрос.' },
-    about: 'The body is no valid UTF-8 JSON, is nested deeper than 32 levels, or has a key `__proto__` or `constructor`.',
+    about:
+      'The body is no valid UTF-8 JSON, is nested deeper than 32 levels, or has a key `__proto__` or `constructor`.',
   },
   malformed_request: {
     status: 400,
@@ -44,7 +45,8 @@ export const REASONS = define({
     action: 'fix',
     title: 'Password refused',
     text: { en: 'Please choose another password.', ru: 'Выберите другой пароль.' },
-    about: 'The new password is too short, too long, too common, or made of the person’s own data; `fields` says which.',
+    about:
+      'The new password is too short, too long, too common, or made of the person’s own data; `fields` says which.',
   },
   invalid_cursor: {
     status: 400,
@@ -79,7 +81,8 @@ export const REASONS = define({
     action: 'reauthenticate',
     title: 'Session ended',
     text: { en: 'Your session has ended. Please sign in again.', ru: 'Сеанс завершён. Войдите в аккаунт ещё раз.' },
-    about: 'The session was ended by logout, revocation, a changed password, expiry, or the account is gone or inactive.',
+    about:
+      'The session was ended by logout, revocation, a changed password, expiry, or the account is gone or inactive.',
   },
   refresh_invalid: {
     status: 401,
@@ -157,7 +160,10 @@ export const REASONS = define({
     status: 408,
     action: 'retry',
     title: 'Request timed out',
-    text: { en: 'The connection is too slow. Please try again.', ru: 'Соединение слишком медленное. Попробуйте ещё раз.' },
+    text: {
+      en: 'The connection is too slow. Please try again.',
+      ru: 'Соединение слишком медленное. Попробуйте ещё раз.',
+    },
     about: 'The request did not arrive completely in time.',
   },
   email_taken: {
@@ -230,7 +236,10 @@ export const REASONS = define({
     status: 503,
     action: 'retry',
     title: 'Database unavailable',
-    text: { en: 'The service is not available right now. Please try again.', ru: 'Сервис временно недоступен. Попробуйте ещё раз.' },
+    text: {
+      en: 'The service is not available right now. Please try again.',
+      ru: 'Сервис временно недоступен. Попробуйте ещё раз.',
+    },
     about: 'The database does not answer, or cannot write. Wait for the seconds in `Retry-After`.',
   },
   deadline_exceeded: {
@@ -251,13 +260,6 @@ export const REASONS = define({
 
 export type Reason = keyof typeof REASONS
 
-/** One invalid input: where (JSON pointer, `?name` for a query parameter), a stable reason, and a sentence. */
-export interface FieldError {
-  path: string
-  reason: string
-  message: string
-}
-
 export interface AppErrorOptions {
   /** English, for developers; never shown to a person. */
   detail?: string
@@ -266,6 +268,8 @@ export interface AppErrorOptions {
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
   retryAfter?: number
   headers?: Record<string, string>
+  /** Further members of the body (RFC 9457, 3.2). */
+  members?: { checks?: Record<string, 'ok' | 'failed'> }
   cause?: unknown
 }
 

@@ -1,4 +1,5 @@
 import { isCommon } from './common-passwords.ts'
+import { AppError } from './errors.ts'
 
 /** In code points, after normalisation. */
 export const MAX_PASSWORD_LENGTH = 128
@@ -56,4 +57,10 @@ export function checkPassword(
   if (isPersonal(folded, personalWords(email, name))) return { reason: 'personal' }
   if (isCommon(folded)) return { reason: 'too_common' }
   return null
+}
+
+/** Throws AppError `password_refused` for a password that `checkPassword` refuses, naming the field that held it. */
+export function requirePassword(password: string, options: PasswordRules, path = '/password'): void {
+  const refusal = checkPassword(password, options)
+  if (refusal) throw new AppError('password_refused', { fields: [{ path, ...refusal }] })
 }

@@ -1,0 +1,42 @@
+import type { Services } from './app.ts'
+import type { App } from './kernel/http/server.ts'
+import { accountRoutes } from './modules/account/account.routes.ts'
+import { userRoutes, usersRoutes } from './modules/admin/users.routes.ts'
+import { authRoutes, jwksRoute, logoutRoutes } from './modules/auth/auth.routes.ts'
+import { SignedInUser } from './modules/auth/auth.schemas.ts'
+import { ownSessionsRoutes } from './modules/auth/sessions.routes.ts'
+import { docsRoutes } from './modules/docs/docs.routes.ts'
+import { healthRoutes } from './modules/health/health.routes.ts'
+import { Session } from './modules/sessions/sessions.schemas.ts'
+import { User } from './modules/users/users.schemas.ts'
+
+/** The whole API on one page: what there is, under which path, and who is let in. */
+export async function api(app: App, services: Services): Promise<void> {
+  const { account, admin, auth, guard, tokens } = services
+  for (const shared of [User, Session, SignedInUser]) app.addSchema(shared)
+
+  await app.register(async (open: App) => {
+    guard.public(open)
+    await open.register(healthRoutes(services))
+    await open.register(jwksRoute(tokens))
+    await open.register(docsRoutes(services.version))
+    await open.register(authRoutes(auth), { prefix: '/api/v1/auth' })
+  })
+
+  await app.register(async (signedIn: App) => {
+    guard.signedIn(signedIn)
+    await signedIn.register(logoutRoutes(auth), { prefix: '/api/v1/auth' })
+    await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
+    await signedIn.register(accountRoutes(account), { prefix: '/api/v1/auth' })
+  })
+
+  await app.register(async (adminOrSelf: App) => {
+    guard.adminOrSelf(adminOrSelf)
+    await adminOrSelf.register(userRoutes(admin), { prefix: '/api/v1/users' })
+  })
+
+  await app.register(async (administrators: App) => {
+    guard.admin(administrators)
+    await administrators.register(usersRoutes(admin), { prefix: '/api/v1/users' })
+  })
+}

@@ -1,0 +1,32 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { stringify } from 'yaml'
+import { createApp } from '../app.ts'
+import { loadConfig } from '../kernel/config.ts'
+import { createLog } from '../kernel/log.ts'
+
+/** The OpenAPI document, made from the routes of an application that never listens. */
+export async function openApiDocument(): Promise<Record<string, unknown>> {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-openapi-'))
+  try {
+    const config = loadConfig({ DATA_DIR: folder, LOG_LEVEL: 'silent' })
+    const { app } = await createApp(config, await createLog(config))
+    const document = app.swagger() as unknown as Record<string, unknown>
+    await app.close()
+    return document
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export const openapiCommand = () =>
+  new Command('openapi')
+    .description('print the OpenAPI document')
+    .option('--yaml', 'as YAML instead of JSON')
+    .option('--json', 'as JSON, the default')
+    .action(async ({ yaml }: { yaml?: boolean }) => {
+      const document = await openApiDocument()
+      process.stdout.write(yaml ? stringify(document) : `${JSON.stringify(document, null, 2)}\n`)
+    })

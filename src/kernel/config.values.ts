@@ -1,0 +1,68 @@
+/** Parsers of single values of the environment. Each throws an Error that says what is allowed. */
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+export const integer = (min: number, max: number) => (text: string) => {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new Error(`must be a whole number from ${min} to ${max}`)
+  return value
+}
+
+/** A time such as `90s`, `15m`, `12h` or `30d`, in milliseconds; `0` is none. */
+export const duration = (min: number, max: number) => (text: string) => {
+  const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text === '0' ? '0s' : text) ?? []
+  const value = Number(amount) * UNITS[unit as keyof typeof UNITS]
+  if (!unit || value < min || value > max)
+    throw new Error(
+      `must be a duration from ${showDuration(min)} to ${showDuration(max)}, such as 30s, 15m, 12h or 30d`,
+    )
+  return value
+}
+
+/** The shortest way to write a duration given in milliseconds. */
+export function showDuration(milliseconds: number): string {
+  for (const unit of ['d', 'h', 'm'] as const)
+    if (milliseconds >= UNITS[unit] && milliseconds % UNITS[unit] === 0) return `${milliseconds / UNITS[unit]}${unit}`
+  return `${milliseconds / 1000}s`
+}
+
+export const oneOf =
+  <const T extends string>(...values: T[]) =>
+  (text: string): T => {
+    if (!values.includes(text as T)) throw new Error(`must be one of ${values.join(', ')}`)
+    return text as T
+  }
+
+export const flag = (text: string): boolean => oneOf('true', 'false', '1', '0')(text).match(/true|1/) !== null
+
+export const list =
+  <T>(parse: (text: string) => T) =>
+  (text: string): T[] =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean)
+      .map(parse)
+
+/** An http(s) address, or that of an app’s own scheme, without its trailing slash. */
+export function url(text: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : null
+  if (!parsed || /^(javascript|data|file):$/.test(parsed.protocol) || parsed.search || parsed.hash)
+    throw new Error('must be an address such as https://api.example.org')
+  return text.replace(/\/+$/, '')
+}
+
+/** `scheme://host[:port]`; the port may be `*`, the first label of the host may be `*`. */
+export function origin(text: string): string {
+  if (!/^https?:\/\/(\*\.)?[a-z0-9.-]+(:(\d{1,5}|\*))?$|^https?:\/\/\[[0-9a-f:]+\](:(\d{1,5}|\*))?$/.test(text))
+    throw new Error(
+      `"${text}" must be an origin such as https://app.example.org, https://*.example.org or http://localhost:*`,
+    )
+  return text
+}
+
+export function postgresOrSqliteUrl(text: string): string {
+  if (!/^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(text))
+    throw new Error('must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME')
+  return text
+}

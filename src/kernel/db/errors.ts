@@ -1,0 +1,35 @@
+import { AppError } from '../errors.ts'
+
+/** The database cannot be opened, or is not one that this version can serve. Its message is fit for an operator. */
+export class DatabaseError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'DatabaseError'
+  }
+}
+
+/** SQLSTATE classes and codes (PostgreSQL, Appendix A) that mean: not now, and not the request's fault. */
+const UNAVAILABLE = /^(08|53|57P0|25006|40001|40P01|55P03|57014|58)/
+const CONNECTION = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/
+const SQLITE_UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM)/
+const POOL =
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|not queryable|Cannot use a pool after calling end/
+
+/** Whether an error says that the database is away, busy, or cannot write, so that the same request may succeed later. */
+export function isUnavailable(error: unknown): boolean {
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  return UNAVAILABLE.test(code) || CONNECTION.test(code) || SQLITE_UNAVAILABLE.test(code) || POOL.test(message)
+}
+
+/** Whether a write broke the unique constraint over `column` (both engines). */
+export function isUniqueViolation(error: unknown, column: string): boolean {
+  const { code, message = '', constraint = '' } = error as { code?: string; message?: string; constraint?: string }
+  return (
+    (code === '23505' && constraint.includes(column)) ||
+    (code === 'SQLITE_CONSTRAINT_UNIQUE' && message.includes(column))
+  )
+}
+
+/** What a caller is told of a database error: 503 when it is the database's, the error itself otherwise. */
+export const asAppError = (error: unknown): unknown =>
+  isUnavailable(error) ? new AppError('database_unavailable', { retryAfter: 1, cause: error }) : error

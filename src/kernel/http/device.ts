@@ -1,0 +1,22 @@
+import type { FastifyRequest } from 'fastify'
+
+const LONGEST = 200
+
+/** What the app tells about its device (contract, section 1). Anything odd counts as not told: it decides nothing. */
+export function deviceOf(request: FastifyRequest) {
+  const { headers } = request
+  const appType = text(headers['x-app-type'])?.toLowerCase()
+  return {
+    device_id: text(headers['x-device-id']),
+    app_type: appType && /^(ios|android|web|macos|windows|linux)$/.test(appType) ? appType : null,
+    app_version: text(headers['x-app-version'])?.slice(0, 40) ?? null,
+    user_agent: text(headers['user-agent']),
+    ip: request.ip,
+  }
+}
+
+function text(header: string | string[] | undefined): string | null {
+  if (typeof header !== 'string') return null
+  const clean = header.replace(/[^\x20-\x7e]/g, '').trim()
+  return clean ? clean.slice(0, LONGEST) : null
+}

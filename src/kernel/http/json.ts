@@ -1,0 +1,47 @@
+import { parse } from 'secure-json-parse'
+import { AppError } from '../errors.ts'
+
+const DEEPEST = 32
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads a JSON body: valid UTF-8, at most 32 levels, no `__proto__` or `constructor.prototype` keys (RFC 8259; ASVS 1.5.2,
+ * 15.3.6). Nothing at all is `undefined`: the app sends the content type of JSON on every request.
+ * Throws AppError `malformed_json`.
+ */
+export function parseJsonBody(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined
+  if (isTooDeep(bytes))
+    throw new AppError('malformed_json', { detail: `The JSON is nested deeper than ${DEEPEST} levels.` })
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    throw new AppError('malformed_json', { detail: 'The body is not valid UTF-8.' })
+  }
+  try {
+    return parse(text, { protoAction: 'error', constructorAction: 'error' })
+  } catch (error) {
+    const detail = /prototype/i.test((error as Error).message)
+      ? 'The keys __proto__ and constructor are refused.'
+      : 'The body is not valid JSON.'
+    throw new AppError('malformed_json', { detail })
+  }
+}
+
+/** Counts brackets outside of strings, before anything recurses over them. */
+function isTooDeep(bytes: Buffer): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]
+    if (inString) {
+      if (byte === 0x5c) i++
+      else if (byte === 0x22) inString = false
+    } else if (byte === 0x22) inString = true
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > DEEPEST) return true
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+  }
+  return false
+}

@@ -1,0 +1,9 @@
+import type { FastifyRequest } from 'fastify'
+import { MESSAGES, type MessageKey } from '../i18n.messages.ts'
+import { type Locale, negotiateLocale } from '../i18n.ts'
+
+/** The language in which a request wants its sentences. */
+export const localeOf = (request: FastifyRequest): Locale => negotiateLocale(request.headers['accept-language'])
+
+/** A confirmation in that language. */
+export const say = (request: FastifyRequest, key: MessageKey): string => MESSAGES[key][localeOf(request)]

@@ -1,0 +1,93 @@
+import swagger from '@fastify/swagger'
+import type { RouteOptions } from 'fastify'
+import { REASONS, type Reason } from '../errors.ts'
+import type { App } from './server.ts'
+
+/** Who may call a route; set by the scope in `api.ts` that it is registered in. */
+export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+    /** The reasons, beside the general ones, that a route can answer with: they become its documented statuses. */
+    reasons?: readonly Reason[]
+  }
+}
+
+const GENERAL: Reason[] = [
+  'malformed_request',
+  'not_found',
+  'request_timeout',
+  'headers_too_large',
+  'internal',
+  'overloaded',
+  'deadline_exceeded',
+  'database_unavailable',
+]
+const WITH_BODY: Reason[] = ['malformed_json', 'validation_failed', 'body_too_large', 'unsupported_media_type']
+const WITH_INPUT: Reason[] = ['validation_failed', 'uri_too_long']
+const WITH_TOKEN: Reason[] = ['token_missing', 'token_invalid', 'token_expired', 'session_ended']
+
+/** Collects every route that is registered after it into an OpenAPI 3.1 document: `app.swagger()`. */
+export async function addOpenApi(app: App, version: string): Promise<void> {
+  app.addHook('onRoute', documentErrors)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Bukhindor Backend',
+        version,
+        description:
+          'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, ids UUIDv7. ' +
+          'Every error is `application/problem+json` with a stable `reason`, all of which are listed at [/docs/errors](/docs/errors).',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'This service' }],
+      tags: [
+        { name: 'Auth', description: 'Sign up, sign in, refresh, sign out' },
+        { name: 'Account', description: 'One’s own profile, password, e-mail and data' },
+        { name: 'Sessions', description: 'The devices on which a person is signed in' },
+        { name: 'Users', description: 'Administration of users' },
+        { name: 'Audit', description: 'Who did what, when' },
+        { name: 'Operation', description: 'Health and keys' },
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The `access_token` of a login' },
+        },
+      },
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
+    hideUntagged: false,
+  })
+}
+
+/** Adds to a route’s schema every status that it can answer, and the token that it needs. */
+function documentErrors(route: RouteOptions): void {
+  if (!route.schema || route.schema.hide || route.method === 'HEAD') return
+  const { access = 'public', reasons = [] } = route.config ?? {}
+  const { body, params, querystring, response } = route.schema
+  const all = new Set<Reason>([
+    ...GENERAL,
+    ...(body ? WITH_BODY : []),
+    ...(params || querystring ? WITH_INPUT : []),
+    ...(access === 'public' ? [] : WITH_TOKEN),
+    ...(access.startsWith('admin') ? (['forbidden'] as const) : []),
+    ...reasons,
+  ])
+  const byStatus = Map.groupBy(all, (reason) => REASONS[reason].status)
+  const problems = Object.fromEntries(
+    [...byStatus].map(([status, list]) => [
+      status,
+      {
+        description: list.map((reason) => `\`${reason}\``).join(', '),
+        content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+      },
+    ]),
+  )
+  route.schema = {
+    ...route.schema,
+    ...(access === 'public' ? { security: [] } : { security: [{ bearer: [] }] }),
+    response: { ...(response as object), ...problems },
+  }
+}

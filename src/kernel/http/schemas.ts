@@ -1,0 +1,87 @@
+import Type, { type Static, type TSchema } from 'typebox'
+
+/** Shared atoms of the API: every module builds its schemas from these. */
+
+export const Id = Type.String({ format: 'uuid', description: 'UUIDv7' })
+export const Time = Type.String({
+  format: 'date-time',
+  description: 'RFC 3339 in UTC',
+  examples: ['2026-11-22T12:00:00.000Z'],
+})
+export const Email = Type.String({
+  format: 'email',
+  maxLength: 254,
+  description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
+  examples: ['anna@example.org'],
+})
+export const Locale = Type.Unsafe<'ru' | 'en'>({
+  type: 'string',
+  enum: ['ru', 'en'],
+  description: 'Language of e-mails',
+})
+export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'] })
+export const PersonName = Type.String({
+  maxLength: 100,
+  // Any script; no control characters, no line or direction overrides, and something to see.
+  pattern:
+    '^[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*[^\\s\\p{C}][^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$',
+  description: 'In any script, without control characters.',
+  examples: ['Анна Каренина'],
+})
+export const NewPassword = Type.String({
+  pattern: '^\\P{Cs}*$',
+  maxLength: 1024,
+  description:
+    '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
+  examples: ['correct horse battery'],
+})
+export const Password = Type.String({ minLength: 1, maxLength: 1024, examples: ['correct horse battery'] })
+
+/** An object of exactly these fields. */
+export const Strict = <P extends Record<string, TSchema>>(properties: P, options: Record<string, unknown> = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options })
+
+/** A field of an update: `null` means "leave as it is", as an absent one does. */
+export function Untouched<T extends TSchema>(schema: T) {
+  const { enum: values, type, ...rest } = schema as unknown as { enum?: unknown[]; type: string }
+  return Type.Optional(
+    Type.Unsafe<Static<T> | null>({ ...rest, type: [type, 'null'], ...(values ? { enum: [...values, null] } : {}) }),
+  )
+}
+
+export const Nullable = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
+
+export const Message = Strict({
+  message: Type.String({ description: 'For people, in the language of Accept-Language' }),
+})
+export const IdParams = Strict({ id: Id })
+
+/** RFC 9457, with the members that the app’s model needs. */
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#email_taken'] }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'For developers, in English' }),
+    error: Type.String({ description: 'For people, in the language of Accept-Language' }),
+    code: Type.Integer({ description: 'The HTTP status' }),
+    reason: Type.String({ description: 'Stable, for programs: see /docs/errors', examples: ['email_taken'] }),
+    action: Type.Unsafe<string>({
+      type: 'string',
+      enum: ['fix', 'retry', 'refresh', 'reauthenticate', 'none'],
+      description: 'What a client should do. Only `reauthenticate` means that the session is over.',
+    }),
+    request_id: Type.String(),
+    checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
+    fields: Type.Optional(
+      Type.Array(
+        Strict({ path: Type.String({ examples: ['/email'] }), reason: Type.String(), message: Type.String() }),
+        {
+          description: 'On 400 and 422: what was wrong, by JSON pointer or parameter name',
+        },
+      ),
+    ),
+  },
+  { $id: 'Problem', additionalProperties: false },
+)

@@ -1,0 +1,160 @@
+import type { ServerResponse } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import FindMyWay, { type HTTPMethod } from 'find-my-way'
+import type { Config } from '../config.ts'
+import { AppError, type Reason } from '../errors.ts'
+import { newId } from '../ids.ts'
+import type { Log } from '../log.ts'
+import { problem, problemHeaders, sendProblem } from './errors.ts'
+import { parseJsonBody } from './json.ts'
+import { Problem } from './schemas.ts'
+import { addSecurity } from './security.ts'
+import { createValidatorCompiler } from './validation.ts'
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request failed with, for its log line. */
+    failure: AppError | null
+    /** Who is asking, for its log line; set by the guard. */
+    actor: { userId: string; sessionId: string } | null
+  }
+}
+
+/** Limits of one request: bytes of its body and headers, milliseconds for its headers, for it as a whole, between two. */
+const BODY_LIMIT = 100 * 1024
+const HEADER_LIMIT = 16 * 1024
+const HEADERS_TIMEOUT = 10_000
+const KEEP_ALIVE_TIMEOUT = 72_000 // longer than the minute that load balancers commonly reuse a connection for
+const CHECK_INTERVAL = 2000
+
+export interface Lifecycle {
+  /** Set when the instance is going away: answers then close their connection. */
+  draining: boolean
+}
+
+/** The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request. */
+export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
+  const app: App = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: config.requestTimeout,
+    handlerTimeout: config.requestTimeout,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: HEADERS_TIMEOUT, connectionsCheckingInterval: CHECK_INTERVAL },
+    trustProxy: trust(config.trustProxy),
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    genReqId: ({ headers }) => requestId(headers['x-request-id']),
+    clientErrorHandler,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 128 },
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
+
+  app.decorateRequest('failure', null)
+  app.decorateRequest('actor', null)
+  app.setValidatorCompiler(createValidatorCompiler())
+  app.addSchema(Problem)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      const encoding = request.headers['content-encoding']
+      if (encoding && encoding !== 'identity')
+        throw new AppError('unsupported_media_type', { detail: `A body must not be compressed (${encoding}).` })
+      done(null, parseJsonBody(body as Buffer))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  addSecurity(app, config)
+  addDraining(app, lifecycle)
+  addRequestLog(app, log)
+  app.setErrorHandler(sendProblem)
+  addNotFound(app)
+  return app
+}
+
+/** A number of proxies is trusted by its distance: the nearest `n` addresses. */
+const trust = (proxies: Config['trustProxy']) =>
+  typeof proxies === 'number' ? (_address: string, hop: number) => hop < proxies : proxies
+
+const requestId = (given: string | string[] | undefined): string =>
+  typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : newId()
+
+/** The last request of a connection says so, and the client opens its next one at another instance. */
+function addDraining(app: App, lifecycle: Lifecycle): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (lifecycle.draining) reply.header('connection', 'close')
+    done()
+  })
+}
+
+function addRequestLog(app: App, log: Log): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { failure, actor } = request
+    const line = {
+      request_id: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      ip: request.ip,
+      user_id: actor?.userId,
+      session_id: actor?.sessionId,
+      reason: failure?.reason,
+      err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
+    }
+    if (reply.statusCode >= 500) log.error(line, 'request')
+    else log.info(line, 'request')
+    done()
+  })
+}
+
+/** Unknown paths are 404; known ones with another method 405, with `Allow` (RFC 9110, 15.5.6). */
+function addNotFound(app: App): void {
+  const router = FindMyWay({ maxParamLength: 128 })
+  const methods = new Set<string>()
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const name of [method].flat()) {
+      methods.add(name)
+      if (!router.hasRoute(name as HTTPMethod, url)) router.on(name as HTTPMethod, url, () => {})
+    }
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '/'
+    const allowed = [...methods].filter((method) => router.find(method as HTTPMethod, path))
+    const error = allowed.length
+      ? new AppError('method_not_allowed', {
+          detail: `${request.method} is not possible here. Allowed: ${allowed.join(', ')}.`,
+          headers: { allow: allowed.join(', ') },
+        })
+      : new AppError('not_found', { detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.` })
+    return sendProblem(error, request, reply)
+  })
+}
+
+const CLIENT_ERRORS: Record<string, Reason> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+}
+
+/** What arrives is no HTTP, or too slow: there is no request to answer, so the answer is written by hand. */
+function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy()
+  const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request')
+  const body = problem(failure, 'en', newId())
+  const headers = { ...problemHeaders(failure), connection: 'close', 'content-length': String(Buffer.byteLength(body)) }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}\r\n${lines.join('')}\r\n${body}`)
+}

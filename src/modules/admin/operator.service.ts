@@ -1,0 +1,70 @@
+import type { Config } from '../../kernel/config.ts'
+import type { Database } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { requireValid } from '../../kernel/http/validation.ts'
+import { requirePassword } from '../../kernel/password-policy.ts'
+import type { Passwords } from '../../kernel/passwords.ts'
+import type { Sessions } from '../sessions/sessions.service.ts'
+import { CreateUser, type ListUsers, type UpdateUser, type User } from '../users/users.schemas.ts'
+import type { UserRow, Users } from '../users/users.service.ts'
+import type { Admin } from './admin.service.ts'
+
+interface Parts {
+  database: Database
+  config: Pick<Config, 'minPasswordLength'>
+  passwords: Passwords
+  users: Users
+  sessions: Sessions
+  admin: Admin
+}
+
+/** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
+export function createOperator({ database, config, passwords, users, sessions, admin }: Parts) {
+  /** Throws AppError `not_found`. */
+  async function byEmail(email: string): Promise<UserRow> {
+    const user = await users.byEmail(email)
+    if (!user) throw new AppError('not_found', { detail: `there is no user ${email}` })
+    return user
+  }
+
+  return {
+    /** Throws AppError `validation_failed`, `password_refused`, `email_taken`. */
+    async create(input: CreateUser): Promise<User> {
+      const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+      requireValid(CreateUser, given)
+      return users.toUser(await admin.create(input, input.locale ?? 'en'))
+    },
+    async *list(query: Pick<ListUsers, 'q' | 'role'>): AsyncGenerator<User> {
+      let cursor: string | null | undefined
+      do {
+        const page = await users.list({ ...query, limit: 100, ...(cursor ? { cursor } : {}) })
+        yield* page.users
+        cursor = page.next_cursor
+      } while (cursor)
+    },
+    /** Throws AppError `not_found`, `last_admin`. */
+    async update(email: string, changes: UpdateUser): Promise<User> {
+      const user = await byEmail(email)
+      return users.toUser(await admin.change(user.id, changes))
+    },
+    /** Throws AppError `not_found`, `password_refused`. */
+    async setPassword(email: string, password: string): Promise<User> {
+      const user = await byEmail(email)
+      requirePassword(password, { minLength: config.minPasswordLength, email: user.email, name: user.name })
+      const hash = await passwords.hash(password)
+      await database.transaction(async (trx) => {
+        await users.setPassword(trx, user.id, hash)
+        await sessions.end(trx, user.id, {}, 'password_changed')
+      })
+      return users.toUser(user)
+    },
+    /** Throws AppError `not_found`, `last_admin`. */
+    async remove(email: string): Promise<User> {
+      const user = await byEmail(email)
+      await admin.remove(user.id)
+      return users.toUser(user)
+    },
+  }
+}
+
+export type Operator = ReturnType<typeof createOperator>

@@ -1,0 +1,165 @@
+import { etag, ifMatch } from '../../kernel/http/etag.ts'
+import { localeOf, say } from '../../kernel/http/locale.ts'
+import { IdParams, Message } from '../../kernel/http/schemas.ts'
+import type { App } from '../../kernel/http/server.ts'
+import { callerOf } from '../auth/guard.ts'
+import { Revoked, SessionList, SessionParams } from '../sessions/sessions.schemas.ts'
+import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from '../users/users.schemas.ts'
+import type { Admin } from './admin.service.ts'
+
+const tags = ['Users']
+
+/** For administrators. */
+export const usersRoutes = (admin: Admin) => async (app: App) => {
+  app.get(
+    '/',
+    {
+      config: { reasons: ['invalid_cursor'] },
+      schema: {
+        operationId: 'listUsers',
+        summary: 'Search users',
+        description: 'A page of users, filtered and sorted. An unknown parameter is refused, not ignored.',
+        tags,
+        querystring: ListUsers,
+        response: { 200: UserList },
+      },
+    },
+    (request) => admin.list(request.query),
+  )
+
+  app.post(
+    '/',
+    {
+      config: { reasons: ['password_refused', 'email_taken'] },
+      schema: {
+        operationId: 'createUser',
+        summary: 'Make a user',
+        description: 'Without `password` the person chooses one by the reset link.',
+        tags,
+        body: CreateUser,
+        response: { 201: UserRef },
+      },
+    },
+    async (request, reply) => {
+      const user = await admin.create(request.body, localeOf(request))
+      return reply
+        .code(201)
+        .headers({ etag: etag(user.version), location: `/api/v1/users/${user.id}` })
+        .send(admin.toUser(user))
+    },
+  )
+
+  app.delete(
+    '/:id',
+    {
+      config: { reasons: ['last_admin', 'precondition_failed'] },
+      schema: {
+        operationId: 'deleteUser',
+        summary: 'Delete a user',
+        description:
+          'Deletes the user and all their sessions at once. With `If-Match` only the version that you have seen.',
+        tags,
+        params: IdParams,
+        response: { 200: Message },
+      },
+    },
+    async (request) => {
+      await admin.remove(request.params.id, ifMatch(request))
+      return { message: say(request, 'user_deleted') }
+    },
+  )
+
+  app.get(
+    '/:id/sessions',
+    {
+      schema: {
+        operationId: 'listUserSessions',
+        summary: 'Sessions of a user',
+        description: 'Live sessions, the one used last first.',
+        tags,
+        params: IdParams,
+        response: { 200: SessionList },
+      },
+    },
+    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request)) }),
+  )
+
+  app.delete(
+    '/:id/sessions',
+    {
+      schema: {
+        operationId: 'endUserSessions',
+        summary: 'End all sessions of a user',
+        description: 'Signs the user out on every device.',
+        tags,
+        params: IdParams,
+        response: { 200: Revoked },
+      },
+    },
+    async (request) => ({
+      message: say(request, 'sessions_ended'),
+      revoked: await admin.endSessions(request.params.id),
+    }),
+  )
+
+  app.delete(
+    '/:id/sessions/:sid',
+    {
+      schema: {
+        operationId: 'endUserSession',
+        summary: 'End one session of a user',
+        description: 'Signs the user out on one device.',
+        tags,
+        params: SessionParams,
+        response: { 200: Revoked },
+      },
+    },
+    async (request) => {
+      const revoked = await admin.endSessions(request.params.id, request.params.sid)
+      return { message: say(request, 'session_ended'), revoked }
+    },
+  )
+}
+
+/** For administrators, and for users under their own id. */
+export const userRoutes = (admin: Admin) => async (app: App) => {
+  app.get(
+    '/:id',
+    {
+      schema: {
+        operationId: 'getUser',
+        summary: 'One user',
+        description: 'With an `ETag` for `If-Match`.',
+        tags,
+        params: IdParams,
+        response: { 200: UserRef },
+      },
+    },
+    async (request, reply) => {
+      const user = await admin.find(request.params.id)
+      return reply.header('etag', etag(user.version)).send(admin.toUser(user))
+    },
+  )
+
+  for (const method of ['PUT', 'PATCH'] as const)
+    app.route({
+      method,
+      url: '/:id',
+      config: { reasons: ['email_taken', 'last_admin', 'precondition_failed'] },
+      schema: {
+        operationId: method === 'PUT' ? 'updateUser' : 'patchUser',
+        summary: 'Change a user',
+        description:
+          '`null` and absent fields stay as they are, with PUT as with PATCH. One’s own entry: `name` and `locale` only. ' +
+          'With `If-Match` only the version that you have seen.',
+        tags,
+        params: IdParams,
+        body: UpdateUser,
+        response: { 200: UserRef },
+      },
+      handler: async (request, reply) => {
+        const user = await admin.update(callerOf(request), request.params.id, request.body, ifMatch(request))
+        return reply.header('etag', etag(user.version)).send(admin.toUser(user))
+      },
+    })
+}

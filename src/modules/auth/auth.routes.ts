@@ -1,0 +1,137 @@
+import { deviceOf } from '../../kernel/http/device.ts'
+import { localeOf, say } from '../../kernel/http/locale.ts'
+import { Message } from '../../kernel/http/schemas.ts'
+import type { App } from '../../kernel/http/server.ts'
+import { Revoked } from '../sessions/sessions.schemas.ts'
+import * as schemas from './auth.schemas.ts'
+import type { Auth } from './auth.service.ts'
+import { callerOf } from './guard.ts'
+import type { AccessTokens } from './tokens.ts'
+
+const tags = ['Auth']
+
+/** What anybody may call. */
+export const authRoutes = (auth: Auth) => async (app: App) => {
+  app.post(
+    '/register',
+    {
+      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'] },
+      schema: {
+        operationId: 'register',
+        summary: 'Make an account',
+        description: 'Makes an account by e-mail and password. It does not sign in: call login next.',
+        tags,
+        body: schemas.Register,
+        response: { 201: schemas.Registered },
+      },
+    },
+    async (request, reply) => {
+      const user = await auth.register(request.body, localeOf(request))
+      return reply.code(201).send({ message: say(request, 'registered'), user })
+    },
+  )
+
+  app.post(
+    '/login',
+    {
+      config: { reasons: ['invalid_credentials', 'account_inactive', 'rate_limited'] },
+      schema: {
+        operationId: 'login',
+        summary: 'Sign in',
+        description:
+          'Begins a session on this device. `X-Device-ID`, `X-App-Type` and `X-App-Version` are kept with it, so that the ' +
+          'person recognises it in the list of sessions. Unknown e-mail and wrong password answer the same.',
+        tags,
+        body: schemas.Login,
+        response: { 200: schemas.SignedIn },
+      },
+    },
+    async (request) => ({
+      message: say(request, 'signed_in'),
+      user: await auth.login(request.body, deviceOf(request)),
+    }),
+  )
+
+  app.post(
+    '/refresh',
+    {
+      config: { reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'rate_limited'] },
+      schema: {
+        operationId: 'refresh',
+        summary: 'Continue a session',
+        description:
+          'Gives a new access token and the next refresh token. Repeating it with the same refresh token gives the same ' +
+          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session.',
+        tags,
+        body: schemas.Refresh,
+        response: { 200: schemas.SignedIn },
+      },
+    },
+    async (request) => ({
+      message: say(request, 'refreshed'),
+      user: await auth.refresh(request.body.refresh_token, deviceOf(request)),
+    }),
+  )
+}
+
+/** What a signed-in person may call. */
+export const logoutRoutes = (auth: Auth) => async (app: App) => {
+  app.post(
+    '/logout',
+    {
+      schema: {
+        operationId: 'logout',
+        summary: 'Sign out',
+        description: 'Ends this session: its access token and its refresh token are refused from the next request on.',
+        tags,
+        response: { 200: Message },
+      },
+    },
+    async (request, reply) => {
+      await auth.logout(callerOf(request))
+      return reply.headers(CLEAR).send({ message: say(request, 'signed_out') })
+    },
+  )
+
+  app.post(
+    '/logout-all',
+    {
+      schema: {
+        operationId: 'logoutAll',
+        summary: 'Sign out everywhere',
+        description:
+          'Ends all sessions of the person, or, with `keep_current`, all the others. The body may be left out.',
+        tags,
+        body: schemas.LogoutAll,
+        response: { 200: Revoked },
+      },
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
+    },
+    async (request, reply) => {
+      const keepCurrent = request.body.keep_current ?? false
+      const revoked = await auth.logoutAll(callerOf(request), keepCurrent)
+      return reply.headers(keepCurrent ? {} : CLEAR).send({ message: say(request, 'signed_out_everywhere'), revoked })
+    },
+  )
+}
+
+/** Browsers forget what they kept of the person (W3C Clear Site Data; ASVS 14.3.1). */
+const CLEAR = { 'clear-site-data': '"cache", "cookies", "storage"' }
+
+export const jwksRoute = (tokens: AccessTokens) => async (app: App) => {
+  app.get(
+    '/.well-known/jwks.json',
+    {
+      schema: {
+        operationId: 'jwks',
+        summary: 'Public signing keys',
+        description: 'The keys (RFC 7517) by which other services check access tokens without asking this one.',
+        tags: ['Operation'],
+        response: { 200: schemas.Jwks },
+      },
+    },
+    async (_request, reply) => reply.header('cache-control', 'public, max-age=300').send(tokens.jwks as never),
+  )
+}

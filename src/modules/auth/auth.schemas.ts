@@ -1,0 +1,63 @@
+import Type, { type Static } from 'typebox'
+import {
+  Email,
+  Id,
+  Locale,
+  NewPassword,
+  Password,
+  PersonName,
+  Strict,
+  Time,
+  Untouched,
+} from '../../kernel/http/schemas.ts'
+import { User, UserRef, userProperties } from '../users/users.schemas.ts'
+
+export const Register = Strict({ email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) })
+export type Register = Static<typeof Register>
+
+export const Registered = Strict({ message: Type.String(), user: UserRef })
+
+export const Login = Strict({
+  email: Type.String({ minLength: 1, maxLength: 254, examples: ['anna@example.org'] }),
+  password: Password,
+})
+export type Login = Static<typeof Login>
+
+export const Refresh = Strict({ refresh_token: Type.String({ minLength: 1, maxLength: 1024 }) })
+
+const tokens = {
+  access_token: Type.String({ description: 'For `Authorization: Bearer …`' }),
+  refresh_token: Type.String({ description: 'For `POST /api/v1/auth/refresh`' }),
+  token_type: Type.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
+  expires_in: Type.Integer({ description: 'Seconds for which the access token is good', examples: [900] }),
+  refresh_expires_in: Type.Integer({ description: 'Seconds after which an unused session ends', examples: [2592000] }),
+  session_id: Id,
+  server_time: Time,
+}
+export type Tokens = Static<ReturnType<typeof tokensObject>>
+const tokensObject = () => Type.Object(tokens)
+
+export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
+export type SignedInUser = Static<typeof SignedInUser>
+export const SignedIn = Strict({ message: Type.String(), user: Type.Unsafe<SignedInUser>({ $ref: 'SignedInUser#' }) })
+
+export const LogoutAll = Strict({
+  keep_current: Untouched(Type.Boolean({ description: 'Leave the session that asks', default: false })),
+})
+
+export const Jwks = Type.Object({
+  keys: Type.Array(
+    Type.Object(
+      {
+        kty: Type.String(),
+        crv: Type.String(),
+        x: Type.String(),
+        kid: Type.String(),
+        alg: Type.String(),
+        use: Type.String(),
+      },
+      { additionalProperties: false },
+    ),
+  ),
+})
+export { User }

@@ -1,0 +1,68 @@
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../../kernel/errors.ts'
+import type { Access } from '../../kernel/http/openapi.ts'
+import type { App } from '../../kernel/http/server.ts'
+import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { AccessTokens } from './tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is asking; set in every scope but the public one. */
+    identity: Identity | null
+  }
+}
+
+/** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
+export function createGuard({ tokens, sessions }: { tokens: AccessTokens; sessions: Sessions }) {
+  async function authenticate(request: FastifyRequest): Promise<void> {
+    const token = bearerToken(request.headers.authorization)
+    const claims = await tokens.verify(token)
+    const identity = await sessions.identify(claims.sid, claims.gen)
+    if (identity.id !== claims.sub) throw new AppError('token_invalid')
+    request.identity = identity
+    request.actor = { userId: identity.id, sessionId: identity.session_id }
+  }
+
+  const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
+    documentAccess(app, access)
+    app.addHook('onRequest', authenticate)
+    if (allow)
+      app.addHook('onRequest', async (request) => {
+        if (!allow(request, callerOf(request))) throw new AppError('forbidden')
+      })
+  }
+
+  return {
+    public: (app: App) => documentAccess(app, 'public'),
+    signedIn: scope('signed in'),
+    admin: scope('admin', (_request, { role }) => role === 'admin'),
+    /** For paths with an `{id}` of a user: their own, or an administrator's. */
+    adminOrSelf: scope(
+      'admin or self',
+      ({ params }, { role, id }) => role === 'admin' || (params as { id?: string }).id === id,
+    ),
+  }
+}
+
+export type Guard = ReturnType<typeof createGuard>
+
+/** Who is asking. Only for routes in a scope that requires a token. */
+export function callerOf(request: FastifyRequest): Identity {
+  if (!request.identity) throw new AppError('token_missing')
+  return request.identity
+}
+
+function documentAccess(app: App, access: Access): void {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, access }
+  })
+}
+
+/** The token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
+function bearerToken(header: string | undefined): string {
+  if (header === undefined) throw new AppError('token_missing')
+  const [scheme = '', token = ''] = header.split(' ', 2)
+  if (scheme.toLowerCase() !== 'bearer' || !token)
+    throw new AppError('token_missing', { detail: 'Authorization must be "Bearer" and an access token.' })
+  return token
+}

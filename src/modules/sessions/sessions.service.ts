@@ -1,0 +1,165 @@
+import { type Clock, timestamp } from '../../kernel/clock.ts'
+import type { Config } from '../../kernel/config.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { newId } from '../../kernel/ids.ts'
+import { firstGeneration, type Generations, refresh, see } from './generations.ts'
+import { createIdentities } from './identities.ts'
+import type { Session } from './sessions.schemas.ts'
+import * as store from './sessions.store.ts'
+
+/** What a request tells about the device that sends it; kept so that a person recognises it. */
+export interface Device {
+  device_id: string | null
+  app_type: string | null
+  app_version: string | null
+  user_agent: string | null
+  ip: string | null
+}
+
+export type Identity = store.IdentityRow
+
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'password_changed'
+  | 'password_reset'
+  | 'deactivated'
+  | 'account_deleted'
+  | 'refresh_reused'
+
+/** A live session whose refresh generation may be handed out. */
+export interface Grant {
+  sessionId: string
+  generation: number
+  /** Milliseconds since 1970 at which the session ends if nobody refreshes it. */
+  expiresAt: number
+}
+
+type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace'>
+
+/** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
+export function createSessions({ database, clock, config }: { database: Database; clock: Clock; config: Settings }) {
+  const identities = createIdentities(database)
+  const expiry = (now: number, createdAt: number) =>
+    Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
+
+  async function start(trx: Db, userId: string, device: Device): Promise<Grant> {
+    const now = clock.now()
+    const { current, seen } = firstGeneration()
+    const id = newId(now)
+    const expiresAt = expiry(now, now)
+    await store.insertSession(trx, {
+      id,
+      user_id: userId,
+      generation: current,
+      seen: JSON.stringify(seen),
+      ...device,
+      created_at: timestamp(now),
+      last_used_at: timestamp(now),
+      expires_at: timestamp(expiresAt),
+      ended_at: null,
+      end_reason: null,
+    })
+    return { sessionId: id, generation: current, expiresAt }
+  }
+
+  /**
+   * Who a verified access token speaks for, as they are now. Notes the first use of its generation.
+   * Throws AppError `session_ended` when the session or its user is over.
+   */
+  async function identify(sessionId: string, generation: number): Promise<Identity> {
+    const identity = await identities.find(sessionId)
+    if (!identity || !isAlive(identity)) throw new AppError('session_ended')
+    if (see(generationsOf(identity), generation, clock.now(), config.refreshGrace)) await noteUse(sessionId, generation)
+    return identity
+  }
+
+  async function noteUse(sessionId: string, generation: number): Promise<void> {
+    await database.transaction(async (trx) => {
+      const identity = await store.identityForUpdate(trx, sessionId)
+      const now = clock.now()
+      const next = identity && see(generationsOf(identity), generation, now, config.refreshGrace)
+      if (next) await store.updateSession(trx, sessionId, { ...columns(next), last_used_at: timestamp(now) })
+    })
+  }
+
+  /**
+   * Continues a session by a refresh token of a generation. A reused one ends the session; that is for the caller to
+   * tell, after the transaction: `reused`. Throws AppError `session_ended`.
+   */
+  async function proceed(
+    trx: Db,
+    sessionId: string,
+    generation: number,
+    device: Device,
+  ): Promise<{ identity: Identity; grant: Grant } | { identity: Identity; reused: true }> {
+    const identity = await store.identityForUpdate(trx, sessionId)
+    if (!identity || !isAlive(identity)) throw new AppError('session_ended')
+    const now = clock.now()
+    const state = generationsOf(identity)
+    const verdict = refresh(state, generation, now, config.refreshGrace)
+    if (verdict.kind === 'reused') {
+      await store.endSessions(
+        trx,
+        identity.id,
+        { only: sessionId },
+        timestamp(now),
+        'refresh_reused' satisfies EndReason,
+      )
+      return { identity, reused: true }
+    }
+    if (verdict.kind === 'repeated')
+      return { identity, grant: { sessionId, generation: state.current, expiresAt: Date.parse(identity.expires_at) } }
+    const expiresAt = expiry(now, Date.parse(identity.session_created_at))
+    await store.updateSession(trx, sessionId, {
+      ...columns(verdict.next),
+      ...known(device),
+      last_used_at: timestamp(now),
+      expires_at: timestamp(expiresAt),
+    })
+    return { identity, grant: { sessionId, generation: verdict.next.current, expiresAt } }
+  }
+
+  const isAlive = (identity: Identity): boolean =>
+    identity.ended_at === null && Boolean(identity.is_active) && identity.expires_at > timestamp(clock.now())
+
+  return {
+    start,
+    identify,
+    proceed,
+    async list(userId: string, currentId: string | null): Promise<Session[]> {
+      const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()))
+      return rows.map((row) => toSession(row, currentId))
+    },
+    /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
+    end: (db: Db, userId: string, which: { only?: string; except?: string }, reason: EndReason): Promise<number> =>
+      store.endSessions(db, userId, which, timestamp(clock.now()), reason),
+  }
+}
+
+export type Sessions = ReturnType<typeof createSessions>
+
+const generationsOf = (row: { generation: number; seen: string }): Generations => ({
+  current: row.generation,
+  seen: JSON.parse(row.seen),
+})
+
+const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
+
+/** What a device tells about itself now; what it leaves out stays as it was. */
+const known = (device: Device): Partial<Device> =>
+  Object.fromEntries(Object.entries(device).filter(([, value]) => value !== null))
+
+const toSession = (row: store.SessionRow, currentId: string | null): Session => ({
+  id: row.id,
+  current: row.id === currentId,
+  device_id: row.device_id,
+  app_type: row.app_type,
+  app_version: row.app_version,
+  user_agent: row.user_agent,
+  ip: row.ip,
+  created_at: row.created_at,
+  last_used_at: row.last_used_at,
+  expires_at: row.expires_at,
+})

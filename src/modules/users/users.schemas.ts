@@ -1,0 +1,105 @@
+import Type, { type Static } from 'typebox'
+import {
+  Email,
+  Id,
+  IdParams,
+  Locale,
+  NewPassword,
+  Nullable,
+  PersonName,
+  Role,
+  Strict,
+  Time,
+  Untouched,
+} from '../../kernel/http/schemas.ts'
+
+const properties = {
+  id: Id,
+  email: Email,
+  name: PersonName,
+  role: Role,
+  is_active: Type.Boolean({ description: 'An inactive user can neither sign in nor stay signed in.' }),
+  email_verified: Type.Boolean(),
+  locale: Locale,
+  created_at: Time,
+  updated_at: Time,
+  last_login_at: Nullable(Time),
+}
+
+/** A person as the API shows them: no more than this ever leaves the service (ASVS 15.3.1). */
+export const User = Strict(properties, { $id: 'User' })
+export type User = Static<typeof User>
+export const UserRef = Type.Unsafe<User>({ $ref: 'User#' })
+export const userProperties = properties
+
+export const CreateUser = Strict({
+  email: Email,
+  name: PersonName,
+  password: Type.Optional(NewPassword),
+  role: Type.Optional(Role),
+  is_active: Type.Optional(Type.Boolean()),
+  email_verified: Type.Optional(Type.Boolean()),
+  locale: Type.Optional(Locale),
+})
+export type CreateUser = Static<typeof CreateUser>
+
+export const UpdateUser = Strict(
+  {
+    email: Untouched(Email),
+    name: Untouched(PersonName),
+    role: Untouched(Role),
+    is_active: Untouched(Type.Boolean()),
+    email_verified: Untouched(Type.Boolean()),
+    locale: Untouched(Locale),
+  },
+  { description: '`null` and absent fields stay as they are.' },
+)
+export type UpdateUser = Static<typeof UpdateUser>
+
+export const SORTS = ['created_at', 'email', 'name', 'last_login_at'] as const
+export type Sort = (typeof SORTS)[number]
+
+export const ListUsers = Strict({
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 20 })),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: 1000,
+      description: 'The `next_cursor` of the page before, instead of `page`: as fast on the last page as on the first.',
+    }),
+  ),
+  q: Type.Optional(
+    Type.String({
+      maxLength: 100,
+      pattern: '^\\P{C}*$',
+      description:
+        'Part of the e-mail or the name, in any case. One or two characters match at the start of the e-mail or of a word of the name.',
+    }),
+  ),
+  role: Type.Optional(Role),
+  is_active: Type.Optional(Type.Boolean()),
+  email_verified: Type.Optional(Type.Boolean()),
+  created_from: Type.Optional(Type.String({ format: 'date-time', description: 'Created at this time or later' })),
+  created_to: Type.Optional(Type.String({ format: 'date-time', description: 'Created before this time' })),
+  sort: Type.Optional(
+    Type.Unsafe<Sort | `-${Sort}`>({
+      type: 'string',
+      enum: SORTS.flatMap((sort) => [sort, `-${sort}`]),
+      default: '-created_at',
+    }),
+  ),
+})
+export type ListUsers = Static<typeof ListUsers>
+
+export const UserList = Strict({
+  users: Type.Array(UserRef),
+  total: Type.Integer({
+    description:
+      'Exact up to 10,000. Above: without `q` a count at most a minute old; with `q` it stays at 10,000, meaning "at least".',
+  }),
+  page: Type.Integer(),
+  limit: Type.Integer(),
+  next_cursor: Nullable(Type.String()),
+})
+
+export { IdParams }

@@ -1,0 +1,187 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { timestamp } from '../../kernel/clock.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { isUniqueViolation } from '../../kernel/db/errors.ts'
+import { NEVER } from '../../kernel/db/schema.ts'
+import { AppError } from '../../kernel/errors.ts'
+import type { Cursors } from '../../kernel/http/pages.ts'
+import { newId } from '../../kernel/ids.ts'
+import { cleanName, emailKey, fold, searchTerm, searchText } from './identity.ts'
+import { createTotals } from './totals.ts'
+import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
+import * as store from './users.store.ts'
+
+export type { UserRow } from './users.store.ts'
+
+interface NewUser {
+  email: string
+  name: string
+  /** Already hashed; null for one who sets a password by a link. */
+  passwordHash: string | null
+  role?: 'user' | 'admin' | undefined
+  is_active?: boolean | undefined
+  email_verified?: boolean | undefined
+  locale: 'ru' | 'en'
+}
+
+const COLUMNS: Record<Sort, store.Page['column']> = {
+  created_at: 'created_at',
+  email: 'email_key',
+  name: 'name_key',
+  last_login_at: 'last_login_at',
+}
+
+/** People: made, found, changed and removed. Functions that take `trx` first leave the transaction to their caller. */
+export function createUsers({ database, clock, cursors }: { database: Database; clock: Clock; cursors: Cursors }) {
+  const totals = createTotals(database.db, clock)
+
+  /** Throws AppError `email_taken`. */
+  async function create(trx: Db, input: NewUser): Promise<store.UserRow> {
+    const now = timestamp(clock.now())
+    const name = cleanName(input.name)
+    const row = {
+      id: newId(clock.now()),
+      email: input.email,
+      name,
+      password_hash: input.passwordHash,
+      role: input.role ?? 'user',
+      is_active: input.is_active ?? true,
+      email_verified: input.email_verified ?? false,
+      locale: input.locale,
+      created_at: now,
+      updated_at: now,
+      last_login_at: NEVER,
+    }
+    await refuseTaken(() => store.insertUser(trx, { ...row, ...keys(input.email, name) }))
+    return { ...row, version: 1 }
+  }
+
+  /**
+   * Changes a user; `null` and absent fields stay. `version` is the one that the caller has seen, where it says so.
+   * Throws AppError `not_found`, `precondition_failed`, `email_taken`, `last_admin`.
+   */
+  async function update(
+    trx: Db,
+    id: string,
+    changes: UpdateUser,
+    version?: number,
+  ): Promise<{ before: store.UserRow; after: store.UserRow }> {
+    const before = await lock(trx, id, version)
+    const given = withoutNulls(changes)
+    if (given.name !== undefined) given.name = cleanName(given.name)
+    const leavesAdmins = given.role === 'user' || given.is_active === false
+    if (leavesAdmins) await keepOneAdmin(trx, before)
+    // Another address is not verified by the old one’s verification.
+    if (given.email !== undefined && emailKey(given.email) !== emailKey(before.email)) given.email_verified ??= false
+    const renamed = given.email !== undefined || given.name !== undefined
+    await refuseTaken(() =>
+      store.updateUser(
+        trx,
+        id,
+        { ...given, ...(renamed && keys(given.email ?? before.email, given.name ?? before.name)) },
+        timestamp(clock.now()),
+      ),
+    )
+    return { before, after: (await store.userById(trx, { id }))[0] as store.UserRow }
+  }
+
+  /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
+  async function remove(trx: Db, id: string, version?: number): Promise<store.UserRow> {
+    const user = await lock(trx, id, version)
+    await keepOneAdmin(trx, user)
+    await store.deleteUser(trx, id)
+    return user
+  }
+
+  async function lock(trx: Db, id: string, version?: number): Promise<store.UserRow> {
+    const user = await store.userForUpdate(trx, id)
+    if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
+    if (version !== undefined && user.version !== version)
+      throw new AppError('precondition_failed', { detail: `The user is at version "${user.version}".` })
+    return user
+  }
+
+  async function keepOneAdmin(trx: Db, user: store.UserRow): Promise<void> {
+    const counts = user.role === 'admin' && user.is_active
+    if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError('last_admin')
+  }
+
+  /** One page. Throws AppError `invalid_cursor`. */
+  async function list(
+    query: ListUsers,
+  ): Promise<{ users: User[]; total: number; page: number; limit: number; next_cursor: string | null }> {
+    const { sort: order = '-created_at', limit = 20, page = 1 } = query
+    const after = query.cursor ? cursors.decode(query.cursor, order) : null
+    const filters: store.Filters = {
+      term: searchTerm(query.q ?? ''),
+      role: query.role,
+      is_active: query.is_active,
+      email_verified: query.email_verified,
+      created_from: query.created_from && timestamp(Date.parse(query.created_from)),
+      created_to: query.created_to && timestamp(Date.parse(query.created_to)),
+    }
+    const { total, few } = await totals.of(filters)
+    const rows = await store.pageOfUsers(
+      database.db,
+      filters,
+      {
+        column: COLUMNS[order.replace('-', '') as Sort],
+        direction: order.startsWith('-') ? 'desc' : 'asc',
+        limit: limit + 1,
+        offset: (page - 1) * limit,
+        after,
+      },
+      few,
+    )
+    const current = after?.page ?? page
+    const last = rows.length > limit ? rows[limit - 1] : undefined
+    return {
+      users: rows.slice(0, limit).map(store.toUser),
+      total,
+      page: current,
+      limit,
+      next_cursor: last
+        ? cursors.encode({ sort: order, value: last.sort_value, id: last.id, page: current + 1 })
+        : null,
+    }
+  }
+
+  return {
+    create,
+    update,
+    remove,
+    list,
+    lock,
+    toUser: store.toUser,
+    byId: async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0],
+    byEmail: async (email: string, db: Db = database.db) =>
+      (await store.userByEmail(db, { email_key: emailKey(email) }))[0],
+    touchLogin: (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now }),
+    /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
+    rehash: (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash),
+    setPassword: (trx: Db, id: string, hash: string) =>
+      store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now())),
+  }
+}
+
+export type Users = ReturnType<typeof createUsers>
+
+const keys = (email: string, name: string) => ({
+  email_key: emailKey(email),
+  name_key: fold(name),
+  search_text: searchText(email, name),
+})
+
+function withoutNulls(changes: UpdateUser) {
+  const given = Object.entries(changes).filter(([, value]) => value !== null && value !== undefined)
+  return Object.fromEntries(given) as { [K in keyof UpdateUser]?: NonNullable<UpdateUser[K]> }
+}
+
+async function refuseTaken<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (isUniqueViolation(error, 'email_key')) throw new AppError('email_taken')
+    throw error
+  }
+}
