@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { SessionsTable } from '../../kernel/db/schema.ts'
-import { USER_COLUMNS, type UserRow } from '../users/users.store.ts'
+import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
 
 export type SessionRow = Selectable<SessionsTable>
 

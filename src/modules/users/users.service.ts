@@ -8,10 +8,11 @@ import type { Cursors } from '../../kernel/http/pages.ts'
 import { newId } from '../../kernel/ids.ts'
 import { cleanName, emailKey, fold, searchTerm, searchText } from './identity.ts'
 import { createTotals } from './totals.ts'
+import { toUser, type UserRow } from './user.row.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
 
-export type { UserRow } from './users.store.ts'
+export type { UserRow } from './user.row.ts'
 
 interface NewUser {
   email: string
@@ -36,7 +37,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   const totals = createTotals(database.db, clock)
 
   /** Throws AppError `email_taken`. */
-  async function create(trx: Db, input: NewUser): Promise<store.UserRow> {
+  async function create(trx: Db, input: NewUser): Promise<UserRow> {
     const now = timestamp(clock.now())
     const name = cleanName(input.name)
     const row = {
@@ -65,7 +66,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     id: string,
     changes: UpdateUser,
     version?: number,
-  ): Promise<{ before: store.UserRow; after: store.UserRow }> {
+  ): Promise<{ before: UserRow; after: UserRow }> {
     const before = await lock(trx, id, version)
     const given = withoutNulls(changes)
     if (given.name !== undefined) given.name = cleanName(given.name)
@@ -82,18 +83,18 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
         timestamp(clock.now()),
       ),
     )
-    return { before, after: (await store.userById(trx, { id }))[0] as store.UserRow }
+    return { before, after: (await store.userById(trx, { id }))[0] as UserRow }
   }
 
   /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
-  async function remove(trx: Db, id: string, version?: number): Promise<store.UserRow> {
+  async function remove(trx: Db, id: string, version?: number): Promise<UserRow> {
     const user = await lock(trx, id, version)
     await keepOneAdmin(trx, user)
     await store.deleteUser(trx, id)
     return user
   }
 
-  async function lock(trx: Db, id: string, version?: number): Promise<store.UserRow> {
+  async function lock(trx: Db, id: string, version?: number): Promise<UserRow> {
     const user = await store.userForUpdate(trx, id)
     if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
     if (version !== undefined && user.version !== version)
@@ -101,7 +102,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     return user
   }
 
-  async function keepOneAdmin(trx: Db, user: store.UserRow): Promise<void> {
+  async function keepOneAdmin(trx: Db, user: UserRow): Promise<void> {
     const counts = user.role === 'admin' && user.is_active
     if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError('last_admin')
   }
@@ -136,7 +137,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     const current = after?.page ?? page
     const last = rows.length > limit ? rows[limit - 1] : undefined
     return {
-      users: rows.slice(0, limit).map(store.toUser),
+      users: rows.slice(0, limit).map(toUser),
       total,
       page: current,
       limit,
@@ -152,7 +153,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     remove,
     list,
     lock,
-    toUser: store.toUser,
+    toUser,
     byId: async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0],
     byEmail: async (email: string, db: Db = database.db) =>
       (await store.userByEmail(db, { email_key: emailKey(email) }))[0],

@@ -1,38 +1,7 @@
-import { type Selectable, type SelectQueryBuilder, sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
-import { NEVER, type Tables, type UsersTable } from '../../kernel/db/schema.ts'
-import type { User } from './users.schemas.ts'
-
-export type UserRow = Omit<Selectable<UsersTable>, 'email_key' | 'name_key' | 'search_text'>
-
-export const USER_COLUMNS = [
-  'users.id',
-  'users.email',
-  'users.name',
-  'users.password_hash',
-  'users.role',
-  'users.is_active',
-  'users.email_verified',
-  'users.locale',
-  'users.version',
-  'users.created_at',
-  'users.updated_at',
-  'users.last_login_at',
-] as const
-
-/** A row as the API shows it. */
-export const toUser = (row: Omit<UserRow, 'password_hash' | 'version'>): User => ({
-  id: row.id,
-  email: row.email,
-  name: row.name,
-  role: row.role,
-  is_active: Boolean(row.is_active),
-  email_verified: Boolean(row.email_verified),
-  locale: row.locale,
-  created_at: row.created_at,
-  updated_at: row.updated_at,
-  last_login_at: row.last_login_at === NEVER ? null : row.last_login_at,
-})
+import type { Tables, UsersTable } from '../../kernel/db/schema.ts'
+import { USER_COLUMNS, type UserRow } from './user.row.ts'
 
 export const userById = hot<{ id: string }, UserRow>('user_by_id', (db, p) =>
   db.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', p('id')),

@@ -1,0 +1,36 @@
+import type { Selectable } from 'kysely'
+import { NEVER, type UsersTable } from '../../kernel/db/schema.ts'
+import type { User } from './users.schemas.ts'
+
+/** A user as the service handles one: all but what only the lookups of the store need. */
+export type UserRow = Omit<Selectable<UsersTable>, 'email_key' | 'name_key' | 'search_text'>
+
+/** What every query for a user selects, those of other modules that join one in too. */
+export const USER_COLUMNS = [
+  'users.id',
+  'users.email',
+  'users.name',
+  'users.password_hash',
+  'users.role',
+  'users.is_active',
+  'users.email_verified',
+  'users.locale',
+  'users.version',
+  'users.created_at',
+  'users.updated_at',
+  'users.last_login_at',
+] as const
+
+/** A row as the API shows it. */
+export const toUser = (row: Omit<UserRow, 'password_hash' | 'version'>): User => ({
+  id: row.id,
+  email: row.email,
+  name: row.name,
+  role: row.role,
+  is_active: Boolean(row.is_active),
+  email_verified: Boolean(row.email_verified),
+  locale: row.locale,
+  created_at: row.created_at,
+  updated_at: row.updated_at,
+  last_login_at: row.last_login_at === NEVER ? null : row.last_login_at,
+})
