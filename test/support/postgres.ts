@@ -102,16 +102,37 @@ async function initialise(bin: string, dataDir: string, as: RunAs, password: str
   await appendFile(join(dataDir, 'postgresql.conf'), lines.join(''))
 }
 
-/** Makes an empty database on the server of `url` and returns its URL. */
-export async function createDatabase(url: string, name = `test_${randomBytes(6).toString('hex')}`): Promise<string> {
-  const client = new pg.Client({ connectionString: url })
+/** Makes a database on the server of `url`, empty or a copy of the one that `url` names, and returns its URL. */
+export const createDatabase = (url: string, name?: string): Promise<string> => create(url, null, name)
+export const copyDatabase = (url: string): Promise<string> => create(url, nameOf(url))
+
+/** Removes the database that `url` names, whoever is connected to it. */
+export const dropDatabase = (url: string): Promise<void> =>
+  maintain(url, (client) => client.query(`drop database ${client.escapeIdentifier(nameOf(url))} with (force)`))
+
+async function create(url: string, template: string | null, name = `test_${randomBytes(6).toString('hex')}`) {
+  await maintain(url, (client) =>
+    client.query(
+      `create database ${client.escapeIdentifier(name)}${template ? ` template ${client.escapeIdentifier(template)}` : ''}`,
+    ),
+  )
+  return withName(url, name)
+}
+
+async function maintain(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: withName(url, 'postgres') })
   await client.connect()
   try {
-    await client.query(`create database ${client.escapeIdentifier(name)}`)
+    await work(client)
   } finally {
     await client.end()
   }
-  const created = new URL(url)
-  created.pathname = encodeURIComponent(name)
-  return created.href
+}
+
+const nameOf = (url: string): string => decodeURIComponent(new URL(url).pathname.slice(1))
+
+function withName(url: string, name: string): string {
+  const changed = new URL(url)
+  changed.pathname = encodeURIComponent(name)
+  return changed.href
 }

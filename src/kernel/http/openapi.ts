@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger'
-import type { RouteOptions } from 'fastify'
+import type { FastifySchema, RouteOptions } from 'fastify'
 import { REASONS, type Reason } from '../errors.ts'
 import type { App } from './server.ts'
 
@@ -30,8 +30,8 @@ const WITH_TOKEN: Reason[] = ['token_missing', 'token_invalid', 'token_expired',
 
 /** Collects every route that is registered after it into an OpenAPI 3.1 document: `app.swagger()`. */
 export async function addOpenApi(app: App, version: string): Promise<void> {
-  app.addHook('onRoute', documentErrors)
   await app.register(swagger, {
+    transform: ({ schema, url, route }) => ({ schema: documented(schema, route), url }),
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -62,11 +62,14 @@ export async function addOpenApi(app: App, version: string): Promise<void> {
   })
 }
 
-/** Adds to a route’s schema every status that it can answer, and the token that it needs. */
-function documentErrors(route: RouteOptions): void {
-  if (!route.schema || route.schema.hide || route.method === 'HEAD') return
-  const { access = 'public', reasons = [] } = route.config ?? {}
-  const { body, params, querystring, response } = route.schema
+/**
+ * A route’s schema with every status that it can answer, and the token that it needs. Made when the document is, since
+ * a scope says who is let in after the hooks of its parents have run.
+ */
+function documented(schema: FastifySchema, { config }: RouteOptions): FastifySchema {
+  if (!schema || schema.hide) return schema
+  const { access = 'public', reasons = [] } = config ?? {}
+  const { body, params, querystring, response } = schema
   const all = new Set<Reason>([
     ...GENERAL,
     ...(body ? WITH_BODY : []),
@@ -85,9 +88,9 @@ function documentErrors(route: RouteOptions): void {
       },
     ]),
   )
-  route.schema = {
-    ...route.schema,
-    ...(access === 'public' ? { security: [] } : { security: [{ bearer: [] }] }),
+  return {
+    ...schema,
+    security: access === 'public' ? [] : [{ bearer: [] }],
     response: { ...(response as object), ...problems },
   }
 }

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe } from 'node:test'
+import { createApp, migrate, type Services } from '../../src/app.ts'
+import { type Config, loadConfig } from '../../src/kernel/config.ts'
+import type { Engine } from '../../src/kernel/db/database.ts'
+import type { App } from '../../src/kernel/http/server.ts'
+import { createLog } from '../../src/kernel/log.ts'
+import { type Api, createApi } from './client.ts'
+import { createTestClock, type TestClock } from './clock.ts'
+import { copyDatabase, createDatabase, dropDatabase } from './postgres.ts'
+
+/** The cluster that `scripts/test.ts` has started; without one the PostgreSQL half is skipped, and says so. */
+const CLUSTER = process.env.TEST_POSTGRES_URL
+
+export const engines: { engine: Engine; name: string; skip: string | false }[] = [
+  { engine: 'sqlite', name: 'SQLite', skip: false },
+  { engine: 'postgres', name: 'PostgreSQL', skip: CLUSTER ? false : 'PostgreSQL is not installed' },
+]
+
+/** A suite that runs once for each engine that is there. */
+export function describeOnEachEngine(name: string, body: (engine: Engine) => void): void {
+  for (const { engine, name: engineName, skip } of engines)
+    describe(`${name}, on ${engineName}`, { skip }, () => body(engine))
+}
+
+export interface TestApp {
+  url: string
+  api: Api
+  app: App
+  services: Services
+  config: Config
+  clock: TestClock
+  /** Every line that was logged. */
+  logs: Record<string, unknown>[]
+  close(): Promise<void>
+}
+
+export interface StartOptions {
+  /** Settings beside those of the test, as in the environment. */
+  env?: Record<string, string>
+  clock?: TestClock
+}
+
+/** One for all apps of a process, so that a second app can go on with the tokens of the first. */
+const APP_SECRET = randomBytes(32).toString('base64url')
+
+/**
+ * Starts the whole service on a free port, over a database of its own. `close` ends it and removes what it has stored;
+ * it fails when a secret that went over the client is found in the log.
+ */
+export async function startApp(engine: Engine, { env = {}, clock = createTestClock() }: StartOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-test-'))
+  const database = engine === 'postgres' && !env.DATABASE_URL ? await migratedDatabase() : null
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    DATA_DIR: folder,
+    APP_URL: 'https://api.example.org',
+    APP_SECRET,
+    LOG_FORMAT: 'json',
+    ...(database && { DATABASE_URL: database }),
+    ...env,
+  })
+  if (!database) await migrate(config)
+  const logs: Record<string, unknown>[] = []
+  const log = await createLog(config, {
+    write(text: string) {
+      const line = JSON.parse(text)
+      logs.push(line)
+      if (line.reason === 'internal') process.stderr.write(`${line.method} ${line.route}: ${line.err?.stack}\n`)
+    },
+  })
+  const { app, services } = await createApp(config, log, { clock })
+  const url = await app.listen({ host: '127.0.0.1', port: config.port })
+  const api = createApi(url, app.swagger())
+  const close = async () => {
+    await app.close()
+    rmSync(folder, { recursive: true, force: true })
+    if (database) await dropDatabase(database)
+    const text = JSON.stringify(logs)
+    for (const secret of api.secrets) assert.ok(!text.includes(secret), `a secret is in the log: ${secret}`)
+  }
+  return { url, api, app, services, config, clock, logs, close } satisfies TestApp
+}
+
+/** `startApp` for a suite: it runs before the first test and closes after the last. */
+export function useApp(engine: Engine, options?: StartOptions): TestApp {
+  let running: TestApp | undefined
+  before(async () => {
+    running = await startApp(engine, options)
+  })
+  after(() => running?.close())
+  return new Proxy({} as TestApp, {
+    get: (_target, name) => (running ?? assert.fail('the app runs in tests only'))[name as keyof TestApp],
+  })
+}
+
+let template: Promise<string> | undefined
+
+/** A fresh PostgreSQL database, copied from one that was migrated once. */
+async function migratedDatabase(): Promise<string> {
+  if (!CLUSTER) throw new Error('TEST_POSTGRES_URL is not set')
+  template ??= createDatabase(CLUSTER).then(async (url) => {
+    await migrate(loadConfig({ DATABASE_URL: url, APP_SECRET }))
+    return url
+  })
+  return copyDatabase(await template)
+}
+
+export const PASSWORD = 'a walk along the river'
+
+let people = 0
+
+/** Registers somebody. Returns the user and the password. */
+export async function register(api: Api, input: { email?: string; name?: string; password?: string } = {}) {
+  const body = { email: `person-${++people}@example.org`, name: 'Анна Каренина', password: PASSWORD, ...input }
+  const answer = await api.post('/api/v1/auth/register', { body })
+  assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  return { ...answer.body.user, password: body.password }
+}
+
+/** Signs somebody in. Returns the user with the tokens. */
+export async function signIn(
+  api: Api,
+  { email, password = PASSWORD }: { email: string; password?: string },
+  headers: Record<string, string> = {},
+) {
+  const answer = await api.post('/api/v1/auth/login', { body: { email, password }, headers })
+  assert.equal(answer.status, 200, JSON.stringify(answer.body))
+  return answer.body.user
+}
+
+/** Makes an administrator as the command line does. Returns the user and the password. */
+export async function createAdmin(
+  services: Services,
+  input: { email?: string; name?: string; password?: string } = {},
+) {
+  const given = { email: `admin-${++people}@example.org`, name: 'Administrator', password: PASSWORD, ...input }
+  return { ...(await services.operator.create({ ...given, role: 'admin' })), password: given.password }
+}
