@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const exec = promisify(execFile)
+const ROOT = fileURLToPath(import.meta.resolve('../../'))
+
+/** What the linter must refuse: in which file, which line, and a part of what it says. */
+const REFUSED: [file: string, line: string, message: RegExp][] = [
+  ['src/kernel/clock.ts', "import { createUsers } from '../modules/users/users.service.ts'", /kernel knows no module/],
+  [
+    'src/kernel/db/x.ts',
+    "import { createUsers } from '../../modules/users/users.service.ts'",
+    /kernel knows no module/,
+  ],
+  ['src/kernel/http/x.ts', "import type { Services } from '../../app.ts'", /kernel knows no module/],
+  ['src/modules/x/x.service.ts', "import { createApp } from '../../app.ts'", /put together by app.ts/],
+  ['src/modules/x/x.routes.ts', "import { run } from '../../cli/cli.ts'", /put together by app.ts/],
+  ['src/api.ts', "import { run } from './cli/cli.ts'", /put together by app.ts/],
+  ['src/app.ts', "import { run } from './cli/cli.ts'", /point one way/],
+  ['src/cli/x.ts', "import { api } from '../api.ts'", /point one way/],
+  ['src/modules/users/x.ts', "import { createSessions } from '../sessions/sessions.service.ts'", /at the bottom/],
+  ['src/modules/audit/x.ts', "import type { User } from '../users/users.schemas.ts'", /at the bottom/],
+  ['src/modules/sessions/x.ts', "import { createAuth } from '../auth/auth.service.ts'", /no module above/],
+  ['src/modules/auth/x.ts', "import { createAccount } from '../account/account.service.ts'", /otherwise stand alone/],
+  ['src/modules/account/x.ts', "import { createAdmin } from '../admin/admin.service.ts'", /otherwise stand alone/],
+  ['src/modules/auth/y.ts', "import { userById } from '../users/users.store.ts'", /by its service/],
+  ['src/modules/auth/z.ts', "import { usersRoutes } from '../users/users.routes.ts'", /by its service/],
+  ['src/modules/auth/deep/z.ts', "export * from '../../users/users.store.ts'", /by its service/],
+  ['src/modules/auth/late.ts', "export const late = () => import('../users/users.store.ts')", /by its service/],
+  ['src/modules/auth/typed.ts', "export type Late = import('../users/users.store.ts').Filters", /by its service/],
+  ['src/modules/y/y.service.ts', "import type { FastifyRequest } from 'fastify'", /knows no HTTP/],
+  ['src/modules/y/y.store.ts', "import swagger from '@fastify/swagger'", /knows no HTTP/],
+  ['src/modules/y/y.routes.ts', "import { sql } from 'kysely'", /know no SQL/],
+  ['src/modules/z/z.routes.ts', "import * as store from './z.store.ts'", /know no SQL/],
+  ['src/cli/environment.ts', 'export const port = process.env.PORT', /process\.env/],
+]
+
+const ALLOWED: [file: string, line: string][] = [
+  ['src/main.ts', "export { run } from './cli/cli.ts'"],
+  ['src/cli/a.ts', "export { createApp } from '../app.ts'"],
+  ['src/app.ts', "export { api } from './api.ts'"],
+  ['src/api.ts', "export type { Services } from './app.ts'"],
+  ['src/api.ts', "export { usersRoutes } from './modules/admin/users.routes.ts'"],
+  ['src/modules/auth/a.service.ts', "export { createSessions } from '../sessions/sessions.service.ts'"],
+  ['src/modules/new/new.routes.ts', "export { callerOf } from '../auth/guard.ts'"],
+  ['src/modules/new/new.service.ts', "export { AppError } from '../../kernel/errors.ts'"],
+  ['src/modules/new/new.service.ts', "export * as store from './new.store.ts'"],
+  ['src/modules/new/new.store.ts', "export { sql } from 'kysely'"],
+  ['src/modules/new/new.guard.ts', "export type { FastifyRequest } from 'fastify'"],
+  ['src/kernel/config.ts', 'export const environment = process.env'],
+  ['src/kernel/http/a.ts', "export { AppError } from '../errors.ts'"],
+]
+
+interface Diagnostic {
+  message: string
+  location: { path: string }
+}
+
+describe('The linter keeps the boundaries that docs/architecture.md draws', () => {
+  const folders: string[] = []
+
+  /** Lints a tree of these files under the rules of the project. */
+  async function lint(files: [file: string, line: string, ...unknown[]][]): Promise<Diagnostic[]> {
+    const folder = await mkdtemp(join(tmpdir(), 'bukhindor-boundaries-'))
+    folders.push(folder)
+    for (const name of ['biome.json', 'boundaries.grit']) await cp(join(ROOT, name), join(folder, name))
+    for (const [file, line] of files) {
+      await mkdir(dirname(join(folder, file)), { recursive: true })
+      await writeFile(join(folder, file), `${line}\n`, { flag: 'a' })
+    }
+    const biome = join(ROOT, 'node_modules/.bin/biome')
+    const args = ['lint', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none', 'src']
+    const { stdout } = await exec(biome, args, { cwd: folder }).catch((failed) => failed)
+    return JSON.parse(stdout).diagnostics
+  }
+
+  after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
+
+  describe('it refuses', () => {
+    let diagnostics: Diagnostic[]
+    before(async () => {
+      diagnostics = await lint(REFUSED)
+    })
+    for (const [file, line, message] of REFUSED)
+      it(`${line} in ${file}`, () => {
+        const said = diagnostics.filter(({ location }) => location.path === file).map((found) => found.message)
+        assert.match(said.join('\n'), message)
+      })
+  })
+
+  it('lets pass what goes the right way', async () => {
+    assert.deepEqual(await lint(ALLOWED), [])
+  })
+})
