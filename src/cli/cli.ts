@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { VERSION } from '../app.ts'
 import { ConfigError, loadConfig, readEnvironment } from '../kernel/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
-import { AppError } from '../kernel/errors.ts'
+import { AppError, REASONS } from '../kernel/errors.ts'
 import { fieldMessage } from '../kernel/i18n.messages.ts'
 import { configCommand } from './config.ts'
 import { migrateCommand } from './migrate.ts'
@@ -31,13 +31,15 @@ export async function run(args: string[]): Promise<number> {
     configCommand(config),
   ])
     program.addCommand(inheriting(command))
+  // A reader that has seen enough, such as `head`, is no fault.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? DONE : FAILED))
   try {
     await program.parseAsync(args, { from: 'user' })
     return DONE
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE
     process.stderr.write(`bukhindor: ${explain(error)}\n`)
-    return error instanceof ConfigError ? WRONG_USAGE : FAILED
+    return isWrongUsage(error) ? WRONG_USAGE : FAILED
   }
 }
 
@@ -48,17 +50,23 @@ function inheriting(command: Command): Command {
   return command
 }
 
+const isWrongUsage = (error: unknown): boolean =>
+  error instanceof ConfigError || (error instanceof AppError && error.reason === 'validation_failed')
+
 /** What an operator is told: the message where it was written for them, otherwise all that is known. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return `the configuration is wrong: ${error.message}`
   if (error instanceof DatabaseError) return error.message
-  if (error instanceof AppError) {
-    const fields = error.options.fields?.map(
-      ({ path, reason, values }) => `${path}: ${fieldMessage(reason, 'en', values)}`,
-    )
-    const cause = error.options.cause instanceof Error ? `: ${error.options.cause.message}` : ''
-    return fields?.join('; ') ?? `${error.message}${cause}`
-  }
+  if (error instanceof AppError) return explainAppError(error)
   const { code, message, stack } = error as NodeJS.ErrnoException
   return code ? message : (stack ?? String(error))
+}
+
+function explainAppError({ reason, options }: AppError): string {
+  const { detail, fields, cause } = options
+  if (fields)
+    return fields
+      .map(({ path, reason, values }) => `${path.replace('/', '')}: ${fieldMessage(reason, 'en', values)}`)
+      .join('\n           ')
+  return `${detail ?? REASONS[reason].text.en}${cause instanceof Error ? `: ${cause.message}` : ''}`
 }

@@ -1,15 +1,24 @@
 import { text } from 'node:stream/consumers'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { createServices, migrate } from '../app.ts'
 import type { Config } from '../kernel/config.ts'
-import { AppError } from '../kernel/errors.ts'
 import type { User } from '../modules/users/users.schemas.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>
 
+const EXAMPLES = `
+Examples:
+  echo 'a good password' | bukhindor user create --email anna@example.org --name Anna --role admin --password-stdin
+  bukhindor user set-role anna@example.org user
+  bukhindor user list --role admin --json
+
+An <email> is the address of a user, in any case. Rules are those of the API: the last active administrator stays.`
+
 /** `user create`, `list`, `set-role`, `set-password`, `deactivate`, `delete`: for whoever runs the machine. */
 export function userCommand(config: () => Config): Command {
-  const command = new Command('user').description('make and change users, the first administrator among them')
+  const command = new Command('user')
+    .description('make and change users, the first administrator among them')
+    .addHelpText('after', EXAMPLES)
   const withServices = async <T>(work: (services: Services) => Promise<T>): Promise<T> => {
     const settings = config()
     await migrate(settings)
@@ -51,15 +60,12 @@ export function userCommand(config: () => Config): Command {
       }),
     )
   command
-    .command('set-role <email> <role>')
+    .command('set-role <email>')
     .description('make somebody an administrator, or no longer')
+    .addArgument(new Argument('<role>', 'what the user may do').choices(['user', 'admin']))
     .addOption(json())
     .action((email, to, options) =>
-      withServices(async ({ operator }) => {
-        if (to !== 'user' && to !== 'admin')
-          throw new AppError('validation_failed', { detail: `role "${to}": allowed are user, admin` })
-        print(options.json, await operator.update(email, { role: to }), 'changed')
-      }),
+      withServices(async ({ operator }) => print(options.json, await operator.update(email, { role: to }), 'changed')),
     )
   command
     .command('set-password <email>')

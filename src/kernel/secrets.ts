@@ -1,7 +1,8 @@
 import { createHmac, createPrivateKey, createPublicKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
-import { chmodSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, ConfigError, parseSecret } from './config.ts'
+import { makeFolder } from './folders.ts'
 
 /** All keys of the service, each list newest first: the first makes, all of them verify. */
 export interface Keys {
@@ -57,7 +58,7 @@ export function loadSecrets(config: Config): { secrets: Buffer[]; createdAt: str
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw asConfigError(file, error)
   }
   try {
-    mkdirSync(config.dataDir, { recursive: true })
+    makeFolder(config.dataDir)
     // Written aside and linked: two processes that start at once agree on one secret, and none reads half of it.
     const draft = `${file}.${process.pid}`
     writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
