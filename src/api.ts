@@ -1,7 +1,10 @@
 import type { Services } from './app.ts'
 import type { App } from './kernel/http/server.ts'
-import { accountRoutes } from './modules/account/account.routes.ts'
+import { accountPages } from './modules/account/account.pages.routes.ts'
+import { accountRoutes, recoveryRoutes } from './modules/account/account.routes.ts'
 import { userRoutes, usersRoutes } from './modules/admin/users.routes.ts'
+import { auditRoutes } from './modules/audit/audit.routes.ts'
+import { AuditEvent } from './modules/audit/audit.schemas.ts'
 import { authRoutes, jwksRoute, logoutRoutes } from './modules/auth/auth.routes.ts'
 import { SignedInUser } from './modules/auth/auth.schemas.ts'
 import { ownSessionsRoutes } from './modules/auth/sessions.routes.ts'
@@ -12,22 +15,26 @@ import { User } from './modules/users/users.schemas.ts'
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
-  const { account, admin, auth, guard, tokens } = services
-  for (const shared of [User, Session, SignedInUser]) app.addSchema(shared)
+  const { account, admin, audit, auth, config, exports, guard, idempotency, tokens } = services
+  for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
+
+  idempotency.protectWrites(app)
 
   await app.register(async (open: App) => {
     guard.public(open)
     await open.register(healthRoutes(services))
     await open.register(jwksRoute(tokens))
     await open.register(docsRoutes(services.version))
+    await open.register(accountPages(account, config.minPasswordLength))
     await open.register(authRoutes(auth), { prefix: '/api/v1/auth' })
+    await open.register(recoveryRoutes(account), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (signedIn: App) => {
     guard.signedIn(signedIn)
     await signedIn.register(logoutRoutes(auth), { prefix: '/api/v1/auth' })
     await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
-    await signedIn.register(accountRoutes(account), { prefix: '/api/v1/auth' })
+    await signedIn.register(accountRoutes(account, exports), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (adminOrSelf: App) => {
@@ -38,5 +45,6 @@ export async function api(app: App, services: Services): Promise<void> {
   await app.register(async (administrators: App) => {
     guard.admin(administrators)
     await administrators.register(usersRoutes(admin), { prefix: '/api/v1/users' })
+    await administrators.register(auditRoutes(audit), { prefix: '/api/v1' })
   })
 }

@@ -4,18 +4,29 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
 import { openDatabase } from './kernel/db/database.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
+import { createIdempotency } from './kernel/http/idempotency.ts'
 import { addOpenApi } from './kernel/http/openapi.ts'
 import { createCursors } from './kernel/http/pages.ts'
 import { type App, createServer } from './kernel/http/server.ts'
 import type { Log } from './kernel/log.ts'
+import { createOutbox } from './kernel/mail/outbox.ts'
+import { createTransport } from './kernel/mail/transport.ts'
 import { createPasswords } from './kernel/passwords.ts'
+import { createSealer } from './kernel/sealing.ts'
 import { deriveKeys, loadSecrets } from './kernel/secrets.ts'
 import { createAccount } from './modules/account/account.service.ts'
+import { createExports } from './modules/account/export.service.ts'
 import { createAdmin } from './modules/admin/admin.service.ts'
 import { createOperator } from './modules/admin/operator.service.ts'
+import { createAudit } from './modules/audit/audit.service.ts'
 import { createAuth } from './modules/auth/auth.service.ts'
 import { createGuard } from './modules/auth/guard.ts'
 import { createAccessTokens } from './modules/auth/tokens.ts'
+import { createHousekeeping } from './modules/housekeeping/housekeeping.ts'
+import type { MailKind } from './modules/mails/letters.ts'
+import { createLinks } from './modules/mails/links.service.ts'
+import { createMailer } from './modules/mails/mailer.service.ts'
+import { renderMail } from './modules/mails/mails.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
 import { createSessions } from './modules/sessions/sessions.service.ts'
 import { createUsers } from './modules/users/users.service.ts'
@@ -23,29 +34,69 @@ import { createUsers } from './modules/users/users.service.ts'
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
-export async function createServices(config: Config, { clock = systemClock }: { clock?: Clock } = {}) {
+export async function createServices(config: Config, log: Log, { clock = systemClock }: { clock?: Clock } = {}) {
   const { secrets } = loadSecrets(config)
   const keys = deriveKeys(secrets)
   const database = await openDatabase(config)
   const passwords = createPasswords()
-  const users = createUsers({ database, clock, cursors: createCursors(keys.cursor) })
+  const cursors = createCursors(keys.cursor)
+  const outbox = createOutbox({
+    database,
+    clock,
+    log,
+    sealer: createSealer(keys.sealing),
+    transport: createTransport(config, log),
+    render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
+  })
+  const mailer = createMailer({ outbox })
+  const links = createLinks({ clock, config })
+  const audit = createAudit({ database, clock, cursors })
+  const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config })
   const tokens = await createAccessTokens(keys, clock, config)
-  const admin = createAdmin({ database, config, passwords, users, sessions })
   const refreshTokens = createRefreshTokens(keys.refresh)
+  const auth = createAuth({
+    database,
+    clock,
+    config,
+    passwords,
+    users,
+    sessions,
+    tokens,
+    refreshTokens,
+    audit,
+    mailer,
+    links,
+  })
+  const account = createAccount({ database, clock, config, passwords, users, sessions, audit, mailer, links, auth })
+  const admin = createAdmin({ database, config, passwords, users, sessions, audit, account })
+  const housekeeping = createHousekeeping({ database, clock, config, log, users, account })
   return {
+    config,
     version: VERSION,
     lifecycle: { draining: false },
     database,
     passwords,
     users,
     tokens,
-    guard: createGuard({ tokens, sessions }),
-    auth: createAuth({ database, clock, config, passwords, users, sessions, tokens, refreshTokens }),
-    account: createAccount({ database, users }),
+    guard: createGuard({ database, tokens, sessions, audit }),
+    auth,
+    account,
+    exports: createExports({ database, clock, users, sessions, audit }),
     admin,
-    operator: createOperator({ database, config, passwords, users, sessions, admin }),
+    audit,
+    outbox,
+    housekeeping,
+    idempotency: createIdempotency({ database, clock, config, keys }),
+    operator: createOperator({ database, config, passwords, users, sessions, admin, audit }),
+    /** Begins what goes on without a request: mails and housekeeping. */
+    start() {
+      outbox.start()
+      housekeeping.start()
+    },
     async close() {
+      await housekeeping.stop()
+      await outbox.stop()
       await passwords.close()
       await database.close()
     },
@@ -66,11 +117,12 @@ export async function createApp(
   log: Log,
   options: { clock?: Clock } = {},
 ): Promise<{ app: App; services: Services }> {
-  const services = await createServices(config, options)
+  const services = await createServices(config, log, options)
   const app = createServer(config, log, services.lifecycle)
   await addOpenApi(app, VERSION)
   await api(app, services)
   app.addHook('onClose', () => services.close())
   await app.ready()
+  services.start()
   return { app, services }
 }

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import { Argument, Command, Option } from 'commander'
 import { createServices, migrate } from '../app.ts'
 import type { Config } from '../kernel/config.ts'
+import { createLog } from '../kernel/log.ts'
 import type { User } from '../modules/users/users.schemas.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>
@@ -22,7 +23,7 @@ export function userCommand(config: () => Config): Command {
   const withServices = async <T>(work: (services: Services) => Promise<T>): Promise<T> => {
     const settings = config()
     await migrate(settings)
-    const services = await createServices(settings)
+    const services = await createServices(settings, await createLog({ ...settings, logLevel: 'silent' }))
     return work(services).finally(() => services.close())
   }
   const role = () => new Option('--role <role>', 'what the user may do').choices(['user', 'admin'])

@@ -125,6 +125,38 @@ export const REASONS = define({
     },
     about: 'The password is right, and an administrator has deactivated the account.',
   },
+  email_not_verified: {
+    status: 403,
+    action: 'none',
+    title: 'E-mail not verified',
+    text: {
+      en: 'Please confirm your e-mail first: we have sent you a link.',
+      ru: 'Сначала подтвердите e-mail: мы отправили вам ссылку.',
+    },
+    about:
+      'The password is right, but with `REQUIRE_VERIFIED_EMAIL` the address must be verified before the first login.',
+  },
+  account_deletion_pending: {
+    status: 403,
+    action: 'fix',
+    title: 'Account is being deleted',
+    text: {
+      en: 'This account is going to be deleted. To keep it, open the link in our e-mail.',
+      ru: 'Аккаунт будет удалён. Чтобы сохранить его, откройте ссылку из нашего письма.',
+    },
+    about:
+      'The password is right, and the person has deleted the account; `delete_after` says when its data goes. Signing in with `"undo_deletion": true`, or the link in the e-mail, keeps it.',
+  },
+  link_invalid: {
+    status: 400,
+    action: 'fix',
+    title: 'Link not valid',
+    text: {
+      en: 'This link has expired or was already used. Please ask for a new one.',
+      ru: 'Ссылка устарела или уже использована. Запросите новую.',
+    },
+    about: 'The one-time token is unknown, used, expired, replaced by a newer one, or of another kind.',
+  },
   forbidden: {
     status: 403,
     action: 'none',
@@ -173,6 +205,15 @@ export const REASONS = define({
     text: { en: 'This e-mail is already taken.', ru: 'Этот e-mail уже занят.' },
     about: 'Another account has this e-mail, whatever its letters’ case and Unicode form.',
   },
+  idempotency_in_progress: {
+    status: 409,
+    action: 'retry',
+    title: 'Still in progress',
+    text: { en: 'This is still being done. Please wait a moment.', ru: 'Это ещё выполняется. Подождите немного.' },
+    about:
+      'A request with the same `Idempotency-Key` is still at work. Repeat it with that key after the seconds in ' +
+      '`Retry-After`, and get its answer.',
+  },
   precondition_failed: {
     status: 412,
     action: 'fix',
@@ -203,6 +244,15 @@ export const REASONS = define({
     title: 'Unsupported content type',
     text: { en: 'The request could not be read.', ru: 'Не удалось прочитать запрос.' },
     about: 'A body must be sent as `Content-Type: application/json`, uncompressed.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    action: 'fix',
+    title: 'Idempotency key reused',
+    text: { en: 'This could not be done. Please start again.', ru: 'Не получилось. Начните, пожалуйста, заново.' },
+    about:
+      'The `Idempotency-Key` was used for another request in the last 24 hours: path, query, body or `If-Match` differ. ' +
+      'Use a new key for each intent.',
   },
   headers_too_large: {
     status: 431,
@@ -269,7 +319,7 @@ export interface AppErrorOptions {
   retryAfter?: number
   headers?: Record<string, string>
   /** Further members of the body (RFC 9457, 3.2). */
-  members?: { checks?: Record<string, 'ok' | 'failed'> }
+  members?: { checks?: Record<string, 'ok' | 'failed'>; delete_after?: string }
   cause?: unknown
 }
 

@@ -39,6 +39,25 @@ export const MESSAGES = {
   signed_out_everywhere: { en: 'You are signed out on these devices.', ru: 'Вы вышли на этих устройствах.' },
   session_ended: { en: 'The session was ended.', ru: 'Сеанс завершён.' },
   sessions_ended: { en: 'The sessions were ended.', ru: 'Сеансы завершены.' },
+  account_deleted: {
+    en: 'Your account will be deleted. To keep it, open the link in our e-mail.',
+    ru: 'Аккаунт будет удалён. Чтобы сохранить его, откройте ссылку из нашего письма.',
+  },
+  deletion_undone: { en: 'Your account stays. Please sign in.', ru: 'Аккаунт сохранён. Войдите в него.' },
+  password_changed: { en: 'Your password is changed.', ru: 'Пароль изменён.' },
+  password_reset: { en: 'Your password is changed. Please sign in.', ru: 'Пароль изменён. Войдите с новым паролем.' },
+  reset_sent: {
+    en: 'If there is an account with this e-mail, a link is on its way.',
+    ru: 'Если аккаунт с таким e-mail есть, ссылка уже отправлена.',
+  },
+  reset_sent_to_user: { en: 'The user gets a link by e-mail.', ru: 'Пользователь получит ссылку по e-mail.' },
+  verification_sent: { en: 'Please look into your mailbox.', ru: 'Проверьте почту.' },
+  email_verified: { en: 'Your e-mail is confirmed.', ru: 'E-mail подтверждён.' },
+  email_change_sent: {
+    en: 'Please open the link that we have sent to the new address.',
+    ru: 'Откройте ссылку, которую мы отправили на новый адрес.',
+  },
+  email_changed: { en: 'Your e-mail is changed.', ru: 'E-mail изменён.' },
   user_deleted: { en: 'The user was deleted.', ru: 'Пользователь удалён.' },
 } as const satisfies Record<string, Text>
 

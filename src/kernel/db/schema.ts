@@ -29,6 +29,8 @@ export interface UsersTable {
   updated_at: Time
   /** `NEVER` until the first login, so that a list sorted by it has no NULLs to step over. */
   last_login_at: Time
+  /** Set when the person has deleted the account: until then they can undo it. */
+  delete_after: Generated<Time | null>
 }
 
 /** The `last_login_at` of a person who has not signed in yet. */
@@ -59,9 +61,74 @@ export interface SchemaMigrationsTable {
   applied_at: Time
 }
 
+export interface OneTimeTokensTable {
+  /** SHA-256 of the token, base64url: what is stored opens nothing. */
+  token_hash: string
+  user_id: string
+  kind: string
+  /** The address that the link was sent to. */
+  email: string
+  created_at: Time
+  expires_at: Time
+}
+
+export interface OutboxTable {
+  id: string
+  user_id: string | null
+  kind: string
+  locale: 'ru' | 'en'
+  recipient: string
+  /** What the mail says, sealed, since it may hold a link; gone once it is sent. */
+  payload: string | null
+  created_at: Time
+  next_try_at: Time
+  tries: number
+  claimed_until: Time
+  sent_at: Time | null
+  failed_at: Time | null
+  last_error: string | null
+}
+
+export interface AuditEventsTable {
+  id: string
+  at: Time
+  action: string
+  outcome: 'success' | 'failure'
+  actor_type: 'user' | 'anonymous' | 'operator' | 'system'
+  actor_id: string | null
+  target_id: string | null
+  session_id: string | null
+  request_id: string | null
+  ip: string | null
+  user_agent: string | null
+  details: string
+}
+
+/** Who does a job that only one instance may do at a time, and until when. */
+export interface LeasesTable {
+  name: string
+  holder: string
+  until: Time
+}
+
+export interface IdempotencyKeysTable {
+  id: string
+  request: string
+  holder: string
+  /** Sealed; null while the request runs. */
+  answer: string | null
+  /** Until then the key is held, or its answer kept. */
+  expires_at: Time
+}
+
 /** Every table of the service. */
 export interface Tables {
   users: UsersTable
   sessions: SessionsTable
+  one_time_tokens: OneTimeTokensTable
+  outbox: OutboxTable
+  audit_events: AuditEventsTable
+  leases: LeasesTable
+  idempotency_keys: IdempotencyKeysTable
   schema_migrations: SchemaMigrationsTable
 }

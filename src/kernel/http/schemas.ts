@@ -74,6 +74,9 @@ export const Problem = Type.Object(
     }),
     request_id: Type.String(),
     checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
+    delete_after: Type.Optional(
+      Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' }),
+    ),
     fields: Type.Optional(
       Type.Array(
         Strict({ path: Type.String({ examples: ['/email'] }), reason: Type.String(), message: Type.String() }),

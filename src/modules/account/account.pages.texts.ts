@@ -8,6 +8,7 @@ interface PageTexts {
     expiredText: string
     password: string
     passwordAgain: string
+    mismatch: string
     passwordHint: (minLength: number) => string
   }
   confirm: Record<Flow, { title: string; text: string; button: string }>
@@ -24,6 +25,7 @@ export const PAGE_TEXTS: Record<Locale, PageTexts> = {
       expiredText: 'It has been used already, has expired, or a newer one has replaced it.',
       password: 'New password',
       passwordAgain: 'The new password again',
+      mismatch: 'The two passwords are not the same.',
       passwordHint: (minLength) =>
         `At least ${minLength} characters. Several words are easy to remember and hard to guess.`,
     },
@@ -80,6 +82,7 @@ export const PAGE_TEXTS: Record<Locale, PageTexts> = {
       expiredText: 'Её уже использовали, её срок истёк или её заменила более новая.',
       password: 'Новый пароль',
       passwordAgain: 'Новый пароль ещё раз',
+      mismatch: 'Пароли не совпадают.',
       passwordHint: (minLength) =>
         `Не короче ${minLength} знаков. Фразу из нескольких слов легко запомнить и трудно подобрать.`,
     },

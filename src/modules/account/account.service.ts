@@ -1,18 +1,236 @@
-import type { Database } from '../../kernel/db/database.ts'
-import type { Identity } from '../sessions/sessions.service.ts'
-import type { Users } from '../users/users.service.ts'
-import type { UpdateProfile } from './account.schemas.ts'
+import { type Clock, timestamp } from '../../kernel/clock.ts'
+import type { Config } from '../../kernel/config.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors.ts'
+import type { Origin } from '../../kernel/origin.ts'
+import { requirePassword } from '../../kernel/password-policy.ts'
+import type { Passwords } from '../../kernel/passwords.ts'
+import type { Audit } from '../audit/audit.service.ts'
+import type { Auth } from '../auth/auth.service.ts'
+import type { Links } from '../mails/links.service.ts'
+import type { Mailer } from '../mails/mailer.service.ts'
+import type { EndReason, Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { UserRow, Users } from '../users/users.service.ts'
+import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
-/** What people do with their own account. */
-export function createAccount({ database, users }: { database: Database; users: Users }) {
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'minPasswordLength' | 'accountDeletionGrace'>
+  passwords: Passwords
+  users: Users
+  sessions: Sessions
+  audit: Audit
+  mailer: Mailer
+  links: Links
+  auth: Auth
+}
+
+/** Known and unknown e-mails are answered after the same time, in ms: longer than either of them takes. */
+const RESET_ANSWERED_AFTER = 60
+
+/** What people do with their own account between signing up and leaving. */
+export function createAccount(parts: Parts) {
+  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth } = parts
+
+  /** Throws AppError `precondition_failed`. */
+  async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
+    return database.transaction(async (trx) => {
+      const { after } = await users.update(trx, caller.id, changes, version)
+      await audit.record(trx, origin, {
+        action: 'user.updated',
+        target: caller.id,
+        details: { fields: given(changes) },
+      })
+      return after
+    })
+  }
+
+  /** Changes the password and ends the other sessions. Throws AppError `password_wrong`, `password_refused`. */
+  async function changePassword(caller: Identity, input: ChangePassword, origin: Origin): Promise<void> {
+    await confirmPassword(caller, input.current_password, origin)
+    const path = '/new_password'
+    requirePassword(
+      input.new_password,
+      { minLength: config.minPasswordLength, email: caller.email, name: caller.name },
+      path,
+    )
+    if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
+      throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
+    const hash = await passwords.hash(input.new_password)
+    await database.transaction(async (trx) => {
+      // Changed by somebody else since the password was checked: then it was not their current one.
+      if ((await users.lock(trx, caller.id)).password_hash !== caller.password_hash)
+        throw new AppError('password_wrong')
+      await setPassword(trx, caller, hash, { except: caller.session_id }, 'password_changed')
+      await audit.record(trx, origin, { action: 'password.changed', target: caller.id })
+    })
+  }
+
+  /** A new password makes links that an intruder may have asked for worthless, and is told to the person. */
+  async function setPassword(
+    trx: Db,
+    user: UserRow,
+    hash: string,
+    which: { except?: string },
+    reason: EndReason,
+  ): Promise<void> {
+    await users.setPassword(trx, user.id, hash)
+    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
+    await sessions.end(trx, user.id, which, reason)
+    await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
+  }
+
+  /** Mails a link to a known and active person; says nothing of who is one, not even by the time that it takes. */
+  async function requestReset(email: string, origin: Origin): Promise<void> {
+    const { promise: later, resolve } = Promise.withResolvers<void>()
+    setTimeout(resolve, RESET_ANSWERED_AFTER)
+    await database.transaction(async (trx) => {
+      const user = await users.byEmail(email, trx)
+      if (user?.is_active) await sendReset(trx, user)
+      await audit.record(trx, origin, { action: 'password.reset_requested', target: user?.id ?? null })
+    })
+    await later
+  }
+
+  async function sendReset(trx: Db, user: UserRow): Promise<void> {
+    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user.id, user.email))
+  }
+
+  /** Sets a password by a link and ends all sessions. Throws AppError `link_invalid`, `password_refused`. */
+  async function resetPassword(input: ResetPassword, origin: Origin): Promise<void> {
+    const { user_id } = await links.peek(database.db, 'reset_password', input.token)
+    const user = await users.byId(user_id)
+    if (!user?.is_active) throw new AppError('link_invalid')
+    // The link outlives a password that is refused.
+    requirePassword(
+      input.new_password,
+      { minLength: config.minPasswordLength, email: user.email, name: user.name },
+      '/new_password',
+    )
+    const hash = await passwords.hash(input.new_password)
+    await database.transaction(async (trx) => {
+      const used = await links.use(trx, 'reset_password', input.token)
+      await setPassword(trx, user, hash, {}, 'password_reset')
+      if (used.email === user.email && !user.email_verified) await users.verifyEmail(trx, user.id)
+      await audit.record(trx, origin, { action: 'password.reset', target: user.id })
+    })
+  }
+
+  /** Throws AppError `link_invalid`. */
+  async function verifyEmail(token: string, origin: Origin): Promise<void> {
+    await database.transaction(async (trx) => {
+      const { user_id, email } = await links.use(trx, 'verify_email', token)
+      const user = await users.lock(trx, user_id)
+      if (user.email !== email) throw new AppError('link_invalid') // of an address that the account no longer has
+      await users.verifyEmail(trx, user.id)
+      await audit.record(trx, origin, { action: 'email.verified', target: user.id })
+    })
+  }
+
+  async function resendVerification(caller: Identity): Promise<void> {
+    if (!caller.email_verified) await database.transaction((trx) => auth.sendVerification(trx, caller))
+  }
+
+  /** Mails a link to the new address, and word of it to the old. Throws AppError `password_wrong`, `email_taken`. */
+  async function requestEmailChange(caller: Identity, input: ChangeEmail, origin: Origin): Promise<void> {
+    await confirmPassword(caller, input.password, origin)
+    const { new_email: newEmail } = input
+    if (newEmail === caller.email)
+      throw new AppError('validation_failed', { fields: [{ path: '/new_email', reason: 'same_email' }] })
+    const holder = await users.byEmail(newEmail)
+    if (holder && holder.id !== caller.id) throw new AppError('email_taken')
+    await database.transaction(async (trx) => {
+      const link = await links.issue(trx, 'change_email', caller.id, newEmail)
+      await mailer.send(trx, 'change_email_confirm', caller, link, newEmail)
+      await mailer.send(trx, 'change_email_notice', caller, { newEmail })
+      await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
+    })
+  }
+
+  /** Throws AppError `link_invalid`, `email_taken`. */
+  async function changeEmail(token: string, origin: Origin): Promise<void> {
+    await database.transaction(async (trx) => {
+      const { user_id, email } = await links.use(trx, 'change_email', token)
+      const { before } = await users.update(trx, user_id, { email, email_verified: true })
+      await links.revoke(trx, user_id, ['verify_email', 'reset_password'])
+      await mailer.send(trx, 'email_changed', before, { newEmail: email, at: timestamp(clock.now()) })
+      await audit.record(trx, origin, { action: 'email.changed', target: user_id })
+    })
+  }
+
+  /** Ends all sessions, and the account after the grace time. Throws AppError `password_wrong`, `last_admin`. */
+  async function requestDeletion(
+    caller: Identity,
+    password: string,
+    origin: Origin,
+  ): Promise<{ delete_after: string }> {
+    await confirmPassword(caller, password, origin)
+    const deleteAfter = timestamp(clock.now() + config.accountDeletionGrace)
+    await database.transaction(async (trx) => {
+      if (config.accountDeletionGrace === 0) return remove(trx, caller, origin)
+      await users.deleteLater(trx, caller.id, deleteAfter)
+      await sessions.end(trx, caller.id, {}, 'account_deleted')
+      await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
+      const { link } = await links.issue(trx, 'undo_deletion', caller.id, caller.email)
+      await mailer.send(trx, 'account_deletion', caller, { deleteAfter, link })
+      await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
+    })
+    return { delete_after: deleteAfter }
+  }
+
+  /** Throws AppError `link_invalid`. */
+  async function undoDeletion(token: string, origin: Origin): Promise<void> {
+    await database.transaction(async (trx) => {
+      const { user_id } = await links.use(trx, 'undo_deletion', token)
+      await auth.undoDeletion(trx, user_id, origin)
+    })
+  }
+
+  /** Deletes a person and all that belongs to them; the audit log keeps what was done, by id alone. */
+  async function remove(trx: Db, user: UserRow, origin: Origin): Promise<void> {
+    await mailer.send(trx, 'account_deleted', user, {})
+    await users.remove(trx, user.id)
+    await audit.record(trx, origin, { action: 'account.deleted', target: user.id })
+  }
+
+  /** Throws AppError `password_wrong`. */
+  async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
+    const { ok } = await passwords.verify(caller.password_hash, password)
+    if (ok) return
+    await audit.record(database.db, origin, {
+      action: 'password.confirmation_failed',
+      outcome: 'failure',
+      target: caller.id,
+    })
+    throw new AppError('password_wrong')
+  }
+
   return {
     profile: (caller: Identity) => users.toUser(caller),
-    /** Throws AppError `precondition_failed`. */
-    async updateProfile(caller: Identity, changes: UpdateProfile, version?: number) {
-      const { after } = await database.transaction((trx) => users.update(trx, caller.id, changes, version))
-      return { profile: users.toUser(after), version: after.version }
-    },
+    toUser: users.toUser,
+    updateProfile,
+    changePassword,
+    requestReset,
+    sendReset,
+    resetPassword,
+    verifyEmail,
+    resendVerification,
+    requestEmailChange,
+    changeEmail,
+    requestDeletion,
+    undoDeletion,
+    remove,
+    /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
+    peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
   }
 }
 
 export type Account = ReturnType<typeof createAccount>
+
+/** The names of the fields that a change really has. */
+export const given = (changes: object): string =>
+  Object.entries(changes)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([field]) => field)
+    .join(', ')

@@ -2,8 +2,11 @@ import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
+import type { Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
+import { type Account, given } from '../account/account.service.ts'
+import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { CreateUser, ListUsers, UpdateUser } from '../users/users.schemas.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
@@ -14,42 +17,78 @@ interface Parts {
   passwords: Passwords
   users: Users
   sessions: Sessions
+  audit: Audit
+  account: Account
 }
 
 /** Fields of a user that the person may change without an administrator. */
 const OWN_FIELDS = ['name', 'locale'] as const
 
 /** What administrators do with users, and users with their own entry under `/users`. */
-export function createAdmin({ database, config, passwords, users, sessions }: Parts) {
+export function createAdmin({ database, config, passwords, users, sessions, audit, account }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
-  async function create(input: CreateUser, locale: Locale): Promise<UserRow> {
+  async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
     const passwordHash = password === undefined ? null : await passwords.hash(password)
-    return database.transaction((trx) => users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale }))
+    return database.transaction(async (trx) => {
+      const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
+      await audit.record(trx, origin, { action: 'user.created', target: user.id, details: { role: user.role } })
+      return user
+    })
   }
 
   /**
    * Changes a user; one who is no administrator changes only their own name and language, though the app may send the
    * other fields along as they are. Throws AppError `forbidden`, and what `users.update` throws.
    */
-  async function update(caller: Identity, id: string, changes: UpdateUser, version?: number): Promise<UserRow> {
+  async function update(
+    caller: Identity,
+    id: string,
+    changes: UpdateUser,
+    origin: Origin,
+    version?: number,
+  ): Promise<UserRow> {
     return database.transaction(async (trx) => {
       if (caller.role !== 'admin') refuseForeignFields(await users.lock(trx, id), changes)
-      return applyChanges(trx, id, changes, version)
+      return applyChanges(trx, id, changes, origin, version)
     })
   }
 
   /** A user who is deactivated is signed out in the same transaction. */
-  async function applyChanges(trx: Db, id: string, changes: UpdateUser, version?: number): Promise<UserRow> {
+  async function applyChanges(
+    trx: Db,
+    id: string,
+    changes: UpdateUser,
+    origin: Origin,
+    version?: number,
+  ): Promise<UserRow> {
     const { before, after } = await users.update(trx, id, changes, version)
     if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
+    const details = {
+      fields: given(changes),
+      ...(before.role !== after.role && { role_before: before.role, role: after.role }),
+      ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
+    }
+    await audit.record(trx, origin, { action: 'user.updated', target: id, details })
     return after
   }
 
-  async function remove(id: string, version?: number): Promise<void> {
-    await database.transaction((trx) => users.remove(trx, id, version))
+  /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
+  async function remove(id: string, origin: Origin, version?: number): Promise<void> {
+    await database.transaction(async (trx) => {
+      await users.remove(trx, id, version)
+      await audit.record(trx, origin, { action: 'user.deleted', target: id })
+    })
+  }
+
+  /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
+  async function sendReset(id: string, origin: Origin): Promise<void> {
+    await database.transaction(async (trx) => {
+      await account.sendReset(trx, await users.lock(trx, id))
+      await audit.record(trx, origin, { action: 'password.reset_requested', target: id })
+    })
   }
 
   async function find(id: string): Promise<UserRow> {
@@ -62,8 +101,10 @@ export function createAdmin({ database, config, passwords, users, sessions }: Pa
     create,
     update,
     /** The same without asking who wants it. */
-    change: (id: string, changes: UpdateUser) => database.transaction((trx) => applyChanges(trx, id, changes)),
+    change: (id: string, changes: UpdateUser, origin: Origin) =>
+      database.transaction((trx) => applyChanges(trx, id, changes, origin)),
     remove,
+    sendReset,
     find,
     list: (query: ListUsers) => users.list(query),
     toUser: users.toUser,
@@ -72,9 +113,16 @@ export function createAdmin({ database, config, passwords, users, sessions }: Pa
       return sessions.list(id, caller.session_id)
     },
     /** Ends one session of a user, or all. Throws AppError `not_found`. */
-    async endSessions(id: string, only?: string): Promise<number> {
+    async endSessions(id: string, origin: Origin, only?: string): Promise<number> {
       await find(id)
-      const revoked = await sessions.end(database.db, id, only === undefined ? {} : { only }, 'revoked')
+      const revoked = await database.transaction(async (trx) => {
+        const revoked = await sessions.end(trx, id, only === undefined ? {} : { only }, 'revoked')
+        if (revoked && only !== undefined)
+          await audit.record(trx, origin, { action: 'session.ended', target: id, sessionId: only })
+        else if (revoked)
+          await audit.record(trx, origin, { action: 'sessions.ended', target: id, details: { ended: revoked } })
+        return revoked
+      })
       if (only !== undefined && revoked === 0)
         throw new AppError('not_found', { detail: `There is no live session ${only}.` })
       return revoked

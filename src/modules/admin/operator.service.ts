@@ -2,8 +2,10 @@ import type { Config } from '../../kernel/config.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { requireValid } from '../../kernel/http/validation.ts'
+import { OPERATOR } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
+import type { Audit } from '../audit/audit.service.ts'
 import type { Sessions } from '../sessions/sessions.service.ts'
 import { CreateUser, type ListUsers, type UpdateUser, type User } from '../users/users.schemas.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
@@ -16,10 +18,11 @@ interface Parts {
   users: Users
   sessions: Sessions
   admin: Admin
+  audit: Audit
 }
 
 /** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
-export function createOperator({ database, config, passwords, users, sessions, admin }: Parts) {
+export function createOperator({ database, config, passwords, users, sessions, admin, audit }: Parts) {
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
@@ -32,7 +35,7 @@ export function createOperator({ database, config, passwords, users, sessions, a
     async create(input: CreateUser): Promise<User> {
       const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
       requireValid(CreateUser, given)
-      return users.toUser(await admin.create(input, input.locale ?? 'en'))
+      return users.toUser(await admin.create(input, input.locale ?? 'en', OPERATOR))
     },
     async *list(query: Pick<ListUsers, 'q' | 'role'>): AsyncGenerator<User> {
       let cursor: string | null | undefined
@@ -45,7 +48,7 @@ export function createOperator({ database, config, passwords, users, sessions, a
     /** Throws AppError `not_found`, `last_admin`. */
     async update(email: string, changes: UpdateUser): Promise<User> {
       const user = await byEmail(email)
-      return users.toUser(await admin.change(user.id, changes))
+      return users.toUser(await admin.change(user.id, changes, OPERATOR))
     },
     /** Throws AppError `not_found`, `password_refused`. */
     async setPassword(email: string, password: string): Promise<User> {
@@ -55,13 +58,14 @@ export function createOperator({ database, config, passwords, users, sessions, a
       await database.transaction(async (trx) => {
         await users.setPassword(trx, user.id, hash)
         await sessions.end(trx, user.id, {}, 'password_changed')
+        await audit.record(trx, OPERATOR, { action: 'password.changed', target: user.id })
       })
       return users.toUser(user)
     },
     /** Throws AppError `not_found`, `last_admin`. */
     async remove(email: string): Promise<User> {
       const user = await byEmail(email)
-      await admin.remove(user.id)
+      await admin.remove(user.id, OPERATOR)
       return users.toUser(user)
     },
   }

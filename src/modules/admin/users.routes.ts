@@ -1,5 +1,6 @@
 import { etag, ifMatch } from '../../kernel/http/etag.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
+import { originOf } from '../../kernel/http/origin.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { callerOf } from '../auth/guard.ts'
@@ -41,7 +42,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      const user = await admin.create(request.body, localeOf(request))
+      const user = await admin.create(request.body, localeOf(request), originOf(request))
       return reply
         .code(201)
         .headers({ etag: etag(user.version), location: `/api/v1/users/${user.id}` })
@@ -64,8 +65,26 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => {
-      await admin.remove(request.params.id, ifMatch(request))
+      await admin.remove(request.params.id, originOf(request), ifMatch(request))
       return { message: say(request, 'user_deleted') }
+    },
+  )
+
+  app.post(
+    '/:id/reset-password',
+    {
+      schema: {
+        operationId: 'sendUserReset',
+        summary: 'Send a user a reset link',
+        description: 'Mails the person a link by which they choose a password themselves; nobody else ever sets it.',
+        tags,
+        params: IdParams,
+        response: { 200: Message },
+      },
+    },
+    async (request) => {
+      await admin.sendReset(request.params.id, originOf(request))
+      return { message: say(request, 'reset_sent_to_user') }
     },
   )
 
@@ -98,7 +117,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     },
     async (request) => ({
       message: say(request, 'sessions_ended'),
-      revoked: await admin.endSessions(request.params.id),
+      revoked: await admin.endSessions(request.params.id, originOf(request)),
     }),
   )
 
@@ -115,7 +134,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => {
-      const revoked = await admin.endSessions(request.params.id, request.params.sid)
+      const revoked = await admin.endSessions(request.params.id, originOf(request), request.params.sid)
       return { message: say(request, 'session_ended'), revoked }
     },
   )
@@ -158,7 +177,13 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: UserRef },
       },
       handler: async (request, reply) => {
-        const user = await admin.update(callerOf(request), request.params.id, request.body, ifMatch(request))
+        const user = await admin.update(
+          callerOf(request),
+          request.params.id,
+          request.body,
+          originOf(request),
+          ifMatch(request),
+        )
         return reply.header('etag', etag(user.version)).send(admin.toUser(user))
       },
     })

@@ -1,5 +1,5 @@
-import { deviceOf } from '../../kernel/http/device.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
+import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
@@ -26,7 +26,7 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      const user = await auth.register(request.body, localeOf(request))
+      const user = await auth.register(request.body, localeOf(request), originOf(request))
       return reply.code(201).send({ message: say(request, 'registered'), user })
     },
   )
@@ -34,7 +34,15 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
   app.post(
     '/login',
     {
-      config: { reasons: ['invalid_credentials', 'account_inactive', 'rate_limited'] },
+      config: {
+        reasons: [
+          'invalid_credentials',
+          'account_inactive',
+          'email_not_verified',
+          'account_deletion_pending',
+          'rate_limited',
+        ],
+      },
       schema: {
         operationId: 'login',
         summary: 'Sign in',
@@ -48,7 +56,7 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
     },
     async (request) => ({
       message: say(request, 'signed_in'),
-      user: await auth.login(request.body, deviceOf(request)),
+      user: await auth.login(request.body, originOf(request)),
     }),
   )
 
@@ -69,7 +77,7 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
     },
     async (request) => ({
       message: say(request, 'refreshed'),
-      user: await auth.refresh(request.body.refresh_token, deviceOf(request)),
+      user: await auth.refresh(request.body.refresh_token, originOf(request)),
     }),
   )
 }
@@ -88,7 +96,7 @@ export const logoutRoutes = (auth: Auth) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      await auth.logout(callerOf(request))
+      await auth.logout(callerOf(request), originOf(request))
       return reply.headers(CLEAR).send({ message: say(request, 'signed_out') })
     },
   )
@@ -111,7 +119,7 @@ export const logoutRoutes = (auth: Auth) => async (app: App) => {
     },
     async (request, reply) => {
       const keepCurrent = request.body.keep_current ?? false
-      const revoked = await auth.logoutAll(callerOf(request), keepCurrent)
+      const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
       return reply.headers(keepCurrent ? {} : CLEAR).send({ message: say(request, 'signed_out_everywhere'), revoked })
     },
   )

@@ -20,6 +20,12 @@ export const Registered = Strict({ message: Type.String(), user: UserRef })
 export const Login = Strict({
   email: Type.String({ minLength: 1, maxLength: 254, examples: ['anna@example.org'] }),
   password: Password,
+  undo_deletion: Untouched(
+    Type.Boolean({
+      description: 'Keep an account that is being deleted (reason `account_deletion_pending`)',
+      default: false,
+    }),
+  ),
 })
 export type Login = Static<typeof Login>
 

@@ -1,12 +1,17 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
+import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
-import type { Database } from '../../kernel/db/database.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
+import type { Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
+import type { Audit } from '../audit/audit.service.ts'
+import type { Links } from '../mails/links.service.ts'
+import type { Mailer } from '../mails/mailer.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
-import type { Device, Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { User } from '../users/users.schemas.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
@@ -15,34 +20,51 @@ import type { AccessTokens } from './tokens.ts'
 interface Parts {
   database: Database
   clock: Clock
-  config: Pick<Config, 'minPasswordLength'>
+  config: Pick<Config, 'minPasswordLength' | 'requireVerifiedEmail'>
   passwords: Passwords
   users: Users
   sessions: Sessions
   tokens: AccessTokens
   refreshTokens: RefreshTokens
+  audit: Audit
+  mailer: Mailer
+  links: Links
 }
 
+/** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
+const LINK_REPEATED = 10 * MINUTE
+
 /** Signing up, in, on and out. */
-export function createAuth({ database, clock, config, passwords, users, sessions, tokens, refreshTokens }: Parts) {
+export function createAuth(parts: Parts) {
+  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
+
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
-  async function register(input: Register, locale: Locale): Promise<User> {
+  async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
     requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
     if (await users.byEmail(input.email)) throw new AppError('email_taken')
     const passwordHash = await passwords.hash(input.password)
-    const row = await database.transaction((trx) =>
-      users.create(trx, { email: input.email, name: input.name, passwordHash, locale: input.locale ?? locale }),
-    )
+    const row = await database.transaction(async (trx) => {
+      const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
+      await sendVerification(trx, user)
+      await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+      return user
+    })
     return users.toUser(row)
   }
 
-  /** Throws AppError `invalid_credentials`, `account_inactive`, `overloaded`. */
-  async function login(input: Login, device: Device): Promise<SignedInUser> {
+  /**
+   * Throws AppError `invalid_credentials`, `account_inactive`, `email_not_verified`, `account_deletion_pending`,
+   * `overloaded`.
+   */
+  async function login(input: Login, origin: Origin): Promise<SignedInUser> {
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
     const { ok, rehash } = await passwords.verify(user?.password_hash ?? null, input.password)
-    if (!user || !ok) throw new AppError('invalid_credentials')
-    if (!user.is_active) throw new AppError('account_inactive')
+    if (!user || !ok) {
+      await audit.record(database.db, origin, { action: 'login.failed', outcome: 'failure', target: user?.id ?? null })
+      throw new AppError('invalid_credentials')
+    }
+    await refuseEntry(user, input.undo_deletion ?? false, origin)
     const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
@@ -51,21 +73,66 @@ export function createAuth({ database, clock, config, passwords, users, sessions
       const isSame = present?.is_active && present.password_hash === user.password_hash
       if (!isSame) throw new AppError('invalid_credentials')
       if (newHash) await users.rehash(trx, user.id, newHash)
+      if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
-      return sessions.start(trx, user.id, device)
+      const grant = await sessions.start(trx, user.id, origin.device)
+      await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
+      return grant
     })
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
   }
 
+  /** Why somebody with the right password is not let in. */
+  async function refuseEntry(user: UserRow, undo: boolean, origin: Origin): Promise<void> {
+    const refuse = (error: AppError, cause: string) =>
+      audit
+        .record(database.db, origin, {
+          action: 'login.failed',
+          outcome: 'failure',
+          target: user.id,
+          details: { cause },
+        })
+        .then(() => Promise.reject(error))
+    if (!user.is_active) await refuse(new AppError('account_inactive'), 'inactive')
+    if (user.delete_after && !undo)
+      await refuse(
+        new AppError('account_deletion_pending', { members: { delete_after: user.delete_after } }),
+        'being deleted',
+      )
+    if (config.requireVerifiedEmail && !user.email_verified) {
+      // Without a session they could not ask for another link.
+      const issuedAt = await links.issuedAt(database.db, 'verify_email', user.id)
+      if (issuedAt === null || clock.now() - issuedAt > LINK_REPEATED)
+        await database.transaction((trx) => sendVerification(trx, user))
+      await refuse(new AppError('email_not_verified'), 'unverified')
+    }
+  }
+
   /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
-  async function refresh(token: string, device: Device): Promise<SignedInUser> {
+  async function refresh(token: string, origin: Origin): Promise<SignedInUser> {
     const claims = refreshTokens.decode(token)
     if (!claims) throw new AppError('refresh_invalid')
-    const outcome = await database.transaction((trx) =>
-      sessions.proceed(trx, claims.sessionId, claims.generation, device),
-    )
+    const { sessionId, generation } = claims
+    const outcome = await database.transaction(async (trx) => {
+      const outcome = await sessions.proceed(trx, sessionId, generation, origin.device)
+      if ('reused' in outcome) await reportTheft(trx, outcome.identity, generation, origin)
+      return outcome
+    })
     if ('reused' in outcome) throw new AppError('refresh_reused')
     return signedIn(outcome.identity, outcome.grant)
+  }
+
+  async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id, generation: current } = victim
+    const details = { generation, current }
+    await audit.record(trx, origin, {
+      action: 'refresh.reused',
+      outcome: 'failure',
+      target: id,
+      sessionId: session_id,
+      details,
+    })
+    await mailer.send(trx, 'session_ended_reuse', victim, whereFrom(origin, clock))
   }
 
   async function signedIn(user: UserRow | Identity, grant: Grant): Promise<SignedInUser> {
@@ -84,18 +151,55 @@ export function createAuth({ database, clock, config, passwords, users, sessions
     }
   }
 
+  async function sendVerification(trx: Db, user: UserRow): Promise<void> {
+    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user.id, user.email))
+  }
+
+  /** Keeps an account that its person had deleted. */
+  async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
+    await users.keep(trx, userId)
+    await links.revoke(trx, userId, ['undo_deletion'])
+    await audit.record(trx, origin, { action: 'account.deletion_undone', target: userId })
+  }
+
+  /** Ends live sessions of the caller. Returns how many there were. */
+  async function end(caller: Identity, which: { only?: string; except?: string }, origin: Origin): Promise<number> {
+    return database.transaction(async (trx) => {
+      const isLogout = which.only === caller.session_id || which.only === undefined
+      const ended = await sessions.end(trx, caller.id, which, isLogout ? 'logout' : 'revoked')
+      if (which.only !== undefined && ended)
+        await audit.record(trx, origin, { action: 'session.ended', target: caller.id, sessionId: which.only })
+      else if (ended)
+        await audit.record(trx, origin, { action: 'sessions.ended', target: caller.id, details: { ended } })
+      return ended
+    })
+  }
+
   return {
     register,
     login,
     refresh,
+    sendVerification,
+    undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
     /** Whether there was such a session. */
-    endOwnSession: async (caller: Identity, id: string): Promise<boolean> =>
-      (await sessions.end(database.db, caller.id, { only: id }, 'revoked')) > 0,
-    logout: (caller: Identity) => sessions.end(database.db, caller.id, { only: caller.session_id }, 'logout'),
-    logoutAll: (caller: Identity, keepCurrent: boolean) =>
-      sessions.end(database.db, caller.id, keepCurrent ? { except: caller.session_id } : {}, 'logout'),
+    endOwnSession: async (caller: Identity, id: string, origin: Origin) =>
+      (await end(caller, { only: id }, origin)) > 0,
+    logout: (caller: Identity, origin: Origin) => end(caller, { only: caller.session_id }, origin),
+    logoutAll: (caller: Identity, keepCurrent: boolean, origin: Origin) =>
+      end(caller, keepCurrent ? { except: caller.session_id } : {}, origin),
   }
 }
 
 export type Auth = ReturnType<typeof createAuth>
+
+/** Whether a person has signed in before: the first time is no news to them. */
+export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER
+
+/** When and from where something was done, for a mail about it. */
+export const whereFrom = ({ device }: Origin, clock: Clock) => ({
+  at: timestamp(clock.now()),
+  device: device.user_agent,
+  appType: device.app_type,
+  ip: device.ip,
+})

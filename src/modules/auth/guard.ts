@@ -1,7 +1,10 @@
 import type { FastifyRequest } from 'fastify'
+import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
+import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
+import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { AccessTokens } from './tokens.ts'
 
@@ -12,8 +15,15 @@ declare module 'fastify' {
   }
 }
 
+interface Parts {
+  database: Database
+  tokens: AccessTokens
+  sessions: Sessions
+  audit: Audit
+}
+
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
-export function createGuard({ tokens, sessions }: { tokens: AccessTokens; sessions: Sessions }) {
+export function createGuard({ database, tokens, sessions, audit }: Parts) {
   async function authenticate(request: FastifyRequest): Promise<void> {
     const token = bearerToken(request.headers.authorization)
     const claims = await tokens.verify(token)
@@ -28,7 +38,10 @@ export function createGuard({ tokens, sessions }: { tokens: AccessTokens; sessio
     app.addHook('onRequest', authenticate)
     if (allow)
       app.addHook('onRequest', async (request) => {
-        if (!allow(request, callerOf(request))) throw new AppError('forbidden')
+        if (allow(request, callerOf(request))) return
+        const details = { method: request.method, route: request.routeOptions.url ?? null }
+        await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
+        throw new AppError('forbidden')
       })
   }
 

@@ -1,5 +1,6 @@
 import { AppError } from '../../kernel/errors.ts'
 import { say } from '../../kernel/http/locale.ts'
+import { originOf } from '../../kernel/http/origin.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { SessionList } from '../sessions/sessions.schemas.ts'
@@ -37,7 +38,8 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
       },
     },
     async (request) => {
-      if (!(await auth.endOwnSession(callerOf(request), request.params.id))) throw new AppError('not_found')
+      if (!(await auth.endOwnSession(callerOf(request), request.params.id, originOf(request))))
+        throw new AppError('not_found')
       return { message: say(request, 'session_ended') }
     },
   )

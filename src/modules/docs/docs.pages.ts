@@ -13,6 +13,8 @@ const TEXTS = {
       ['/health/ready', 'Health', 'whether this instance takes requests'],
     ],
     version: 'Version',
+    api: 'API documentation',
+    scriptNeeded: 'This page needs JavaScript. The same is in the OpenAPI document:',
     errors: 'Errors',
     errorsLead:
       'Every error is one JSON body, application/problem+json (RFC 9457). Programs decide by reason and action; people read error, in Russian or English by Accept-Language.',
@@ -36,6 +38,8 @@ const TEXTS = {
       ['/health/ready', 'Состояние', 'принимает ли сервер запросы'],
     ],
     version: 'Версия',
+    api: 'Документация API',
+    scriptNeeded: 'Этой странице нужен JavaScript. То же самое есть в документе OpenAPI:',
     errors: 'Ошибки',
     errorsLead:
       'Любая ошибка — это одно тело JSON, application/problem+json (RFC 9457). Программа решает по reason и action, человек читает error: по-русски или по-английски, смотря по Accept-Language.',
@@ -61,17 +65,43 @@ export function homePage(locale: Locale, version: string): string {
   return page({ locale, title: text.title, body })
 }
 
+/** `/docs`: Swagger UI, which `docs.ui.js` starts. Send it with `DOCS_CSP`. */
+export function apiPage(locale: Locale, assets: string): string {
+  const text = TEXTS[locale]
+  return html`<!doctype html>
+<html lang="${locale}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${text.api} · Bukhindor</title>
+<link rel="stylesheet" href="${assets}/swagger-ui.css">
+<link rel="stylesheet" href="${assets}/docs.ui.css">
+</head>
+<body>
+<header><a href="/">Bukhindor</a><nav><a href="/docs/errors">${text.errors}</a><a href="/openapi.json">OpenAPI</a></nav></header>
+<main id="api" lang="en"><noscript lang="${locale}">${text.scriptNeeded} <a href="/openapi.json">/openapi.json</a></noscript></main>
+<script src="${assets}/swagger-ui-bundle.js"></script>
+<script src="${assets}/docs.ui.js"></script>
+</body>
+</html>
+`.toString()
+}
+
+/** A sentence of the list of reasons: what stands between backquotes is code. */
+const sentence = (text: string) => text.split('`').map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))
+
 /** `/docs/errors`: every reason of the one list. */
 export function errorsPage(locale: Locale): string {
   const text = TEXTS[locale]
   const [, status, action, when, shown] = text.columns
   const rows = Object.entries(REASONS).map(
-    ([reason, { status: code, action: does, about, text: sentence }]) => html`<tr id="${reason}">
+    ([reason, { status: code, action: does, about, text: shownText }]) => html`<tr id="${reason}">
       <th scope="row"><code>${reason}</code></th>
       <td data-label="${status}">${code}</td>
       <td data-label="${action}"><code>${does}</code></td>
-      <td data-label="${when}" lang="en">${about}</td>
-      <td data-label="${shown}">${sentence[locale]}</td>
+      <td data-label="${when}" lang="en">${sentence(about)}</td>
+      <td data-label="${shown}">${shownText[locale]}</td>
     </tr>`,
   )
   const body = html`<h1>${text.errors}</h1>

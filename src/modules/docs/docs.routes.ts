@@ -1,17 +1,28 @@
-import swaggerUi from '@fastify/swagger-ui'
+import { createReadStream } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { localeOf } from '../../kernel/http/locale.ts'
 import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/page.ts'
 import { DOCS_CSP } from '../../kernel/http/security.ts'
 import type { App } from '../../kernel/http/server.ts'
-import { errorsPage, homePage } from './docs.pages.ts'
+import { apiPage, errorsPage, homePage } from './docs.pages.ts'
 
 const PAGE = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': PAGE_CSP,
   'cross-origin-opener-policy': 'same-origin',
 }
+const CACHED = { 'cache-control': 'public, max-age=31536000, immutable' }
+const BRIEFLY = { 'cache-control': 'public, max-age=60' }
 const hide = { hide: true }
+
+/** Of the package only the built files are used: its own page has inline styles, no viewport and a search bar for URLs. */
+const ASSETS = {
+  'swagger-ui.css': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui.css'),
+  'swagger-ui-bundle.js': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui-bundle.js'),
+  'docs.ui.css': import.meta.resolve('./docs.ui.css'),
+  'docs.ui.js': import.meta.resolve('./docs.ui.js'),
+}
 
 /** The reading matter that the service carries with it: what it is, its API, its errors. All of it works offline. */
 export const docsRoutes = (version: string) => async (app: App) => {
@@ -22,34 +33,28 @@ export const docsRoutes = (version: string) => async (app: App) => {
     reply.headers(PAGE).send(errorsPage(localeOf(request)))
   })
   app.get(STYLESHEET_PATH, { schema: hide }, (_request, reply) => {
-    reply
-      .headers({ 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=31536000, immutable' })
-      .send(STYLESHEET)
+    reply.headers({ 'content-type': 'text/css; charset=utf-8', ...CACHED }).send(STYLESHEET)
   })
 
   let json: string | undefined
   let yaml: string | undefined
   app.get('/openapi.json', { schema: hide }, (_request, reply) => {
     json ??= JSON.stringify(app.swagger())
-    reply
-      .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'public, max-age=60' })
-      .send(json)
+    reply.headers({ 'content-type': 'application/json; charset=utf-8', ...BRIEFLY }).send(json)
   })
   app.get('/openapi.yaml', { schema: hide }, (_request, reply) => {
     yaml ??= stringify(app.swagger())
-    reply
-      .headers({ 'content-type': 'application/yaml; charset=utf-8', 'cache-control': 'public, max-age=60' })
-      .send(yaml)
+    reply.headers({ 'content-type': 'application/yaml; charset=utf-8', ...BRIEFLY }).send(yaml)
   })
 
-  await app.register(async (docs) => {
-    docs.addHook('onRequest', async (_request, reply) => {
-      reply.headers({ 'content-security-policy': DOCS_CSP, 'cross-origin-opener-policy': 'same-origin' })
-    })
-    await docs.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: { url: '/openapi.json', docExpansion: 'list', persistAuthorization: false, tryItOutEnabled: false },
-      theme: { title: 'Bukhindor API' },
-    })
+  const assets = `/docs/assets/${version}`
+  app.get('/docs', { schema: hide }, (request, reply) => {
+    reply.headers({ ...PAGE, 'content-security-policy': DOCS_CSP }).send(apiPage(localeOf(request), assets))
   })
+  for (const [name, url] of Object.entries(ASSETS)) {
+    const type = name.endsWith('.css') ? 'text/css' : 'text/javascript'
+    app.get(`${assets}/${name}`, { schema: hide }, (_request, reply) => {
+      reply.headers({ 'content-type': `${type}; charset=utf-8`, ...CACHED }).send(createReadStream(fileURLToPath(url)))
+    })
+  }
 }

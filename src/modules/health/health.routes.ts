@@ -1,11 +1,11 @@
 import Type from 'typebox'
 import type { Database } from '../../kernel/db/database.ts'
+import { PING } from '../../kernel/deadlines.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { Strict } from '../../kernel/http/schemas.ts'
 import type { App, Lifecycle } from '../../kernel/http/server.ts'
 
 const SERVICE = 'bukhindor-backend'
-const PING_DEADLINE = 1000
 
 const Health = Strict({
   status: Type.String({ examples: ['ok'] }),
@@ -57,7 +57,7 @@ export const healthRoutes =
         },
       },
       async () => {
-        const answers = await within(PING_DEADLINE, database.ping())
+        const answers = await within(PING, database.ping())
         if (answers && !lifecycle.draining)
           return { status: 'ready' as const, checks: { database: 'ok' as const, accepting: 'ok' as const } }
         throw new AppError(answers ? 'shutting_down' : 'database_unavailable', {

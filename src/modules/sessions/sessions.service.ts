@@ -3,19 +3,11 @@ import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
+import type { Device } from '../../kernel/origin.ts'
 import { firstGeneration, type Generations, refresh, see } from './generations.ts'
 import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
-
-/** What a request tells about the device that sends it; kept so that a person recognises it. */
-export interface Device {
-  device_id: string | null
-  app_type: string | null
-  app_version: string | null
-  user_agent: string | null
-  ip: string | null
-}
 
 export type Identity = store.IdentityRow
 
@@ -131,6 +123,11 @@ export function createSessions({ database, clock, config }: { database: Database
     async list(userId: string, currentId: string | null): Promise<Session[]> {
       const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()))
       return rows.map((row) => toSession(row, currentId))
+    },
+    /** Every session of a user that is still stored, for their export. */
+    async history(userId: string, currentId: string | null) {
+      const rows = await store.allSessions(database.db, userId)
+      return rows.map((row) => ({ ...toSession(row, currentId), ended_at: row.ended_at, end_reason: row.end_reason }))
     },
     /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
     end: (db: Db, userId: string, which: { only?: string; except?: string }, reason: EndReason): Promise<number> =>

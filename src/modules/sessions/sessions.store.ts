@@ -58,6 +58,20 @@ export const liveSessions = (db: Db, userId: string, now: string): Promise<Sessi
     .orderBy('id', 'desc')
     .execute()
 
+export const allSessions = (db: Db, userId: string): Promise<SessionRow[]> =>
+  db.selectFrom('sessions').selectAll().where('user_id', '=', userId).orderBy('created_at').execute()
+
+/** Deletes up to `limit` sessions that were over before a time; returns how many. */
+export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
+  const old = db
+    .selectFrom('sessions')
+    .select('id')
+    .where((eb) => eb.or([eb('expires_at', '<', before), eb('ended_at', '<', before)]))
+    .limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
 /** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */
 export async function endSessions(
   db: Db,

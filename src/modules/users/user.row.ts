@@ -19,10 +19,11 @@ export const USER_COLUMNS = [
   'users.created_at',
   'users.updated_at',
   'users.last_login_at',
+  'users.delete_after',
 ] as const
 
 /** A row as the API shows it. */
-export const toUser = (row: Omit<UserRow, 'password_hash' | 'version'>): User => ({
+export const toUser = (row: Omit<UserRow, 'password_hash' | 'version' | 'delete_after'>): User => ({
   id: row.id,
   email: row.email,
   name: row.name,

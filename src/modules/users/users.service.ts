@@ -54,7 +54,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       last_login_at: NEVER,
     }
     await refuseTaken(() => store.insertUser(trx, { ...row, ...keys(input.email, name) }))
-    return { ...row, version: 1 }
+    return { ...row, version: 1, delete_after: null }
   }
 
   /**
@@ -160,6 +160,15 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     touchLogin: (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now }),
     /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
     rehash: (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash),
+    /** Marks an account to be deleted at a time. Throws AppError `last_admin`. */
+    async deleteLater(trx: Db, id: string, at: string): Promise<void> {
+      await keepOneAdmin(trx, await lock(trx, id))
+      await store.updateUser(trx, id, { delete_after: at }, timestamp(clock.now()))
+    },
+    keep: (trx: Db, id: string) => store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now())),
+    /** Users whose time to be deleted has come. */
+    dueForDeletion: (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit),
+    verifyEmail: (trx: Db, id: string) => store.updateUser(trx, id, { email_verified: true }, timestamp(clock.now())),
     setPassword: (trx: Db, id: string, hash: string) =>
       store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now())),
   }

@@ -1,4 +1,4 @@
-import { type SelectQueryBuilder, sql } from 'kysely'
+import { type Insertable, type SelectQueryBuilder, sql, type Updateable } from 'kysely'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { Tables, UsersTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
@@ -11,14 +11,9 @@ export const userByEmail = hot<{ email_key: string }, UserRow>('user_by_email', 
   db.selectFrom('users').select(USER_COLUMNS).where('users.email_key', '=', p('email_key')),
 )
 
-export const insertUser = (
-  db: Db,
-  user: Omit<UsersTable, 'version' | 'is_active' | 'email_verified'> & { is_active: boolean; email_verified: boolean },
-) => db.insertInto('users').values(user).execute()
+export const insertUser = (db: Db, user: Insertable<UsersTable>) => db.insertInto('users').values(user).execute()
 
-export type UserChanges = Partial<
-  Pick<UsersTable, 'email' | 'email_key' | 'name' | 'name_key' | 'search_text' | 'role' | 'locale' | 'password_hash'>
-> & { is_active?: boolean; email_verified?: boolean }
+export type UserChanges = Omit<Updateable<UsersTable>, 'id' | 'version' | 'created_at' | 'updated_at'>
 
 /** Changes a user and counts its version up. */
 export const updateUser = (db: Db, id: string, changes: UserChanges, now: string) =>
@@ -43,6 +38,9 @@ export const setPasswordHash = (db: Db, id: string, password_hash: string) =>
 
 export const deleteUser = (db: Db, id: string) => db.deleteFrom('users').where('id', '=', id).execute()
 
+export const usersToDelete = (db: Db, now: string, limit: number): Promise<UserRow[]> =>
+  db.selectFrom('users').select(USER_COLUMNS).where('delete_after', '<=', now).limit(limit).execute()
+
 /** Reads a user and keeps others from changing it until the transaction ends (SQLite has one writer anyway). */
 export async function userForUpdate(trx: Db, id: string): Promise<UserRow | undefined> {
   if (engineOf(trx) === 'sqlite') return (await userById(trx, { id }))[0]
@@ -59,6 +57,7 @@ export async function otherAdmins(trx: Db, id: string): Promise<number> {
     .select(['id'])
     .where('role', '=', 'admin')
     .where('is_active', '=', true)
+    .where('delete_after', 'is', null)
     .orderBy('id')
   const admins = await (engineOf(trx) === 'postgres' ? query.forUpdate() : query).execute()
   return admins.filter((admin) => admin.id !== id).length

@@ -1,5 +1,5 @@
-import type { Locale } from '../../../kernel/i18n.ts'
-import { createMailRenderer, oneLine, type RenderedMail } from '../../../kernel/mail/render.ts'
+import type { Locale } from '../../kernel/i18n.ts'
+import { createMailRenderer, oneLine, type RenderedMail } from '../../kernel/mail/render.ts'
 import { en } from './en.ts'
 import { greetingName } from './format.ts'
 import type { Letters, MailData, MailKind } from './letters.ts'

@@ -1,4 +1,4 @@
-import type { Locale } from '../../../kernel/i18n.ts'
+import type { Locale } from '../../kernel/i18n.ts'
 import type { Instant, Origin } from './letters.ts'
 
 const LONGEST_FACT = 120

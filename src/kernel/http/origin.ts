@@ -1,9 +1,19 @@
 import type { FastifyRequest } from 'fastify'
+import type { Device, Origin } from '../origin.ts'
 
 const LONGEST = 200
 
+/** Where a request comes from, for services that know nothing of HTTP. */
+export const originOf = (request: FastifyRequest): Origin => ({
+  device: deviceOf(request),
+  requestId: request.id,
+  actor: request.actor
+    ? { type: 'user', id: request.actor.userId, sessionId: request.actor.sessionId }
+    : { type: 'anonymous' },
+})
+
 /** What the app tells about its device (contract, section 1). Anything odd counts as not told: it decides nothing. */
-export function deviceOf(request: FastifyRequest) {
+function deviceOf(request: FastifyRequest): Device {
   const { headers } = request
   const appType = text(headers['x-app-type'])?.toLowerCase()
   return {

@@ -1,0 +1,79 @@
+import { type Selectable, sql } from 'kysely'
+import { type Db, engineOf } from '../db/database.ts'
+import type { OutboxTable } from '../db/schema.ts'
+
+export type OutboxRow = Selectable<OutboxTable>
+
+export const insertMail = (trx: Db, row: OutboxTable) => trx.insertInto('outbox').values(row).execute()
+
+/**
+ * Claims up to `limit` mails that are due, until `until`: no other instance takes them before that. A process that dies
+ * with a claim loses it when the time is over.
+ */
+export function claimDue(db: Db, now: string, until: string, limit: number): Promise<OutboxRow[]> {
+  let due = db
+    .selectFrom('outbox')
+    .select('id')
+    .where('sent_at', 'is', null)
+    .where('failed_at', 'is', null)
+    .where('next_try_at', '<=', now)
+    .where('claimed_until', '<=', now)
+    .orderBy('next_try_at')
+    .limit(limit)
+  if (engineOf(db) === 'postgres') due = due.forUpdate().skipLocked()
+  return db
+    .updateTable('outbox')
+    .set((eb) => ({ claimed_until: until, tries: eb('tries', '+', 1) }))
+    .where('id', 'in', due)
+    .returningAll()
+    .execute()
+}
+
+/** Nothing of a mail is kept once it is sent, but that it was. */
+export const markSent = (db: Db, id: string, now: string) =>
+  db.updateTable('outbox').set({ sent_at: now, payload: null, last_error: null }).where('id', '=', id).execute()
+
+export const markFailed = (db: Db, id: string, next: { next_try_at: string } | { failed_at: string }, error: string) =>
+  db
+    .updateTable('outbox')
+    .set({
+      ...next,
+      ...('failed_at' in next && { payload: null }),
+      last_error: error.slice(0, 500),
+      claimed_until: sql`created_at`,
+    })
+    .where('id', '=', id)
+    .execute()
+
+export async function nextDue(db: Db): Promise<string | null> {
+  const row = await db
+    .selectFrom('outbox')
+    .select('next_try_at')
+    .where('sent_at', 'is', null)
+    .where('failed_at', 'is', null)
+    .orderBy('next_try_at')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.next_try_at ?? null
+}
+
+/** Mails to a person, for their export. */
+export const mailsOf = (db: Db, userId: string) =>
+  db
+    .selectFrom('outbox')
+    .select(['kind', 'locale', 'recipient', 'created_at', 'sent_at'])
+    .where('user_id', '=', userId)
+    .orderBy('created_at')
+    .execute()
+
+/** Deletes up to `limit` mails that are done with and were written before a time; returns how many. */
+export async function deleteMailsBefore(db: Db, before: string, limit: number): Promise<number> {
+  const old = db
+    .selectFrom('outbox')
+    .select('id')
+    .where('created_at', '<', before)
+    .where((eb) => eb.or([eb('sent_at', 'is not', null), eb('failed_at', 'is not', null)]))
+    .limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('outbox').where('id', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}

@@ -1,0 +1,23 @@
+/** What a request tells about the device that sends it; kept with the session so that a person recognises it. */
+export interface Device {
+  device_id: string | null
+  app_type: string | null
+  app_version: string | null
+  user_agent: string | null
+  ip: string | null
+}
+
+/** Where a call comes from, and on whose behalf: what the audit log writes beside the deed. */
+export interface Origin {
+  device: Device
+  requestId: string | null
+  /** Who asks: a signed-in user, nobody known yet, whoever runs the machine, or the service itself. */
+  actor: { type: 'user'; id: string; sessionId: string } | { type: 'anonymous' | 'operator' | 'system' }
+}
+
+const NOWHERE: Device = { device_id: null, app_type: null, app_version: null, user_agent: null, ip: null }
+
+/** The command line. */
+export const OPERATOR: Origin = { device: NOWHERE, requestId: null, actor: { type: 'operator' } }
+/** A job of the service. */
+export const SYSTEM: Origin = { device: NOWHERE, requestId: null, actor: { type: 'system' } }

@@ -1,0 +1,92 @@
+import { AppError, REASONS } from '../../kernel/errors.ts'
+import { localeOf } from '../../kernel/http/locale.ts'
+import { originOf } from '../../kernel/http/origin.ts'
+import { PAGE_CSP } from '../../kernel/http/page.ts'
+import type { App } from '../../kernel/http/server.ts'
+import { fieldMessage } from '../../kernel/i18n.messages.ts'
+import type { Locale } from '../../kernel/i18n.ts'
+import type { Origin } from '../../kernel/origin.ts'
+import { PAGE_TEXTS } from './account.pages.texts.ts'
+import { confirmPage, donePage, FLOW_PATHS, type Flow, failedPage } from './account.pages.ts'
+import type { Account } from './account.service.ts'
+
+const PAGE = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': PAGE_CSP,
+  'cross-origin-opener-policy': 'same-origin',
+}
+
+interface Form {
+  token: string
+  password: string
+  passwordAgain: string
+}
+
+/**
+ * The pages that links in e-mails open. Opening one changes nothing, since mail scanners open links as well; its button
+ * does. There is no session that another site could abuse: what authorises the form is the token in it.
+ */
+export const accountPages = (account: Account, minPasswordLength: number) => async (app: App) => {
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, readForm(new URLSearchParams(body as string))),
+  )
+
+  const acts: Record<Flow, (form: Form, origin: Origin) => Promise<void>> = {
+    verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
+    change_email: ({ token }, origin) => account.changeEmail(token, origin),
+    undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
+    reset_password: ({ token, password }, origin) => account.resetPassword({ token, new_password: password }, origin),
+  }
+
+  for (const flow of Object.keys(FLOW_PATHS) as Flow[]) {
+    app.get(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+      const locale = localeOf(request)
+      const { token } = request.query as { token?: string }
+      const works = typeof token === 'string' && (await isValid(() => account.peekLink(flow, token)))
+      return works
+        ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, minPasswordLength }))
+        : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+    })
+
+    app.post(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+      const locale = localeOf(request)
+      const form = request.body instanceof Object && 'token' in request.body ? (request.body as Form) : null
+      if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
+      try {
+        if (flow === 'reset_password' && form.password !== form.passwordAgain)
+          return again(form.token, [PAGE_TEXTS[locale].common.mismatch])
+        await acts[flow](form, originOf(request))
+        return reply.headers(PAGE).send(donePage({ flow, locale }))
+      } catch (error) {
+        if (!(error instanceof AppError) || error.status >= 500) throw error
+        if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+        return again(form.token, sentences(error, locale), error.status)
+      }
+
+      function again(token: string, errors: string[], status = 400) {
+        return reply.code(status).headers(PAGE).send(confirmPage({ flow, locale, token, errors, minPasswordLength }))
+      }
+    })
+  }
+}
+
+/** What a person is told: the faults of the fields, or the error itself. */
+const sentences = (error: AppError, locale: Locale): string[] =>
+  error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
+    REASONS[error.reason].text[locale],
+  ]
+
+const readForm = (form: URLSearchParams): Form => ({
+  token: (form.get('token') ?? '').slice(0, 200),
+  password: (form.get('new_password') ?? '').slice(0, 1024),
+  passwordAgain: (form.get('new_password_again') ?? '').slice(0, 1024),
+})
+
+const isValid = (check: () => Promise<unknown>): Promise<boolean> =>
+  check().then(
+    () => true,
+    (error) => {
+      if (error instanceof AppError && error.status < 500) return false
+      throw error
+    },
+  )

@@ -1,0 +1,21 @@
+import type { App } from '../../kernel/http/server.ts'
+import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
+import type { Audit } from './audit.service.ts'
+
+export const auditRoutes = (audit: Audit) => async (app: App) => {
+  app.get(
+    '/audit-events',
+    {
+      config: { reasons: ['invalid_cursor'] },
+      schema: {
+        operationId: 'listAuditEvents',
+        summary: 'The audit log',
+        description: 'Who did what to whom, when and from where; the newest first.',
+        tags: ['Audit'],
+        querystring: ListAuditEvents,
+        response: { 200: AuditEventList },
+      },
+    },
+    (request) => audit.list(request.query),
+  )
+}

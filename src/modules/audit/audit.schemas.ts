@@ -1,0 +1,70 @@
+import Type, { type Static } from 'typebox'
+import { Id, Nullable, Strict, Time } from '../../kernel/http/schemas.ts'
+
+/** Everything that is written down. */
+export const ACTIONS = [
+  'user.registered',
+  'user.created',
+  'user.updated',
+  'user.deleted',
+  'login.succeeded',
+  'login.failed',
+  'login.throttled',
+  'refresh.reused',
+  'session.ended',
+  'sessions.ended',
+  'email.verified',
+  'email.change_requested',
+  'email.changed',
+  'password.changed',
+  'password.confirmation_failed',
+  'password.reset_requested',
+  'password.reset',
+  'account.deletion_requested',
+  'account.deletion_undone',
+  'account.deleted',
+  'account.exported',
+  'access.denied',
+] as const
+export type Action = (typeof ACTIONS)[number]
+
+const ActionName = Type.Unsafe<Action>({ type: 'string', enum: [...ACTIONS] })
+
+export const AuditEvent = Strict(
+  {
+    id: Id,
+    at: Time,
+    action: ActionName,
+    outcome: Type.Unsafe<'success' | 'failure'>({ type: 'string', enum: ['success', 'failure'] }),
+    actor_type: Type.Unsafe<'user' | 'anonymous' | 'operator' | 'system'>({
+      type: 'string',
+      enum: ['user', 'anonymous', 'operator', 'system'],
+      description: '`operator` is the command line, `system` a job of the service',
+    }),
+    actor_id: Nullable(Id),
+    target_id: Nullable(Id),
+    session_id: Nullable(Id),
+    request_id: Nullable(Type.String()),
+    ip: Nullable(Type.String()),
+    user_agent: Nullable(Type.String()),
+    details: Type.Record(Type.String(), Type.Unknown()),
+  },
+  { $id: 'AuditEvent' },
+)
+export type AuditEvent = Static<typeof AuditEvent>
+
+export const AuditEventList = Strict({
+  events: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
+  next_cursor: Nullable(Type.String()),
+})
+
+export const ListAuditEvents = Strict({
+  action: Type.Optional(ActionName),
+  actor_id: Type.Optional(Id),
+  target_id: Type.Optional(Id),
+  from: Type.Optional(Type.String({ format: 'date-time', description: 'At this time or later' })),
+  to: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+  cursor: Type.Optional(Type.String({ maxLength: 1000 })),
+})
+export type ListAuditEvents = Static<typeof ListAuditEvents>

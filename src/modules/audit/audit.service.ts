@@ -1,0 +1,68 @@
+import { type Clock, timestamp } from '../../kernel/clock.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import type { Cursors } from '../../kernel/http/pages.ts'
+import { newId } from '../../kernel/ids.ts'
+import type { Origin } from '../../kernel/origin.ts'
+import type { Action, AuditEvent, ListAuditEvents } from './audit.schemas.ts'
+import * as store from './audit.store.ts'
+
+export interface Deed {
+  action: Action
+  outcome?: 'success' | 'failure'
+  /** Whom it was done to. */
+  target?: string | null
+  /** The session that it was about, where it is not the actor's own. */
+  sessionId?: string | null
+  /** Small facts; never a password, a token, or the e-mail of somebody we do not know. */
+  details?: Record<string, string | number | boolean | null>
+}
+
+const SORT = 'audit'
+
+/** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
+export function createAudit({ database, clock, cursors }: { database: Database; clock: Clock; cursors: Cursors }) {
+  return {
+    /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
+    async record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
+      const { actor, device } = origin
+      await store.insertEvent(trx, {
+        id: newId(clock.now()),
+        at: timestamp(clock.now()),
+        action: deed.action,
+        outcome: deed.outcome ?? 'success',
+        actor_type: actor.type,
+        actor_id: actor.type === 'user' ? actor.id : null,
+        target_id: deed.target ?? null,
+        session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
+        request_id: origin.requestId,
+        ip: device.ip,
+        user_agent: device.user_agent,
+        details: JSON.stringify(deed.details ?? {}),
+      })
+    },
+
+    /** One page, the newest first. Throws AppError `invalid_cursor`. */
+    async list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
+      const { limit = 50, cursor, from, to, ...filters } = query
+      const before = cursor ? cursors.decode(cursor, SORT).id : undefined
+      const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
+      const rows = await store.listEvents(database.db, { ...filters, ...range, before, limit: limit + 1 })
+      const last = rows.length > limit ? rows[limit - 1] : undefined
+      return {
+        events: rows.slice(0, limit).map(toEvent),
+        next_cursor: last ? cursors.encode({ sort: SORT, value: '', id: last.id, page: 1 }) : null,
+      }
+    },
+
+    /** All events in which a person is the actor or the target, for their export. */
+    about: async (userId: string): Promise<AuditEvent[]> => (await store.eventsAbout(database.db, userId)).map(toEvent),
+  }
+}
+
+export type Audit = ReturnType<typeof createAudit>
+
+const toEvent = ({ details, ...row }: store.AuditRow): AuditEvent => ({
+  ...row,
+  action: row.action as Action,
+  details: JSON.parse(details),
+})

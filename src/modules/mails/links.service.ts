@@ -1,0 +1,83 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/clock.ts'
+import type { Config } from '../../kernel/config.ts'
+import type { Db } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors.ts'
+import * as store from './links.store.ts'
+
+export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
+
+/** The pages that links lead to, here or in the app. */
+export const LINK_PATHS: Record<LinkKind, string> = {
+  verify_email: '/verify-email',
+  reset_password: '/reset-password',
+  change_email: '/change-email',
+  undo_deletion: '/undo-deletion',
+}
+
+/** How long a link is good, in ms (ASVS 6.4.1; yardsticks: 30 minutes for a reset, 24 hours for a verification). */
+const LIFE: Record<Exclude<LinkKind, 'undo_deletion'>, number> = {
+  verify_email: 24 * HOUR,
+  reset_password: 30 * MINUTE,
+  change_email: 24 * HOUR,
+}
+
+const TOKEN_BYTES = 32
+
+/** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
+export function createLinks({
+  clock,
+  config,
+}: {
+  clock: Clock
+  config: Pick<Config, 'appUrl' | 'appLinkUrl' | 'accountDeletionGrace'>
+}) {
+  const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
+
+  return {
+    /** Makes a link to `email` of a user; it replaces the one of its kind before it. `validFor` is in seconds. */
+    async issue(trx: Db, kind: LinkKind, userId: string, email: string): Promise<{ link: string; validFor: number }> {
+      const token = randomBytes(TOKEN_BYTES).toString('base64url')
+      const now = clock.now()
+      await store.replaceToken(trx, {
+        token_hash: hashOf(token),
+        user_id: userId,
+        kind,
+        email,
+        created_at: timestamp(now),
+        expires_at: timestamp(now + life(kind)),
+      })
+      const link = `${config.appLinkUrl ?? config.appUrl}${LINK_PATHS[kind]}?token=${encodeURIComponent(token)}`
+      return { link, validFor: life(kind) / 1000 }
+    },
+
+    /** What a token stands for, without using it. Throws AppError `link_invalid`. */
+    async peek(db: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
+      return valid(await store.findToken(db, hashOf(token), kind))
+    },
+
+    /** Uses a token up: of many calls at once, one succeeds. Throws AppError `link_invalid`. */
+    async use(trx: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
+      return valid(await store.takeToken(trx, hashOf(token), kind))
+    },
+
+    /** When the present link of a kind was made; null where there is none. */
+    issuedAt: async (db: Db, kind: LinkKind, userId: string): Promise<number | null> => {
+      const row = await store.tokenOf(db, userId, kind)
+      return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
+    },
+
+    /** Makes links of these kinds worthless. */
+    revoke: (trx: Db, userId: string, kinds: LinkKind[]) => store.deleteTokens(trx, userId, kinds),
+  }
+
+  function valid(row: store.TokenRow | undefined): store.TokenRow {
+    if (!row || row.expires_at <= timestamp(clock.now())) throw new AppError('link_invalid')
+    return row
+  }
+}
+
+export type Links = ReturnType<typeof createLinks>
+
+/** The token has 256 random bits, so a fast hash is enough (ASVS 6.5.2). */
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')

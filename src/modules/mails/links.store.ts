@@ -1,0 +1,49 @@
+import type { Selectable } from 'kysely'
+import type { Db } from '../../kernel/db/database.ts'
+import type { OneTimeTokensTable } from '../../kernel/db/schema.ts'
+
+export type TokenRow = Selectable<OneTimeTokensTable>
+
+export const replaceToken = (trx: Db, row: OneTimeTokensTable) =>
+  trx
+    .insertInto('one_time_tokens')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'kind']).doUpdateSet({
+        token_hash: row.token_hash,
+        email: row.email,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+      }),
+    )
+    .execute()
+
+export const findToken = (db: Db, hash: string, kind: string): Promise<TokenRow | undefined> =>
+  db
+    .selectFrom('one_time_tokens')
+    .selectAll()
+    .where('token_hash', '=', hash)
+    .where('kind', '=', kind)
+    .executeTakeFirst()
+
+/** Deleting is using: the row can be deleted only once. */
+export const takeToken = (trx: Db, hash: string, kind: string): Promise<TokenRow | undefined> =>
+  trx
+    .deleteFrom('one_time_tokens')
+    .where('token_hash', '=', hash)
+    .where('kind', '=', kind)
+    .returningAll()
+    .executeTakeFirst()
+
+export const tokenOf = (db: Db, userId: string, kind: string): Promise<TokenRow | undefined> =>
+  db.selectFrom('one_time_tokens').selectAll().where('user_id', '=', userId).where('kind', '=', kind).executeTakeFirst()
+
+export const deleteTokens = (trx: Db, userId: string, kinds: string[]) =>
+  trx.deleteFrom('one_time_tokens').where('user_id', '=', userId).where('kind', 'in', kinds).execute()
+
+/** Deletes up to `limit` tokens that expired before a time; returns how many. */
+export async function deleteExpiredTokens(db: Db, before: string, limit: number): Promise<number> {
+  const old = db.selectFrom('one_time_tokens').select('token_hash').where('expires_at', '<', before).limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('one_time_tokens').where('token_hash', 'in', old).executeTakeFirst()
+  return Number(numDeletedRows)
+}
