@@ -49,8 +49,8 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
   })
   const mailer = createMailer({ outbox })
-  const links = createLinks({ clock, config })
-  const audit = createAudit({ database, clock, cursors })
+  const links = createLinks({ database, clock, config })
+  const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config })
   const tokens = await createAccessTokens(keys, clock, config)
@@ -69,8 +69,21 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     links,
   })
   const account = createAccount({ database, clock, config, passwords, users, sessions, audit, mailer, links, auth })
-  const admin = createAdmin({ database, config, passwords, users, sessions, audit, account })
-  const housekeeping = createHousekeeping({ database, clock, config, log, users, account })
+  const admin = createAdmin({ database, config, passwords, users, sessions, audit, auth })
+  const idempotency = createIdempotency({ database, clock, config, keys })
+  const housekeeping = createHousekeeping({
+    database,
+    clock,
+    log,
+    chores: {
+      sessions: sessions.purge,
+      links: links.purge,
+      mails: outbox.purge,
+      audit_events: audit.purge,
+      idempotency_keys: idempotency.purge,
+      accounts: account.purge,
+    },
+  })
   return {
     config,
     version: VERSION,
@@ -82,12 +95,12 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     guard: createGuard({ database, tokens, sessions, audit }),
     auth,
     account,
-    exports: createExports({ database, clock, users, sessions, audit }),
+    exports: createExports({ database, clock, users, sessions, audit, outbox }),
     admin,
     audit,
     outbox,
     housekeeping,
-    idempotency: createIdempotency({ database, clock, config, keys }),
+    idempotency,
     operator: createOperator({ database, config, passwords, users, sessions, admin, audit }),
     /** Begins what goes on without a request: mails and housekeeping. */
     start() {

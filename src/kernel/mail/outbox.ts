@@ -17,6 +17,9 @@ const BATCH = 10
 /** How often an instance looks for mails that another one has left. */
 const IDLE = 10 * SECOND
 
+/** How long it is known that a mail was sent. */
+const KEPT = 90 * DAY
+
 export interface Mail {
   kind: string
   locale: Locale
@@ -118,6 +121,10 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
   return {
     put,
     wake,
+    /** Mails to a person, sent or waiting, without what they say. */
+    to: (userId: string) => store.mailsOf(database.db, userId),
+    /** Deletes up to `limit` mails that were done with long ago. Returns how many. */
+    purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - KEPT), limit),
     start(): void {
       stopped = false
       wake()

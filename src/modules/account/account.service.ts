@@ -2,7 +2,7 @@ import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { type Origin, SYSTEM } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import type { Audit } from '../audit/audit.service.ts'
@@ -10,7 +10,7 @@ import type { Auth } from '../auth/auth.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { EndReason, Identity, Sessions } from '../sessions/sessions.service.ts'
-import type { UserRow, Users } from '../users/users.service.ts'
+import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
 interface Parts {
@@ -40,7 +40,7 @@ export function createAccount(parts: Parts) {
       await audit.record(trx, origin, {
         action: 'user.updated',
         target: caller.id,
-        details: { fields: given(changes) },
+        details: { fields: changedFields(changes) },
       })
       return after
     })
@@ -87,14 +87,10 @@ export function createAccount(parts: Parts) {
     setTimeout(resolve, RESET_ANSWERED_AFTER)
     await database.transaction(async (trx) => {
       const user = await users.byEmail(email, trx)
-      if (user?.is_active) await sendReset(trx, user)
+      if (user?.is_active) await auth.sendReset(trx, user)
       await audit.record(trx, origin, { action: 'password.reset_requested', target: user?.id ?? null })
     })
     await later
-  }
-
-  async function sendReset(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user.id, user.email))
   }
 
   /** Sets a password by a link and ends all sessions. Throws AppError `link_invalid`, `password_refused`. */
@@ -194,6 +190,19 @@ export function createAccount(parts: Parts) {
     await audit.record(trx, origin, { action: 'account.deleted', target: user.id })
   }
 
+  /** Deletes up to `limit` accounts whose grace time is over; the last administrator's stays. Returns how many. */
+  async function purge(limit: number): Promise<number> {
+    let deleted = 0
+    for (const user of await users.dueForDeletion(limit))
+      try {
+        await database.transaction((trx) => remove(trx, user, SYSTEM))
+        deleted++
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error
+      }
+    return deleted
+  }
+
   /** Throws AppError `password_wrong`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
     const { ok } = await passwords.verify(caller.password_hash, password)
@@ -212,7 +221,6 @@ export function createAccount(parts: Parts) {
     updateProfile,
     changePassword,
     requestReset,
-    sendReset,
     resetPassword,
     verifyEmail,
     resendVerification,
@@ -221,16 +229,10 @@ export function createAccount(parts: Parts) {
     requestDeletion,
     undoDeletion,
     remove,
+    purge,
     /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
     peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
   }
 }
 
 export type Account = ReturnType<typeof createAccount>
-
-/** The names of the fields that a change really has. */
-export const given = (changes: object): string =>
-  Object.entries(changes)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([field]) => field)
-    .join(', ')

@@ -1,6 +1,6 @@
 import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
-import { mailsOf } from '../../kernel/mail/outbox.store.ts'
+import type { Outbox } from '../../kernel/mail/outbox.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
@@ -13,17 +13,18 @@ interface Parts {
   users: Users
   sessions: Sessions
   audit: Audit
+  outbox: Outbox
 }
 
 /** All that is stored of a person, for the person (GDPR, articles 15 and 20). */
-export function createExports({ database, clock, users, sessions, audit }: Parts) {
+export function createExports({ database, clock, users, sessions, audit, outbox }: Parts) {
   return {
     async of(caller: Identity, origin: Origin): Promise<Export> {
       await audit.record(database.db, origin, { action: 'account.exported', target: caller.id })
       const [all, events, mails] = await Promise.all([
         sessions.history(caller.id, caller.session_id),
         audit.about(caller.id),
-        mailsOf(database.db, caller.id),
+        outbox.to(caller.id),
       ])
       return {
         exported_at: timestamp(clock.now()),

@@ -5,11 +5,11 @@ import type { Locale } from '../../kernel/i18n.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
-import { type Account, given } from '../account/account.service.ts'
 import type { Audit } from '../audit/audit.service.ts'
+import type { Auth } from '../auth/auth.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { CreateUser, ListUsers, UpdateUser } from '../users/users.schemas.ts'
-import type { UserRow, Users } from '../users/users.service.ts'
+import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
 
 interface Parts {
   database: Database
@@ -18,14 +18,14 @@ interface Parts {
   users: Users
   sessions: Sessions
   audit: Audit
-  account: Account
+  auth: Auth
 }
 
 /** Fields of a user that the person may change without an administrator. */
 const OWN_FIELDS = ['name', 'locale'] as const
 
 /** What administrators do with users, and users with their own entry under `/users`. */
-export function createAdmin({ database, config, passwords, users, sessions, audit, account }: Parts) {
+export function createAdmin({ database, config, passwords, users, sessions, audit, auth }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
   async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
     const { password, ...rest } = input
@@ -67,7 +67,7 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     const { before, after } = await users.update(trx, id, changes, version)
     if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
     const details = {
-      fields: given(changes),
+      fields: changedFields(changes),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
       ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
     }
@@ -86,7 +86,7 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
   /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
   async function sendReset(id: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      await account.sendReset(trx, await users.lock(trx, id))
+      await auth.sendReset(trx, await users.lock(trx, id))
       await audit.record(trx, origin, { action: 'password.reset_requested', target: id })
     })
   }

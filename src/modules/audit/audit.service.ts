@@ -1,4 +1,5 @@
 import { type Clock, timestamp } from '../../kernel/clock.ts'
+import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
 import { newId } from '../../kernel/ids.ts'
@@ -19,8 +20,15 @@ export interface Deed {
 
 const SORT = 'audit'
 
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'auditRetention'>
+  cursors: Cursors
+}
+
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
-export function createAudit({ database, clock, cursors }: { database: Database; clock: Clock; cursors: Cursors }) {
+export function createAudit({ database, clock, config, cursors }: Parts) {
   return {
     /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
     async record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
@@ -53,6 +61,10 @@ export function createAudit({ database, clock, cursors }: { database: Database; 
         next_cursor: last ? cursors.encode({ sort: SORT, value: '', id: last.id, page: 1 }) : null,
       }
     },
+
+    /** Deletes up to `limit` events that are older than they are to be kept. Returns how many. */
+    purge: (limit: number) =>
+      store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
 
     /** All events in which a person is the actor or the target, for their export. */
     about: async (userId: string): Promise<AuditEvent[]> => (await store.eventsAbout(database.db, userId)).map(toEvent),

@@ -145,7 +145,7 @@ export function createAuth(parts: Parts) {
       refresh_token: refreshTokens.encode({ sessionId, generation }),
       token_type: 'Bearer',
       expires_in: expiresIn,
-      refresh_expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)),
+      refresh_expires_in: Math.max(0, Math.round((expiresAt - now) / 1000)),
       session_id: sessionId,
       server_time: timestamp(now),
     }
@@ -153,6 +153,10 @@ export function createAuth(parts: Parts) {
 
   async function sendVerification(trx: Db, user: UserRow): Promise<void> {
     await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user.id, user.email))
+  }
+
+  async function sendReset(trx: Db, user: UserRow): Promise<void> {
+    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user.id, user.email))
   }
 
   /** Keeps an account that its person had deleted. */
@@ -180,6 +184,7 @@ export function createAuth(parts: Parts) {
     login,
     refresh,
     sendVerification,
+    sendReset,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
     /** Whether there was such a session. */

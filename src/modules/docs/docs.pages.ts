@@ -75,6 +75,7 @@ export function apiPage(locale: Locale, assets: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${text.api} · Bukhindor</title>
+<link rel="icon" href="${assets}/icon.svg">
 <link rel="stylesheet" href="${assets}/swagger-ui.css">
 <link rel="stylesheet" href="${assets}/docs.ui.css">
 </head>

@@ -16,13 +16,18 @@ const CACHED = { 'cache-control': 'public, max-age=31536000, immutable' }
 const BRIEFLY = { 'cache-control': 'public, max-age=60' }
 const hide = { hide: true }
 
-/** Of the package only the built files are used: its own page has inline styles, no viewport and a search bar for URLs. */
+/**
+ * Of the package only the built files are used, not its page and plugin: that page has a bar of another project with inline
+ * styles, which our policy refuses, and does not fit a phone.
+ */
 const ASSETS = {
   'swagger-ui.css': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui.css'),
   'swagger-ui-bundle.js': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui-bundle.js'),
   'docs.ui.css': import.meta.resolve('./docs.ui.css'),
   'docs.ui.js': import.meta.resolve('./docs.ui.js'),
+  'icon.svg': import.meta.resolve('./icon.svg'),
 }
+const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' } as Record<string, string>
 
 /** The reading matter that the service carries with it: what it is, its API, its errors. All of it works offline. */
 export const docsRoutes = (version: string) => async (app: App) => {
@@ -52,7 +57,7 @@ export const docsRoutes = (version: string) => async (app: App) => {
     reply.headers({ ...PAGE, 'content-security-policy': DOCS_CSP }).send(apiPage(localeOf(request), assets))
   })
   for (const [name, url] of Object.entries(ASSETS)) {
-    const type = name.endsWith('.css') ? 'text/css' : 'text/javascript'
+    const type = TYPES[name.split('.').at(-1) as string]
     app.get(`${assets}/${name}`, { schema: hide }, (_request, reply) => {
       reply.headers({ 'content-type': `${type}; charset=utf-8`, ...CACHED }).send(createReadStream(fileURLToPath(url)))
     })

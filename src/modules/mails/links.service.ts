@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
-import type { Db } from '../../kernel/db/database.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import * as store from './links.store.ts'
 
@@ -24,14 +24,14 @@ const LIFE: Record<Exclude<LinkKind, 'undo_deletion'>, number> = {
 
 const TOKEN_BYTES = 32
 
-/** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
-export function createLinks({
-  clock,
-  config,
-}: {
+interface Parts {
+  database: Database
   clock: Clock
   config: Pick<Config, 'appUrl' | 'appLinkUrl' | 'accountDeletionGrace'>
-}) {
+}
+
+/** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
+export function createLinks({ database, clock, config }: Parts) {
   const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
 
   return {
@@ -66,6 +66,9 @@ export function createLinks({
       const row = await store.tokenOf(db, userId, kind)
       return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
     },
+
+    /** Deletes up to `limit` tokens that have expired. Returns how many. */
+    purge: (limit: number) => store.deleteExpiredTokens(database.db, timestamp(clock.now()), limit),
 
     /** Makes links of these kinds worthless. */
     revoke: (trx: Db, userId: string, kinds: LinkKind[]) => store.deleteTokens(trx, userId, kinds),

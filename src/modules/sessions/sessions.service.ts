@@ -1,4 +1,4 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
+import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
@@ -27,6 +27,9 @@ export interface Grant {
   /** Milliseconds since 1970 at which the session ends if nobody refreshes it. */
   expiresAt: number
 }
+
+/** How long sessions that are over can still be looked up, in ms. */
+const KEPT = 30 * DAY
 
 type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace'>
 
@@ -124,6 +127,8 @@ export function createSessions({ database, clock, config }: { database: Database
       const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()))
       return rows.map((row) => toSession(row, currentId))
     },
+    /** Deletes up to `limit` sessions that have long been over. Returns how many. */
+    purge: (limit: number) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - KEPT), limit),
     /** Every session of a user that is still stored, for their export. */
     async history(userId: string, currentId: string | null) {
       const rows = await store.allSessions(database.db, userId)

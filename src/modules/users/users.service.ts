@@ -176,6 +176,13 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
 
 export type Users = ReturnType<typeof createUsers>
 
+/** The names of the fields that a change really has. */
+export const changedFields = (changes: object): string =>
+  Object.entries(changes)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([field]) => field)
+    .join(', ')
+
 const keys = (email: string, name: string) => ({
   email_key: emailKey(email),
   name_key: fold(name),

@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
+import { rateLimitHeaders, standingAfter } from './headers.ts'
+import { networkOf } from './places.ts'
+import type { GuessPolicy, WindowPolicy } from './policies.ts'
+import type { Throttle } from './throttle.service.ts'
+
+/** What a request is limited by; null for what is not limited. */
+type By = (request: FastifyRequest) => string | null
+
+/** The network of the caller. The machine itself is not limited: see `networkOf`. */
+export const byAddress: By = (request) => networkOf(request.ip)
+
+/** A `preHandler` that counts a request for each policy, and refuses it with 429 where one is used up. */
+export const limited =
+  (throttle: Pick<Throttle, 'limit'>, ...limits: [WindowPolicy, By][]) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    for (const [policy, by] of limits) {
+      const key = by(request)
+      if (key !== null) reply.headers(await throttle.limit(policy, key))
+    }
+  }
+
+/** An `onSend` that tells of a whole budget: what has succeeded has cleared it. Errors carry headers of their own. */
+export const announced = (policy: GuessPolicy): onSendAsyncHookHandler => {
+  const headers = rateLimitHeaders([standingAfter(0, policy)])
+  return async (_request, reply) => {
+    if (reply.statusCode < 400) reply.headers(headers)
+  }
+}

@@ -1,0 +1,133 @@
+import { sql } from 'kysely'
+import { type Db, hot } from '../../kernel/db/database.ts'
+
+export interface CountRow {
+  key: string
+  count: number
+  last_at: string
+  expires_at: string
+}
+
+/** The counts of up to three keys, and the device, under its own name, where the user knows it: all that a login asks. */
+export const countsAndDevice = hot<
+  { key_1: string; key_2: string; key_3: string; user_id: string; device: string },
+  CountRow
+>('throttle_counts_and_device', (db, p) =>
+  db
+    .selectFrom('throttles')
+    .select(['key', 'count', 'last_at', 'expires_at'])
+    .where('key', 'in', [p('key_1'), p('key_2'), p('key_3')])
+    .unionAll(
+      db
+        .selectFrom('known_devices')
+        .select(['device as key', sql<number>`0`.as('count'), 'last_seen as last_at', 'last_seen as expires_at'])
+        .where('user_id', '=', p('user_id'))
+        .where('device', '=', p('device')),
+    ),
+)
+
+export const countOf = hot<{ key: string }, CountRow>('throttle_count', (db, p) =>
+  db.selectFrom('throttles').select(['key', 'count', 'last_at', 'expires_at']).where('key', '=', p('key')),
+)
+
+/** Counts up, from nothing where the count has expired. Gives no row, and writes nothing, where `quota` is reached. */
+export const countUp = hot<{ key: string; by: number; now: string; expires: string; quota: number }, { count: number }>(
+  'throttle_count_up',
+  (db, p) =>
+    db
+      .insertInto('throttles')
+      .values({ key: p('key'), count: p('by'), last_at: p('now'), expires_at: p('expires') })
+      .onConflict((conflict) =>
+        conflict
+          .column('key')
+          .doUpdateSet((eb) => ({
+            count: eb
+              .case()
+              .when('throttles.expires_at', '<=', eb.ref('excluded.last_at'))
+              .then(eb.ref('excluded.count'))
+              .else(eb('throttles.count', '+', eb.ref('excluded.count')))
+              .end(),
+            last_at: eb.ref('excluded.last_at'),
+            expires_at: eb.ref('excluded.expires_at'),
+          }))
+          .where((eb) =>
+            eb.or([
+              eb('throttles.count', '<', p('quota')),
+              eb('throttles.expires_at', '<=', eb.ref('excluded.last_at')),
+            ]),
+          ),
+      )
+      .returning('throttles.count'),
+)
+
+/** Counts one up if nobody else has since it was `seen`: of many who try at once, on any instance, one gets a row. */
+export const claim = hot<{ key: string; seen: number; now: string; expires: string }, { count: number }>(
+  'throttle_claim',
+  (db, p) =>
+    db
+      .updateTable('throttles')
+      .set((eb) => ({ count: eb('count', '+', 1), last_at: p('now'), expires_at: p('expires') }))
+      .where('key', '=', p('key'))
+      .where('count', '=', p('seen'))
+      .returning('count'),
+)
+
+/** Takes one claim back, as if it had never been. */
+export const release = hot<{ key: string; last_at: string }, { count: number }>('throttle_release', (db, p) =>
+  db
+    .updateTable('throttles')
+    .set((eb) => ({ count: eb('count', '-', 1), last_at: p('last_at') }))
+    .where('key', '=', p('key'))
+    .where('count', '>', 0)
+    .returning('count'),
+)
+
+export const clear = (db: Db, key: string) => db.deleteFrom('throttles').where('key', '=', key).execute()
+
+/** Clears a key and all that begin with it and a colon. */
+export const clearAll = (db: Db, key: string) =>
+  db
+    .deleteFrom('throttles')
+    .where((eb) => eb.or([eb('key', '=', key), eb.and([eb('key', '>=', `${key}:`), eb('key', '<', `${key};`)])]))
+    .execute()
+
+/** Remembers a device, and when it was last seen, no finer than `renew` (a time) says. */
+export const rememberDevice = (trx: Db, userId: string, device: string, now: string, renew: string) =>
+  trx
+    .insertInto('known_devices')
+    .values({ user_id: userId, device, first_seen: now, last_seen: now })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['user_id', 'device'])
+        .doUpdateSet({ last_seen: now })
+        .where('known_devices.last_seen', '<', renew),
+    )
+    .execute()
+
+export const devicesOf = (db: Db, userId: string) =>
+  db
+    .selectFrom('known_devices')
+    .select(['first_seen', 'last_seen'])
+    .where('user_id', '=', userId)
+    .orderBy('first_seen')
+    .execute()
+
+/** Deletes up to `limit` counts that have expired. Returns how many. */
+export async function deleteExpired(db: Db, now: string, limit: number): Promise<number> {
+  const expired = db.selectFrom('throttles').select('key').where('expires_at', '<=', now).limit(limit)
+  const { numDeletedRows } = await db.deleteFrom('throttles').where('key', 'in', expired).executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+/** Deletes up to `limit` devices not seen since `before`. Returns how many. */
+export async function deleteForgotten(db: Db, before: string, limit: number): Promise<number> {
+  const forgotten = await db
+    .selectFrom('known_devices')
+    .select(['user_id', 'device'])
+    .where('last_seen', '<', before)
+    .limit(limit)
+    .execute()
+  for (const { user_id, device } of forgotten)
+    await db.deleteFrom('known_devices').where('user_id', '=', user_id).where('device', '=', device).execute()
+  return forgotten.length
+}
