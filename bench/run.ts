@@ -56,6 +56,7 @@ async function main(): Promise<void> {
     ...(values.quick ? quick : full),
     profile: values.profile && resolve(values.profile),
   })
+  const failures: string[] = []
   let interrupted = false
   const interrupt = () => {
     interrupted = true
@@ -69,20 +70,24 @@ async function main(): Promise<void> {
     if (!bench.engines.includes('postgres'))
       process.stdout.write('PostgreSQL is not installed: its half is left out.\n')
     for (const scenario of chosen) {
-      const groups = await scenario.run(bench)
-      for (const group of groups) {
-        report.groups.push({ scenario: scenario.name, ...group })
-        process.stdout.write(`${table({ scenario: scenario.name, ...group })}\n`)
+      try {
+        for (const group of await scenario.run(bench)) {
+          report.groups.push({ scenario: scenario.name, ...group })
+          process.stdout.write(`${table({ scenario: scenario.name, ...group })}\n`)
+        }
+      } catch (error) {
+        if (interrupted) return
+        // One scenario that cannot run does not cost the figures of the others.
+        failures.push(scenario.name)
+        process.stderr.write(`\n${scenario.name} could not be measured: ${(error as Error).stack}\n`)
       }
       await bench.stopServers()
     }
-  } catch (error) {
-    // What was running was ended under its feet.
-    if (!interrupted) throw error
   } finally {
     await bench.close()
   }
-  if (!interrupted) await save(report, values.json, chosen.length === scenarios.length && !values.quick)
+  if (failures.length) process.exitCode = 1
+  await save(report, values.json, chosen.length === scenarios.length && !values.quick && !failures.length)
 }
 
 /** Only a whole and unhurried run replaces the figures that the documentation shows. */
