@@ -29,6 +29,7 @@ import { createMailer } from './modules/mails/mailer.service.ts'
 import { renderMail } from './modules/mails/mails.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
 import { createSessions } from './modules/sessions/sessions.service.ts'
+import { createThrottle } from './modules/throttle/throttle.service.ts'
 import { createUsers } from './modules/users/users.service.ts'
 
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
@@ -53,6 +54,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config })
+  const throttle = createThrottle({ database, clock, key: keys.lookup })
   const tokens = await createAccessTokens(keys, clock, config)
   const refreshTokens = createRefreshTokens(keys.refresh)
   const auth = createAuth({
@@ -67,6 +69,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     audit,
     mailer,
     links,
+    throttle,
   })
   const account = createAccount({ database, clock, config, passwords, users, sessions, audit, mailer, links, auth })
   const admin = createAdmin({ database, config, passwords, users, sessions, audit, auth })
@@ -80,6 +83,8 @@ export async function createServices(config: Config, log: Log, { clock = systemC
       links: links.purge,
       mails: outbox.purge,
       audit_events: audit.purge,
+      throttles: throttle.purge,
+      known_devices: throttle.purgeDevices,
       idempotency_keys: idempotency.purge,
       accounts: account.purge,
     },
@@ -92,6 +97,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     passwords,
     users,
     tokens,
+    throttle,
     guard: createGuard({ database, tokens, sessions, audit }),
     auth,
     account,

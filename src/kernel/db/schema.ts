@@ -121,6 +121,25 @@ export interface IdempotencyKeysTable {
   expires_at: Time
 }
 
+/** How often something failed or was done lately. */
+export interface ThrottlesTable {
+  /** What is counted, with a keyed fingerprint of whom it is counted for. */
+  key: string
+  count: number
+  last_at: Time
+  /** From then on it counts as nothing. */
+  expires_at: Time
+}
+
+/** Devices that have signed in to an account. */
+export interface KnownDevicesTable {
+  user_id: string
+  /** A keyed fingerprint of what identifies it. */
+  device: string
+  first_seen: Time
+  last_seen: Time
+}
+
 /** Every table of the service. */
 export interface Tables {
   users: UsersTable
@@ -130,5 +149,7 @@ export interface Tables {
   audit_events: AuditEventsTable
   leases: LeasesTable
   idempotency_keys: IdempotencyKeysTable
+  throttles: ThrottlesTable
+  known_devices: KnownDevicesTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -6,7 +6,7 @@ import { AppError, type Reason } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { createSealer } from '../sealing.ts'
 import { fingerprint, type Keys } from '../secrets.ts'
-import { deleteExpiredKeys, type Claim, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
+import { type Claim, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
 import type { App } from './server.ts'
 
 declare module 'fastify' {
@@ -40,7 +40,8 @@ const KEPT_HEADERS = [
 const HEADERS = {
   type: 'object',
   properties: {
-    'Idempotency-Key': {
+    // In lower case, as Node has it: a validator of one's own gets the schema as it stands.
+    'idempotency-key': {
       type: 'string',
       minLength: 1,
       maxLength: 255,
@@ -132,9 +133,6 @@ export function createIdempotency({
   }
 
   return {
-    /** Deletes up to `limit` keys whose time is over. Returns how many. */
-    purge: (limit: number) => deleteExpiredKeys(db, clock.now(), limit),
-
     /** Lets every write under /api/v1 that is registered after it be repeated safely. Without the header it costs nothing. */
     protectWrites(app: App): void {
       app.decorateRequest('claim', null)

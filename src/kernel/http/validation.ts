@@ -11,7 +11,7 @@ const OPTIONS = { allErrors: true, strict: false, addUsedSchema: false, validate
 const make = (options: object) => {
   const ajv = new Ajv({ ...OPTIONS, ...options })
   addFormats.default(ajv, ['uuid', 'date-time'])
-  return ajv.addFormat('email', isEmail)
+  return ajv.addFormat('email', isEmail).addFormat('printable-ascii', /^[\x20-\x7e]*$/)
 }
 
 /** Compiles the schema of a body as it stands, and those of queries and paths with texts turned into numbers and flags. */
@@ -88,6 +88,7 @@ function fieldError({ instancePath, keyword, params, parentSchema }: ErrorObject
 const EXPECTED: Record<string, string> = {
   uuid: 'UUID (018f3c5e-7d2a-7c1b-9f00-0123456789ab)',
   'date-time': 'RFC 3339 (2026-11-22T12:00:00.000Z)',
+  'printable-ascii': 'ASCII 0x20–0x7E',
 }
 
 const pointer = (key: string): string => key.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1')
