@@ -3,6 +3,9 @@ import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
+import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION } from '../throttle/policies.ts'
+import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
 import { callerOf } from './guard.ts'
@@ -11,7 +14,7 @@ import type { AccessTokens } from './tokens.ts'
 const tags = ['Auth']
 
 /** What anybody may call. */
-export const authRoutes = (auth: Auth) => async (app: App) => {
+export const authRoutes = (auth: Auth, throttle: Throttle) => async (app: App) => {
   app.post(
     '/register',
     {
@@ -24,6 +27,7 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
         body: schemas.Register,
         response: { 201: schemas.Registered },
       },
+      preHandler: limited(throttle, [REGISTRATION, byAddress]),
     },
     async (request, reply) => {
       const user = await auth.register(request.body, localeOf(request), originOf(request))
@@ -53,6 +57,7 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
         body: schemas.Login,
         response: { 200: schemas.SignedIn },
       },
+      onSend: announced(LOGIN),
     },
     async (request) => ({
       message: say(request, 'signed_in'),
@@ -74,6 +79,11 @@ export const authRoutes = (auth: Auth) => async (app: App) => {
         body: schemas.Refresh,
         response: { 200: schemas.SignedIn },
       },
+      preHandler: limited(
+        throttle,
+        [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token: string }).refresh_token)],
+        [REFRESH_ADDRESS, byAddress],
+      ),
     },
     async (request) => ({
       message: say(request, 'refreshed'),

@@ -12,8 +12,9 @@ import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
 import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
 import type { User } from '../users/users.schemas.ts'
-import type { UserRow, Users } from '../users/users.service.ts'
+import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { AccessTokens } from './tokens.ts'
 
@@ -29,6 +30,7 @@ interface Parts {
   audit: Audit
   mailer: Mailer
   links: Links
+  throttle: Throttle
 }
 
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
@@ -36,7 +38,8 @@ const LINK_REPEATED = 10 * MINUTE
 
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
+  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links, throttle } =
+    parts
 
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
@@ -46,6 +49,7 @@ export function createAuth(parts: Parts) {
     const row = await database.transaction(async (trx) => {
       const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
       await sendVerification(trx, user)
+      await throttle.remember(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'user.registered', target: user.id })
       return user
     })
@@ -53,16 +57,19 @@ export function createAuth(parts: Parts) {
   }
 
   /**
-   * Throws AppError `invalid_credentials`, `account_inactive`, `email_not_verified`, `account_deletion_pending`,
-   * `overloaded`.
+   * Throws AppError `rate_limited`, `invalid_credentials`, `account_inactive`, `email_not_verified`,
+   * `account_deletion_pending`, `overloaded`.
    */
   async function login(input: Login, origin: Origin): Promise<SignedInUser> {
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const { ok, rehash } = await passwords.verify(user?.password_hash ?? null, input.password)
+    const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
+    const { ok, rehash, headers } = await throttle.login(guess, () =>
+      passwords.verify(user?.password_hash ?? null, input.password),
+    )
     if (!user || !ok) {
       await audit.record(database.db, origin, { action: 'login.failed', outcome: 'failure', target: user?.id ?? null })
-      throw new AppError('invalid_credentials')
+      throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
     const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
@@ -75,6 +82,7 @@ export function createAuth(parts: Parts) {
       if (newHash) await users.rehash(trx, user.id, newHash)
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
+      await throttle.remember(trx, user.id, origin.device)
       const grant = await sessions.start(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
       return grant
@@ -183,6 +191,8 @@ export function createAuth(parts: Parts) {
     register,
     login,
     refresh,
+    /** The session that a refresh token is for; null where it is no token of ours. */
+    sessionOf: (token: string): string | null => refreshTokens.decode(token)?.sessionId ?? null,
     sendVerification,
     sendReset,
     undoDeletion,

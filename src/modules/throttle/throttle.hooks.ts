@@ -16,7 +16,9 @@ export const limited =
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     for (const [policy, by] of limits) {
       const key = by(request)
-      if (key !== null) reply.headers(await throttle.limit(policy, key))
+      if (key === null) continue
+      for (const [name, value] of Object.entries(await throttle.limit(policy, key)))
+        reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
     }
   }
 

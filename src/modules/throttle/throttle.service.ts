@@ -86,9 +86,9 @@ export function createThrottle({ database, clock, key }: { database: Database; c
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
     /** When the devices known to a user were first and last seen, for their export. */
     devicesOf: (userId: string) => store.devicesOf(database.db, userId),
-    /** Deletes up to `limit` expired counts, and as many forgotten devices. Returns how many went. */
-    prune: async (limit = 500): Promise<number> =>
-      (await store.deleteExpired(database.db, timestamp(clock.now()), limit)) +
-      (await store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_MEMORY), limit)),
+    /** Deletes up to `limit` counts that have expired. Returns how many. */
+    purge: (limit: number) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
+    /** Deletes up to `limit` devices that nobody has signed in from for long. Returns how many. */
+    purgeDevices: (limit: number) => store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_MEMORY), limit),
   }
 }

@@ -12,6 +12,7 @@ import { toUser, type UserRow } from './user.row.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
 
+export { emailKey } from './identity.ts'
 export type { UserRow } from './user.row.ts'
 
 interface NewUser {
