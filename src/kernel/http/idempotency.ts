@@ -6,7 +6,7 @@ import { AppError, type Reason } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { createSealer } from '../sealing.ts'
 import { fingerprint, type Keys } from '../secrets.ts'
-import { type Claim, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
+import { type Claim, deleteExpiredKeys, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
 import type { App } from './server.ts'
 
 declare module 'fastify' {
@@ -133,13 +133,15 @@ export function createIdempotency({
   }
 
   return {
+    /** Deletes up to `limit` keys whose time is over. Returns how many. */
+    purge: (limit: number) => deleteExpiredKeys(db, clock.now(), limit),
     /** Lets every write under /api/v1 that is registered after it be repeated safely. Without the header it costs nothing. */
     protectWrites(app: App): void {
       app.decorateRequest('claim', null)
       app.addHook('onRoute', (route) => {
         if (!route.url.startsWith('/api/v1/') || ![route.method].flat().some((method) => WRITES.includes(method)))
           return
-        route.preHandler = [enter, ...[route.preHandler ?? []].flat()]
+        route.preHandler = [...[route.preHandler ?? []].flat(), enter] // What is limited is limited with a key as well.
         route.onSend = [...[route.onSend ?? []].flat(), leave]
         route.schema = { ...route.schema, headers: HEADERS }
         route.config = { ...route.config, reasons: [...(route.config?.reasons ?? []), ...REASONS] }
