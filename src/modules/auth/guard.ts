@@ -74,8 +74,8 @@ function documentAccess(app: App, access: Access): void {
 /** The token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
 function bearerToken(header: string | undefined): string {
   if (header === undefined) throw new AppError('token_missing')
-  const [scheme = '', token = ''] = header.split(' ', 2)
-  if (scheme.toLowerCase() !== 'bearer' || !token)
+  const token = /^bearer +(.+)$/i.exec(header)?.[1]
+  if (token === undefined)
     throw new AppError('token_missing', { detail: 'Authorization must be "Bearer" and an access token.' })
   return token
 }
