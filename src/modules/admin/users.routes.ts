@@ -13,7 +13,7 @@ const tags = ['Users']
 /** For administrators. */
 export const usersRoutes = (admin: Admin) => async (app: App) => {
   app.get(
-    '/',
+    '',
     {
       config: { reasons: ['invalid_cursor'] },
       schema: {
@@ -29,7 +29,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
   )
 
   app.post(
-    '/',
+    '',
     {
       config: { reasons: ['password_refused', 'email_taken'] },
       schema: {

@@ -17,12 +17,13 @@ const TEXTS = {
     scriptNeeded: 'This page needs JavaScript. The same is in the OpenAPI document:',
     errors: 'Errors',
     errorsLead:
-      'Every error is one JSON body, application/problem+json (RFC 9457). Programs decide by reason and action; people read error, in Russian or English by Accept-Language.',
+      'Every error is one JSON body, `application/problem+json` (RFC 9457). Programs decide by `reason` and `action`; people read `error`, in Russian or English by `Accept-Language`.',
     columns: ['Reason', 'Status', 'Action', 'When', 'Shown to people'],
     actions: 'Actions',
+    reasons: 'Reasons',
     actionTexts: {
       fix: 'The request must be changed before it is sent again.',
-      retry: 'The same request may succeed later; Retry-After says when, where it is known.',
+      retry: 'The same request may succeed later; `Retry-After` says when, where it is known.',
       refresh: 'The access token is no good: refresh once, then repeat the request.',
       reauthenticate: 'The session is over. Only now may a client drop its tokens.',
       none: 'Nothing that a client can do by itself.',
@@ -42,12 +43,13 @@ const TEXTS = {
     scriptNeeded: 'Этой странице нужен JavaScript. То же самое есть в документе OpenAPI:',
     errors: 'Ошибки',
     errorsLead:
-      'Любая ошибка — это одно тело JSON, application/problem+json (RFC 9457). Программа решает по reason и action, человек читает error: по-русски или по-английски, смотря по Accept-Language.',
+      'Любая ошибка — это одно тело JSON, `application/problem+json` (RFC 9457). Программа решает по `reason` и `action`, человек читает `error`: по-русски или по-английски, смотря по `Accept-Language`.',
     columns: ['Причина', 'Статус', 'Действие', 'Когда', 'Что видит человек'],
     actions: 'Действия',
+    reasons: 'Причины',
     actionTexts: {
       fix: 'Запрос нужно изменить, прежде чем повторять.',
-      retry: 'Тот же запрос может удаться позже; когда — говорит Retry-After, если это известно.',
+      retry: 'Тот же запрос может удаться позже; когда — говорит `Retry-After`, если это известно.',
       refresh: 'Токен доступа не годится: обновите его один раз и повторите запрос.',
       reauthenticate: 'Сеанс завершён. Только теперь клиент может забыть свои токены.',
       none: 'Клиент сам ничего сделать не может.',
@@ -106,9 +108,10 @@ export function errorsPage(locale: Locale): string {
     </tr>`,
   )
   const body = html`<h1>${text.errors}</h1>
-    <p>${text.errorsLead}</p>
+    <p>${sentence(text.errorsLead)}</p>
     <h2>${text.actions}</h2>
-    <dl>${Object.entries(text.actionTexts).map(([name, about]) => html`<dt><code>${name}</code></dt><dd>${about}</dd>`)}</dl>
+    <dl>${Object.entries(text.actionTexts).map(([name, about]) => html`<dt><code>${name}</code></dt><dd>${sentence(about)}</dd>`)}</dl>
+    <h2>${text.reasons}</h2>
     <table>
       <thead><tr>${text.columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
       <tbody>${rows}</tbody>
