@@ -8,4 +8,7 @@ if (major < 24 || (major === 24 && minor < 12)) {
   )
   process.exit(1)
 }
+// Compiled code, stripped of its types, is kept between starts: it halves the time to the first request.
+const { enableCompileCache } = await import('node:module')
+enableCompileCache()
 await import('../src/main.ts')
