@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { type ServerProcess, startServer } from '../support/processes.ts'
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+)
+const skip = !CHROMIUM && !process.env.CI ? 'Chromium is not installed' : false
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+
+describe('The pages that the service carries with it, in a browser', { skip }, () => {
+  let folder: string
+  let server: ServerProcess
+  let browser: Browser
+  before(async () => {
+    assert.ok(CHROMIUM, 'Chromium is not installed, and CI needs it')
+    folder = await mkdtemp(join(tmpdir(), 'bukhindor-e2e-'))
+    server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop('SIGINT')
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  /** Opens a page, and gathers what the browser complains of: policies that were broken, scripts and loads that failed. */
+  async function open(path: string, options: Parameters<Browser['newContext']>[0] = {}) {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+    page.on('pageerror', (error) => complaints.push(error.message))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.url) && !request.url().startsWith('data:'))
+        complaints.push(`asks another host: ${request.url()}`)
+    })
+    await page.goto(server.url + path)
+    if (/^\/docs(#|$)/.test(path)) await page.waitForSelector('.opblock')
+    return { page, complaints, close: () => context.close() }
+  }
+
+  const overflow = (page: Page) =>
+    page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+
+  for (const path of ['/', '/docs', '/docs/errors'])
+    for (const width of [360, 1280])
+      it(`${path} at ${width} pixels breaks no policy, asks no other host and needs no sideways scrolling`, async () => {
+        const { page, complaints, close } = await open(path, { viewport: { width, height: 900 }, colorScheme: 'dark' })
+        assert.deepEqual(complaints, [])
+        assert.equal(await overflow(page), 0)
+        await close()
+      })
+
+  it('each speaks the language of its reader', async () => {
+    for (const path of ['/', '/docs', '/docs/errors'])
+      for (const [locale, word] of [
+        ['ru-RU', 'Ошибки'],
+        ['en-GB', 'Errors'],
+      ] as const) {
+        const { page, close } = await open(path, { locale })
+        assert.match((await page.textContent('body')) ?? '', new RegExp(word))
+        assert.equal(await page.getAttribute('html', 'lang'), locale.slice(0, 2))
+        await close()
+      }
+  })
+
+  it('/docs sends a request from its example and shows the answer', async () => {
+    const { page, complaints, close } = await open('/docs#/Auth/register')
+    await page.click('#operations-Auth-register .try-out__btn')
+    await page.click('#operations-Auth-register .execute')
+    const answer = page.locator('#operations-Auth-register .live-responses-table .response-col_description pre').first()
+    assert.match((await answer.textContent()) ?? '', /"email": "anna@example.org"/)
+    assert.deepEqual(complaints, [])
+    await close()
+  })
+
+  it('/docs/errors marks the reason that an error’s type points to', async () => {
+    const { page, close } = await open('/docs/errors#email_taken')
+    assert.match((await page.textContent('tr:target')) ?? '', /email_taken\s+409/)
+    await close()
+  })
+})
