@@ -1,4 +1,4 @@
-import pino, { type DestinationStream, type Logger } from 'pino'
+import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import type { Config } from './config.ts'
 
 export type Log = Logger
@@ -22,6 +22,14 @@ const REDACTED = [
   'cookie',
 ]
 
+const options = (level: string): LoggerOptions => ({
+  level,
+  base: { pid: process.pid },
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label: string) => ({ level: label }) },
+  serializers: { err: pino.stdSerializers.errWithCause },
+})
+
 /**
  * The log: JSON lines to standard output, times in UTC. Lines are gathered for at most 100 ms before they are written,
  * since a write per request would cost more than the request; `flush` is called before the process ends.
@@ -30,22 +38,22 @@ export async function createLog(
   config: Pick<Config, 'logLevel' | 'logFormat'>,
   destination?: DestinationStream,
 ): Promise<Log> {
-  const format = config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json')
-  const options = {
-    level: config.logLevel,
-    base: { pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: REDACTED,
-    serializers: { err: pino.stdSerializers.errWithCause },
-  }
-  if (destination) return pino(options, destination)
-  if (format === 'pretty') {
-    const { default: pretty } = await import('pino-pretty')
-    return pino(
-      options,
-      pretty({ colorize: process.stdout.isTTY, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true }),
-    )
-  }
-  return pino(options, pino.destination({ fd: 1, sync: false, minLength: 8192, periodicFlush: 100 }))
+  return pino({ ...options(config.logLevel), redact: REDACTED }, destination ?? (await standardOutput(config)))
+}
+
+/**
+ * The same log for lines of which every field is chosen by us, as that of a request: looking for secrets in them would
+ * cost more than writing them does.
+ */
+export const plainLog = (log: Log): Log =>
+  pino(
+    { ...options(log.level), base: log.bindings() },
+    (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym],
+  )
+
+async function standardOutput({ logFormat }: Pick<Config, 'logFormat'>): Promise<DestinationStream> {
+  if (logFormat === 'json' || (logFormat === null && !process.stdout.isTTY))
+    return pino.destination({ fd: 1, sync: false, minLength: 8192, periodicFlush: 100 })
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
 }
