@@ -15,7 +15,7 @@ import { User } from './modules/users/users.schemas.ts'
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
-  const { account, admin, audit, auth, config, exports, guard, idempotency, throttle, tokens } = services
+  const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
   for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
 
   idempotency.protectWrites(app)
@@ -26,13 +26,13 @@ export async function api(app: App, services: Services): Promise<void> {
     await open.register(jwksRoute(tokens))
     await open.register(docsRoutes(services.version))
     await open.register(accountPages(account, config.minPasswordLength))
-    await open.register(authRoutes(auth, throttle), { prefix: '/api/v1/auth' })
+    await open.register(authRoutes(auth, throttle, refreshCookie), { prefix: '/api/v1/auth' })
     await open.register(recoveryRoutes(account), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (signedIn: App) => {
     guard.signedIn(signedIn)
-    await signedIn.register(logoutRoutes(auth), { prefix: '/api/v1/auth' })
+    await signedIn.register(logoutRoutes(auth, refreshCookie), { prefix: '/api/v1/auth' })
     await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
     await signedIn.register(accountRoutes(account, exports), { prefix: '/api/v1/auth' })
   })

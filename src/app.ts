@@ -20,6 +20,7 @@ import { createAdmin } from './modules/admin/admin.service.ts'
 import { createOperator } from './modules/admin/operator.service.ts'
 import { createAudit } from './modules/audit/audit.service.ts'
 import { createAuth } from './modules/auth/auth.service.ts'
+import { createRefreshCookie } from './modules/auth/cookies.ts'
 import { createGuard } from './modules/auth/guard.ts'
 import { createAccessTokens } from './modules/auth/tokens.ts'
 import { createHousekeeping } from './modules/housekeeping/housekeeping.ts'
@@ -97,6 +98,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     passwords,
     users,
     tokens,
+    refreshCookie: createRefreshCookie(config),
     throttle,
     guard: createGuard({ database, tokens, sessions, audit }),
     auth,

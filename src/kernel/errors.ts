@@ -164,6 +164,18 @@ export const REASONS = define({
     text: { en: 'You are not allowed to do this.', ru: 'У вас нет прав на это действие.' },
     about: 'The endpoint, the object or a field of it is for administrators.',
   },
+  cross_site_request: {
+    status: 403,
+    action: 'none',
+    title: 'Cross-site request',
+    text: {
+      en: 'This request came from another website and was refused.',
+      ru: 'Запрос пришёл с другого сайта и отклонён.',
+    },
+    about:
+      'The refresh cookie came with a request that neither this service’s own pages nor an allowed origin of the same ' +
+      'site has sent (`Sec-Fetch-Site`, `Origin`).',
+  },
   last_admin: {
     status: 409,
     action: 'none',

@@ -1,3 +1,4 @@
+import { AppError, REASONS } from '../../kernel/errors.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
@@ -8,13 +9,14 @@ import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
+import type { RefreshCookie } from './cookies.ts'
 import { callerOf } from './guard.ts'
 import type { AccessTokens } from './tokens.ts'
 
 const tags = ['Auth']
 
 /** What anybody may call. */
-export const authRoutes = (auth: Auth, throttle: Throttle) => async (app: App) => {
+export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie) => async (app: App) => {
   app.post(
     '/register',
     {
@@ -59,41 +61,53 @@ export const authRoutes = (auth: Auth, throttle: Throttle) => async (app: App) =
       },
       onSend: announced(LOGIN),
     },
-    async (request) => ({
-      message: say(request, 'signed_in'),
-      user: await auth.login(request.body, originOf(request)),
-    }),
+    async (request, reply) => {
+      const user = await auth.login(request.body, originOf(request))
+      return {
+        message: say(request, 'signed_in'),
+        user: request.body.delivery === 'cookie' ? cookie.deliver(reply, user) : user,
+      }
+    },
   )
 
   app.post(
     '/refresh',
     {
-      config: { reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'rate_limited'] },
+      config: { reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'cross_site_request', 'rate_limited'] },
       schema: {
         operationId: 'refresh',
         summary: 'Continue a session',
         description:
           'Gives a new access token and the next refresh token. Repeating it with the same refresh token gives the same ' +
-          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session.',
+          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session. A browser ' +
+          'that keeps it as a cookie leaves it, or the whole body, out, and gets the next one by cookie.',
         tags,
         body: schemas.Refresh,
         response: { 200: schemas.SignedIn },
       },
+      preValidation: cookie.intoBody,
       preHandler: limited(
         throttle,
         [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token: string }).refresh_token)],
         [REFRESH_ADDRESS, byAddress],
       ),
     },
-    async (request) => ({
-      message: say(request, 'refreshed'),
-      user: await auth.refresh(request.body.refresh_token, originOf(request)),
-    }),
+    async (request, reply) => {
+      const { refresh_token: token = '', delivery } = request.body
+      const user = await auth.refresh(token, originOf(request)).catch((error) => {
+        if (error instanceof AppError && REASONS[error.reason].action === 'reauthenticate') cookie.clear(request, reply)
+        throw error
+      })
+      return {
+        message: say(request, 'refreshed'),
+        user: delivery === 'cookie' ? cookie.deliver(reply, user) : user,
+      }
+    },
   )
 }
 
 /** What a signed-in person may call. */
-export const logoutRoutes = (auth: Auth) => async (app: App) => {
+export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: App) => {
   app.post(
     '/logout',
     {
@@ -107,6 +121,7 @@ export const logoutRoutes = (auth: Auth) => async (app: App) => {
     },
     async (request, reply) => {
       await auth.logout(callerOf(request), originOf(request))
+      cookie.clear(request, reply)
       return reply.headers(CLEAR).send({ message: say(request, 'signed_out') })
     },
   )
@@ -130,6 +145,7 @@ export const logoutRoutes = (auth: Auth) => async (app: App) => {
     async (request, reply) => {
       const keepCurrent = request.body.keep_current ?? false
       const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
+      if (!keepCurrent) cookie.clear(request, reply)
       return reply.headers(keepCurrent ? {} : CLEAR).send({ message: say(request, 'signed_out_everywhere'), revoked })
     },
   )

@@ -17,9 +17,21 @@ export type Register = Static<typeof Register>
 
 export const Registered = Strict({ message: Type.String(), user: UserRef })
 
+const Delivery = Untouched(
+  Type.Unsafe<'body' | 'cookie'>({
+    type: 'string',
+    enum: ['body', 'cookie'],
+    default: 'body',
+    description:
+      '`cookie`, for browsers: the refresh token comes as an HttpOnly cookie that only `/api/v1/auth` gets, and is left ' +
+      'out of the body',
+  }),
+)
+
 export const Login = Strict({
   email: Type.String({ minLength: 1, maxLength: 254, examples: ['anna@example.org'] }),
   password: Password,
+  delivery: Delivery,
   undo_deletion: Untouched(
     Type.Boolean({
       description: 'Keep an account that is being deleted (reason `account_deletion_pending`)',
@@ -29,11 +41,18 @@ export const Login = Strict({
 })
 export type Login = Static<typeof Login>
 
-export const Refresh = Strict({ refresh_token: Type.String({ minLength: 1, maxLength: 1024 }) })
+export const Refresh = Strict({
+  refresh_token: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 1024, description: 'Left out where it comes by cookie' }),
+  ),
+  delivery: Delivery,
+})
 
 const tokens = {
   access_token: Type.String({ description: 'For `Authorization: Bearer …`' }),
-  refresh_token: Type.String({ description: 'For `POST /api/v1/auth/refresh`' }),
+  refresh_token: Type.Optional(
+    Type.String({ description: 'For `POST /api/v1/auth/refresh`; left out where it comes by cookie' }),
+  ),
   token_type: Type.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
   expires_in: Type.Integer({ description: 'Seconds for which the access token is good', examples: [900] }),
   refresh_expires_in: Type.Integer({ description: 'Seconds after which an unused session ends', examples: [2592000] }),
@@ -44,8 +63,12 @@ export type Tokens = Static<ReturnType<typeof tokensObject>>
 const tokensObject = () => Type.Object(tokens)
 
 export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
-export type SignedInUser = Static<typeof SignedInUser>
-export const SignedIn = Strict({ message: Type.String(), user: Type.Unsafe<SignedInUser>({ $ref: 'SignedInUser#' }) })
+/** What signing in gives, before a cookie may take its refresh token away. */
+export type SignedInUser = Required<Static<typeof SignedInUser>>
+export const SignedIn = Strict({
+  message: Type.String(),
+  user: Type.Unsafe<Static<typeof SignedInUser>>({ $ref: 'SignedInUser#' }),
+})
 
 export const LogoutAll = Strict({
   keep_current: Untouched(Type.Boolean({ description: 'Leave the session that asks', default: false })),
