@@ -103,7 +103,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     guard: createGuard({ database, tokens, sessions, audit }),
     auth,
     account,
-    exports: createExports({ database, clock, users, sessions, audit, outbox }),
+    exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),
     admin,
     audit,
     outbox,

@@ -202,7 +202,9 @@ function trustProxy(text: string): string[] | number | false {
 }
 
 function smtpUrl(text: string): string {
-  if (!/^smtps?:$/.test(new URL(text).protocol)) throw new Error('must begin with smtp:// or smtps://')
+  // Options in the query could switch off what keeps mails safe on their way.
+  if (!/^smtps?:\/\/[^?#]+$/.test(text) || !URL.canParse(text))
+    throw new Error('must be smtp://USER:PASSWORD@HOST:PORT or smtps://…')
   return text
 }
 

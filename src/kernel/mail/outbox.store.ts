@@ -29,9 +29,11 @@ export function claimDue(db: Db, now: string, until: string, limit: number): Pro
     .execute()
 }
 
-/** Nothing of a mail is kept once it is sent, but that it was. */
-export const markSent = (db: Db, id: string, now: string) =>
-  db.updateTable('outbox').set({ sent_at: now, payload: null, last_error: null }).where('id', '=', id).execute()
+/** Nothing of a mail is kept once it is sent, but that it was; of one to somebody who is gone, not even that. */
+export const markSent = (db: Db, { id, user_id }: OutboxRow, now: string): Promise<unknown> =>
+  user_id === null
+    ? db.deleteFrom('outbox').where('id', '=', id).execute()
+    : db.updateTable('outbox').set({ sent_at: now, payload: null, last_error: null }).where('id', '=', id).execute()
 
 export const markFailed = (db: Db, id: string, next: { next_try_at: string } | { failed_at: string }, error: string) =>
   db
@@ -44,18 +46,6 @@ export const markFailed = (db: Db, id: string, next: { next_try_at: string } | {
     })
     .where('id', '=', id)
     .execute()
-
-export async function nextDue(db: Db): Promise<string | null> {
-  const row = await db
-    .selectFrom('outbox')
-    .select('next_try_at')
-    .where('sent_at', 'is', null)
-    .where('failed_at', 'is', null)
-    .orderBy('next_try_at')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.next_try_at ?? null
-}
 
 /** Mails to a person, for their export. */
 export const mailsOf = (db: Db, userId: string) =>

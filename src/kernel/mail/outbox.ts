@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, DAY, HOUR, MINUTE, SECOND, timestamp } from '../clock.ts'
 import type { Database, Db } from '../db/database.ts'
 import type { Locale } from '../i18n.ts'
@@ -11,8 +12,13 @@ import type { Transport } from './transport.ts'
 /** How long to wait after each try that failed; after the last of these, an hour each time, until it is given up. */
 const DELAYS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE]
 const GIVEN_UP_AFTER = 3 * DAY
-/** Longer than any delivery may take: the transport's time-outs end one sooner. */
+/** The longest that a delivery may take, and that it may still take once the service is told to stop. */
+const DELIVERY = MINUTE
+const LAST_DELIVERY = 3 * SECOND
+/** Longer than a delivery, and the tries to write down what became of it, can take. */
 const CLAIM = 2 * MINUTE
+/** The waits between those tries. */
+const REPEATED = [1, 2, 4, 8, 16].map((seconds) => seconds * SECOND)
 const BATCH = 10
 /** How often an instance looks for mails that another one has left. */
 const IDLE = 10 * SECOND
@@ -47,6 +53,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
   let running: Promise<void> | null = null
   let again = false
   let stopped = true
+  const leaving = new AbortController()
 
   async function put(trx: Db, { kind, locale, to, userId, data }: Mail): Promise<void> {
     const now = timestamp(clock.now())
@@ -92,30 +99,53 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     for (;;) {
       const now = clock.now()
       const due = await store.claimDue(database.db, timestamp(now), timestamp(now + CLAIM), BATCH)
-      await Promise.all(due.map(send))
+      for (const result of await Promise.allSettled(due.map(send)))
+        if (result.status === 'rejected') log.error({ err: result.reason }, 'the outbox could not be written')
       if (stopped || due.length < BATCH) return
     }
   }
 
   async function send(row: store.OutboxRow): Promise<void> {
     try {
-      const data = row.payload === null ? null : sealer.open(row.payload, row.id)
-      if (data === null) throw new Error('the mail was sealed with a secret that is no longer in APP_SECRET')
-      const { subject, text, html } = render(row.kind, row.locale, JSON.parse(data))
-      await transport.send({ id: row.id, kind: row.kind, to: row.recipient, subject, text, html })
-      await store.markSent(database.db, row.id, timestamp(clock.now()))
-      log.info({ mail: row.kind, mail_id: row.id, user_id: row.user_id, tries: row.tries }, 'mail sent')
+      await handOver(row)
     } catch (err) {
-      const now = clock.now()
-      const delay = DELAYS[row.tries - 1] ?? HOUR
-      const isLost = now - Date.parse(row.created_at) > GIVEN_UP_AFTER
-      const next = isLost ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
-      log.warn(
-        { err, mail: row.kind, mail_id: row.id, tries: row.tries, ...next },
-        isLost ? 'mail given up' : 'mail not sent yet',
-      )
-      await store.markFailed(database.db, row.id, next, (err as Error).message)
+      return postpone(row, err as Error)
     }
+    await insist(() => store.markSent(database.db, row, timestamp(clock.now())))
+    log.info({ mail: row.kind, mail_id: row.id, user_id: row.user_id, tries: row.tries }, 'mail sent')
+  }
+
+  async function handOver(row: store.OutboxRow): Promise<void> {
+    const data = row.payload === null ? null : sealer.open(row.payload, row.id)
+    if (data === null) throw new Error('the mail was sealed with a secret that is no longer in APP_SECRET')
+    const { subject, text, html } = render(row.kind, row.locale, JSON.parse(data))
+    const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(DELIVERY)])
+    await transport.send({ id: row.id, kind: row.kind, to: row.recipient, subject, text, html }, signal)
+  }
+
+  async function postpone(row: store.OutboxRow, err: Error): Promise<void> {
+    const now = clock.now()
+    const delay = DELAYS[row.tries - 1] ?? HOUR
+    const isLost = now - Date.parse(row.created_at) > GIVEN_UP_AFTER
+    const next = isLost ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
+    log.warn(
+      { err, mail: row.kind, mail_id: row.id, tries: row.tries, ...next },
+      isLost ? 'mail given up' : 'mail not sent yet',
+    )
+    await insist(() => store.markFailed(database.db, row.id, next, err.message))
+  }
+
+  /** A database that is away for a moment must not make a mail go out twice. */
+  async function insist(write: () => Promise<unknown>): Promise<void> {
+    for (const wait of REPEATED)
+      try {
+        await write()
+        return
+      } catch (error) {
+        if (stopped) throw error
+        await pause(wait, undefined, { ref: false })
+      }
+    await write()
   }
 
   return {
@@ -129,11 +159,13 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       stopped = false
       wake()
     },
-    /** Lets what is being sent finish. */
+    /** Lets what is being sent finish, unless the mail server takes its time: then it is sent after the next start. */
     async stop(): Promise<void> {
       stopped = true
       clearTimeout(timer)
+      const patience = setTimeout(() => leaving.abort(new Error('the service is stopping')), LAST_DELIVERY)
       await running
+      clearTimeout(patience)
       transport.close()
     },
   }

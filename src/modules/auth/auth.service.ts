@@ -160,11 +160,11 @@ export function createAuth(parts: Parts) {
   }
 
   async function sendVerification(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user.id, user.email))
+    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user))
   }
 
   async function sendReset(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user.id, user.email))
+    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user))
   }
 
   /** Keeps an account that its person had deleted. */

@@ -20,7 +20,7 @@ export async function up(db: Db, { engine, id, time, key, strict }: ColumnTypes)
 
   await run(`create table outbox (
     id ${id} primary key,
-    user_id ${id} references users (id) on delete set null,
+    user_id ${id} references users (id) on delete cascade,
     kind text not null,
     locale text not null,
     recipient text not null,
