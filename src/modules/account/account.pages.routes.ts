@@ -1,10 +1,11 @@
+import type { FastifyRequest } from 'fastify'
 import { AppError, REASONS } from '../../kernel/errors.ts'
 import { localeOf } from '../../kernel/http/locale.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import { PAGE_CSP } from '../../kernel/http/page.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { fieldMessage } from '../../kernel/i18n.messages.ts'
-import type { Locale } from '../../kernel/i18n.ts'
+import { LOCALES, type Locale } from '../../kernel/i18n.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import { PAGE_TEXTS } from './account.pages.texts.ts'
 import { confirmPage, donePage, FLOW_PATHS, type Flow, failedPage } from './account.pages.ts'
@@ -18,6 +19,7 @@ const PAGE = {
 
 interface Form {
   token: string
+  lang: string | null
   password: string
   passwordAgain: string
 }
@@ -40,8 +42,8 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
 
   for (const flow of Object.keys(FLOW_PATHS) as Flow[]) {
     app.get(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
-      const locale = localeOf(request)
-      const { token } = request.query as { token?: string }
+      const { token, lang } = request.query as { token?: string; lang?: string }
+      const locale = languageOf(lang, request)
       const works = typeof token === 'string' && (await isValid(() => account.peekLink(flow, token)))
       return works
         ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, minPasswordLength }))
@@ -49,9 +51,9 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
     })
 
     app.post(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
-      const locale = localeOf(request)
       const form = request.body instanceof Object && 'token' in request.body ? (request.body as Form) : null
       if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
+      const locale = languageOf(form.lang, request)
       try {
         if (flow === 'reset_password' && form.password !== form.passwordAgain)
           return again(form.token, [PAGE_TEXTS[locale].common.mismatch])
@@ -70,6 +72,10 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
   }
 }
 
+/** That of the person, which the link names; else that of the browser. */
+const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
+  LOCALES.find((locale) => locale === lang) ?? localeOf(request)
+
 /** What a person is told: the faults of the fields, or the error itself. */
 const sentences = (error: AppError, locale: Locale): string[] =>
   error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
@@ -78,6 +84,7 @@ const sentences = (error: AppError, locale: Locale): string[] =>
 
 const readForm = (form: URLSearchParams): Form => ({
   token: (form.get('token') ?? '').slice(0, 200),
+  lang: form.get('lang'),
   password: (form.get('new_password') ?? '').slice(0, 1024),
   passwordAgain: (form.get('new_password_again') ?? '').slice(0, 1024),
 })

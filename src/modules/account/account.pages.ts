@@ -24,7 +24,7 @@ interface ConfirmOptions {
 
 /**
  * The page that a link opens: it changes nothing by itself, because mail scanners open links too. Its one button posts
- * `token` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
+ * `token` and `lang` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
  */
 export function confirmPage({ flow, locale, token, errors = [], minPasswordLength = 8 }: ConfirmOptions): string {
   const { confirm, common } = PAGE_TEXTS[locale]
@@ -37,6 +37,7 @@ ${errors.length > 0 && errorList(errors)}
 <p>${text}</p>
 <form method="post" action="${FLOW_PATHS[flow]}">
 <input type="hidden" name="token" value="${token}">
+<input type="hidden" name="lang" value="${locale}">
 ${flow === 'reset_password' && passwordFields(locale, minPasswordLength, errors.length > 0)}
 <button type="submit">${button}</button>
 </form>`,

@@ -50,6 +50,9 @@ export const Export = Strict({
   ),
   known_devices: Type.Array(Strict({ first_seen: Time, last_seen: Time })),
   audit_events: Type.Array(Type.Unsafe<Static<typeof AuditEvent>>({ $ref: 'AuditEvent#' })),
+  links: Type.Array(Strict({ kind: Type.String(), email: Type.String(), created_at: Time, expires_at: Time }), {
+    description: 'In e-mails, not used yet',
+  }),
   mails: Type.Array(
     Strict({
       kind: Type.String(),

@@ -97,7 +97,7 @@ export function createAccount(parts: Parts) {
   async function resetPassword(input: ResetPassword, origin: Origin): Promise<void> {
     const { user_id } = await links.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
-    if (!user?.is_active) throw new AppError('link_invalid')
+    if (!user) throw new AppError('link_invalid')
     // The link outlives a password that is refused.
     requirePassword(
       input.new_password,
@@ -106,9 +106,9 @@ export function createAccount(parts: Parts) {
     )
     const hash = await passwords.hash(input.new_password)
     await database.transaction(async (trx) => {
-      const used = await links.use(trx, 'reset_password', input.token)
+      await links.use(trx, 'reset_password', input.token)
       await setPassword(trx, user, hash, {}, 'password_reset')
-      if (used.email === user.email && !user.email_verified) await users.verifyEmail(trx, user.id)
+      if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
       await audit.record(trx, origin, { action: 'password.reset', target: user.id })
     })
   }
@@ -116,11 +116,9 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`. */
   async function verifyEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id, email } = await links.use(trx, 'verify_email', token)
-      const user = await users.lock(trx, user_id)
-      if (user.email !== email) throw new AppError('link_invalid') // of an address that the account no longer has
-      await users.verifyEmail(trx, user.id)
-      await audit.record(trx, origin, { action: 'email.verified', target: user.id })
+      const { user_id } = await links.use(trx, 'verify_email', token)
+      await users.verifyEmail(trx, user_id)
+      await audit.record(trx, origin, { action: 'email.verified', target: user_id })
     })
   }
 
@@ -137,7 +135,7 @@ export function createAccount(parts: Parts) {
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError('email_taken')
     await database.transaction(async (trx) => {
-      const link = await links.issue(trx, 'change_email', caller.id, newEmail)
+      const link = await links.issue(trx, 'change_email', caller, newEmail)
       await mailer.send(trx, 'change_email_confirm', caller, link, newEmail)
       await mailer.send(trx, 'change_email_notice', caller, { newEmail })
       await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
@@ -168,7 +166,7 @@ export function createAccount(parts: Parts) {
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
-      const { link } = await links.issue(trx, 'undo_deletion', caller.id, caller.email)
+      const { link } = await links.issue(trx, 'undo_deletion', caller)
       await mailer.send(trx, 'account_deletion', caller, { deleteAfter, link })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
     })
@@ -185,8 +183,8 @@ export function createAccount(parts: Parts) {
 
   /** Deletes a person and all that belongs to them; the audit log keeps what was done, by id alone. */
   async function remove(trx: Db, user: UserRow, origin: Origin): Promise<void> {
-    await mailer.send(trx, 'account_deleted', user, {})
-    await users.remove(trx, user.id)
+    await users.remove(trx, user.id) // and with them the mails that were kept
+    await mailer.send(trx, 'account_deleted', { ...user, id: null }, {})
     await audit.record(trx, origin, { action: 'account.deleted', target: user.id })
   }
 
@@ -195,8 +193,12 @@ export function createAccount(parts: Parts) {
     let deleted = 0
     for (const user of await users.dueForDeletion(limit))
       try {
-        await database.transaction((trx) => remove(trx, user, SYSTEM))
-        deleted++
+        await database.transaction(async (trx) => {
+          const { delete_after } = await users.lock(trx, user.id)
+          if (!delete_after || delete_after > timestamp(clock.now())) return // kept after all, a moment ago
+          await remove(trx, user, SYSTEM)
+          deleted++
+        })
       } catch (error) {
         if (!(error instanceof AppError)) throw error
       }

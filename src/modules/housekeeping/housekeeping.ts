@@ -29,7 +29,12 @@ export function createHousekeeping({ database, clock, log, chores }: Parts) {
   async function run(): Promise<Record<string, number> | null> {
     if (!(await takeLease(database.db, 'housekeeping', holder, clock.now(), EVERY - MINUTE))) return null
     const deleted: Record<string, number> = {}
-    for (const [name, chore] of Object.entries(chores)) deleted[name] = await finish(chore)
+    for (const [name, chore] of Object.entries(chores))
+      try {
+        deleted[name] = await finish(chore)
+      } catch (err) {
+        log.warn({ err, chore: name }, 'housekeeping failed') // the others are done all the same
+      }
     if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'housekeeping')
     return deleted
   }

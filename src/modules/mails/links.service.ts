@@ -3,6 +3,7 @@ import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
+import type { Locale } from '../../kernel/i18n.ts'
 import * as store from './links.store.ts'
 
 export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
@@ -35,19 +36,24 @@ export function createLinks({ database, clock, config }: Parts) {
   const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
 
   return {
-    /** Makes a link to `email` of a user; it replaces the one of its kind before it. `validFor` is in seconds. */
-    async issue(trx: Db, kind: LinkKind, userId: string, email: string): Promise<{ link: string; validFor: number }> {
+    /** Makes a link for a user; it replaces the one of its kind before it. `validFor` is in seconds. */
+    async issue(
+      trx: Db,
+      kind: LinkKind,
+      user: { id: string; email: string; locale: Locale },
+      email = user.email,
+    ): Promise<{ link: string; validFor: number }> {
       const token = randomBytes(TOKEN_BYTES).toString('base64url')
       const now = clock.now()
       await store.replaceToken(trx, {
         token_hash: hashOf(token),
-        user_id: userId,
+        user_id: user.id,
         kind,
         email,
         created_at: timestamp(now),
         expires_at: timestamp(now + life(kind)),
       })
-      const link = `${config.appLinkUrl ?? config.appUrl}${LINK_PATHS[kind]}?token=${encodeURIComponent(token)}`
+      const link = `${config.appLinkUrl ?? config.appUrl}${LINK_PATHS[kind]}?token=${token}&lang=${user.locale}`
       return { link, validFor: life(kind) / 1000 }
     },
 
@@ -65,6 +71,12 @@ export function createLinks({ database, clock, config }: Parts) {
     issuedAt: async (db: Db, kind: LinkKind, userId: string): Promise<number | null> => {
       const row = await store.tokenOf(db, userId, kind)
       return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
+    },
+
+    /** The links of a person that would still work, without their tokens, for their export. */
+    pending: async (userId: string) => {
+      const rows = await store.tokensOf(database.db, userId, timestamp(clock.now()))
+      return rows.map(({ kind, email, created_at, expires_at }) => ({ kind, email, created_at, expires_at }))
     },
 
     /** Deletes up to `limit` tokens that have expired. Returns how many. */

@@ -1,6 +1,6 @@
-import type { Selectable } from 'kysely'
+import type { ExpressionBuilder, Selectable } from 'kysely'
 import type { Db } from '../../kernel/db/database.ts'
-import type { OneTimeTokensTable } from '../../kernel/db/schema.ts'
+import type { OneTimeTokensTable, Tables } from '../../kernel/db/schema.ts'
 
 export type TokenRow = Selectable<OneTimeTokensTable>
 
@@ -18,12 +18,32 @@ export const replaceToken = (trx: Db, row: OneTimeTokensTable) =>
     )
     .execute()
 
+/**
+ * The token is of an active account, and of the address that it has by now: whoever has lost a mailbox must not keep its
+ * links. Only a change of address names the one to come.
+ */
+const stillTheirs = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
+  eb.exists(
+    eb
+      .selectFrom('users')
+      .select('users.id')
+      .whereRef('users.id', '=', 'one_time_tokens.user_id')
+      .where('users.is_active', '=', true)
+      .where((eb) =>
+        eb.or([
+          eb('one_time_tokens.kind', '=', 'change_email'),
+          eb('users.email', '=', eb.ref('one_time_tokens.email')),
+        ]),
+      ),
+  )
+
 export const findToken = (db: Db, hash: string, kind: string): Promise<TokenRow | undefined> =>
   db
     .selectFrom('one_time_tokens')
     .selectAll()
     .where('token_hash', '=', hash)
     .where('kind', '=', kind)
+    .where(stillTheirs)
     .executeTakeFirst()
 
 /** Deleting is using: the row can be deleted only once. */
@@ -32,11 +52,21 @@ export const takeToken = (trx: Db, hash: string, kind: string): Promise<TokenRow
     .deleteFrom('one_time_tokens')
     .where('token_hash', '=', hash)
     .where('kind', '=', kind)
+    .where(stillTheirs)
     .returningAll()
     .executeTakeFirst()
 
 export const tokenOf = (db: Db, userId: string, kind: string): Promise<TokenRow | undefined> =>
   db.selectFrom('one_time_tokens').selectAll().where('user_id', '=', userId).where('kind', '=', kind).executeTakeFirst()
+
+export const tokensOf = (db: Db, userId: string, now: string): Promise<TokenRow[]> =>
+  db
+    .selectFrom('one_time_tokens')
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('expires_at', '>', now)
+    .orderBy('created_at')
+    .execute()
 
 export const deleteTokens = (trx: Db, userId: string, kinds: string[]) =>
   trx.deleteFrom('one_time_tokens').where('user_id', '=', userId).where('kind', 'in', kinds).execute()

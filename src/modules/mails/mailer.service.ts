@@ -4,7 +4,8 @@ import type { Outbox } from '../../kernel/mail/outbox.ts'
 import type { MailData, MailKind } from './letters.ts'
 
 interface Recipient {
-  id: string
+  /** Null for somebody whose account is no more. */
+  id: string | null
   email: string
   name: string
   locale: Locale
