@@ -7,6 +7,7 @@ import type { Locale } from '../../kernel/i18n.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
+import { createTurns } from '../../kernel/turns.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
@@ -40,18 +41,22 @@ const LINK_REPEATED = 10 * MINUTE
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links, throttle } =
     parts
+  const inTurn = createTurns()
 
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
     requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    if (await users.byEmail(input.email)) throw new AppError('email_taken')
-    const passwordHash = await passwords.hash(input.password)
-    const row = await database.transaction(async (trx) => {
-      const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
-      await sendVerification(trx, user)
-      await throttle.remember(trx, user.id, origin.device)
-      await audit.record(trx, origin, { action: 'user.registered', target: user.id })
-      return user
+    // One after another for one address: of many at once the first hashes a password, the rest are told.
+    const row = await inTurn(emailKey(input.email), async () => {
+      if (await users.byEmail(input.email)) throw new AppError('email_taken')
+      const passwordHash = await passwords.hash(input.password)
+      return database.transaction(async (trx) => {
+        const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
+        await sendVerification(trx, user)
+        await throttle.remember(trx, user.id, origin.device)
+        await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+        return user
+      })
     })
     return users.toUser(row)
   }
