@@ -69,7 +69,7 @@ export function createAuth(parts: Parts) {
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
     const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
-    const { ok, rehash, headers } = await throttle.login(guess, () =>
+    const { ok, rehash, headers, knownDevice } = await throttle.login(guess, () =>
       passwords.verify(user?.password_hash ?? null, input.password),
     )
     if (!user || !ok) {
@@ -87,6 +87,7 @@ export function createAuth(parts: Parts) {
       if (newHash) await users.rehash(trx, user.id, newHash)
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
+      if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
       await throttle.remember(trx, user.id, origin.device)
       const grant = await sessions.start(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
