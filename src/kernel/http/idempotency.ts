@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Clock, DAY, SECOND } from '../clock.ts'
+import { type Clock, DAY } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
+import { createSettling } from '../db/settling.ts'
 import { AppError, type Reason } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { createSealer } from '../sealing.ts'
@@ -24,7 +25,6 @@ interface Answer {
 }
 
 const KEPT_FOR = DAY
-const RETRY_DELAY = SECOND
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE']
 const REASONS: Reason[] = ['validation_failed', 'idempotency_in_progress', 'idempotency_key_reused']
 const KEPT_HEADERS = [
@@ -75,6 +75,7 @@ export function createIdempotency({
   keys: Pick<Keys, 'sealing' | 'lookup'>
 }) {
   const sealer = createSealer(keys.sealing)
+  const { settle, later } = createSettling(clock)
   // A request that was answered by its deadline may still be at work: statements have deadlines of their own.
   const lease = 2 * config.requestTimeout
 
@@ -88,11 +89,17 @@ export function createIdempotency({
     const now = clock.now()
     const claim = {
       id: hash('key', actor?.userId ?? [method, routeOptions.url], key),
-      request: hash('request', method, url, body ?? null, headers['if-match'] ?? null),
+      // With the key itself, which is stored nowhere: so nobody can try passwords against it, not even by APP_SECRET.
+      request: hash('request', key, method, url, body ?? null, headers['if-match'] ?? null),
       holder: newId(now),
     }
-    if (await takeKey(db, claim, now, now + lease)) {
-      request.claim = { ...claim, until: now + lease }
+    const until = now + lease
+    const isTaken = await takeKey(db, claim, now, until).catch((error) => {
+      later({ write: () => releaseKey(db, claim), until }) // Whether it was taken is not known.
+      throw error
+    })
+    if (isTaken) {
+      request.claim = { ...claim, until }
       return
     }
     const known = await findKey(db, claim.id)
@@ -114,22 +121,14 @@ export function createIdempotency({
     request.claim = null
     if (failure?.reason === 'deadline_exceeded') return payload // Still at work, perhaps: the key runs out by itself.
     const { statusCode: status } = reply
-    if (status >= 500 || status === 408 || status === 429) {
-      await persist(() => releaseKey(db, claim), claim.until)
-      return payload
-    }
-    const sent = reply.getHeaders()
-    const headers = Object.fromEntries(KEPT_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
-    const answer = JSON.stringify({ status, headers, body: String(payload ?? '') } satisfies Answer)
-    await persist(() => keepAnswer(db, claim, sealer.seal(answer, claim.id), clock.now() + KEPT_FOR), claim.until)
-    return payload
-  }
-
-  /** The answer goes out even while the database is away: what became of the key is then written as soon as it is back. */
-  async function persist(write: () => Promise<unknown>, until: number): Promise<void> {
-    await write().catch(() => {
-      if (clock.now() < until) setTimeout(persist, RETRY_DELAY, write, until).unref()
+    const isDecision = status < 500 && status !== 408 && status !== 429
+    const answer = isDecision ? sealer.seal(JSON.stringify(answerOf(reply, payload)), claim.id) : null
+    const keptUntil = clock.now() + KEPT_FOR
+    await settle({
+      write: () => (answer === null ? releaseKey(db, claim) : keepAnswer(db, claim, answer, keptUntil)),
+      until: claim.until,
     })
+    return payload
   }
 
   return {
@@ -148,6 +147,12 @@ export function createIdempotency({
       })
     },
   }
+}
+
+function answerOf(reply: FastifyReply, payload: unknown): Answer {
+  const sent = reply.getHeaders()
+  const headers = Object.fromEntries(KEPT_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
+  return { status: reply.statusCode, headers, body: String(payload ?? '') }
 }
 
 export type Idempotency = ReturnType<typeof createIdempotency>
