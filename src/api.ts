@@ -16,6 +16,7 @@ import { User } from './modules/users/users.schemas.ts'
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
   const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
+  app.decorateRequest('identity', null)
   for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
 
   idempotency.protectWrites(app)

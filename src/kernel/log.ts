@@ -47,7 +47,7 @@ export async function createLog(
  */
 export const plainLog = (log: Log): Log =>
   pino(
-    { ...options(log.level), base: log.bindings() },
+    { ...options(log.level), base: { pid: process.pid, ...log.bindings() } },
     (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym],
   )
 

@@ -44,10 +44,19 @@ export function refresh(state: Generations, presented: number, now: number, grac
   return { kind: isUnseen || isParallel ? 'repeated' : 'reused' }
 }
 
+/** Whether the use of a generation is its first. */
+export const isNews = ({ current, seen }: Generations, used: number): boolean =>
+  used > current || (used === current && seen.at(-1)?.[0] !== used)
+
 /** Notes the first use of a generation, by either of its tokens; null where there is nothing new to note. */
 export function see(state: Generations, used: number, now: number, grace: number): Generations | null {
-  if (used < state.current) return null
-  if (used === state.current && state.seen.at(-1)?.[0] === used) return null
+  if (!isNews(state, used)) return null
   const recent = state.seen.filter(([, at]) => now - at <= grace).slice(1 - REMEMBERED)
   return { current: used, seen: [...recent, [used, now]] }
 }
+
+/** The state as a session's row holds it. */
+export const parseGenerations = (row: { generation: number; seen: string }): Generations => ({
+  current: row.generation,
+  seen: JSON.parse(row.seen),
+})

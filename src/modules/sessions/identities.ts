@@ -1,7 +1,16 @@
 import type { Database } from '../../kernel/db/database.ts'
+import { type Generations, parseGenerations } from './generations.ts'
 import { type IdentityRow, identityBySession } from './sessions.store.ts'
 
 const KEPT = 10_000
+
+/** Session and user as they are stored, and what every request asks of them, worked out once. */
+export interface StoredIdentity {
+  row: IdentityRow
+  generations: Generations
+  /** Milliseconds since 1970. */
+  expiresAt: number
+}
 
 /**
  * Session and user of a request, as they are now. Where the engine tells for almost nothing that no commit has happened
@@ -9,24 +18,32 @@ const KEPT = 10_000
  * each request reads it.
  */
 export function createIdentities(database: Database) {
-  const rows = new Map<string, IdentityRow>()
+  const known = new Map<string, StoredIdentity>()
   let version: number | null = null
+
+  function remember(sessionId: string, identity: StoredIdentity): StoredIdentity {
+    if (known.size >= KEPT) known.clear()
+    known.set(sessionId, identity)
+    return identity
+  }
+
   return {
-    find(sessionId: string): Promise<IdentityRow | undefined> | (IdentityRow | undefined) {
+    find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
       const now = database.dataVersion()
-      if (now === null) return database.first(identityBySession, { id: sessionId })
       if (now !== version) {
-        rows.clear()
+        known.clear()
         version = now
       }
-      const known = rows.get(sessionId)
-      if (known) return known
-      const row = database.first(identityBySession, { id: sessionId }) as IdentityRow | undefined
-      if (row) {
-        if (rows.size >= KEPT) rows.clear()
-        rows.set(sessionId, row)
-      }
-      return row
+      const row = known.get(sessionId) ?? database.first(identityBySession, { id: sessionId })
+      if (row instanceof Promise) return row.then((found) => found && read(found))
+      if (row === undefined || 'row' in row) return row
+      return remember(sessionId, read(row))
     },
   }
 }
+
+const read = (row: IdentityRow): StoredIdentity => ({
+  row,
+  generations: parseGenerations(row),
+  expiresAt: Date.parse(row.expires_at),
+})

@@ -1,10 +1,11 @@
+import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
-import { firstGeneration, type Generations, refresh, see } from './generations.ts'
+import { firstGeneration, type Generations, isNews, parseGenerations, refresh, see } from './generations.ts'
 import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
@@ -63,18 +64,20 @@ export function createSessions({ database, clock, config }: { database: Database
    * Who a verified access token speaks for, as they are now. Notes the first use of its generation.
    * Throws AppError `session_ended` when the session or its user is over.
    */
-  async function identify(sessionId: string, generation: number): Promise<Identity> {
-    const identity = await identities.find(sessionId)
-    if (!identity || !isAlive(identity)) throw new AppError('session_ended')
-    if (see(generationsOf(identity), generation, clock.now(), config.refreshGrace)) await noteUse(sessionId, generation)
-    return identity
+  function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
+    return andThen(identities.find(sessionId), (identity) => {
+      if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError('session_ended')
+      return isNews(identity.generations, generation)
+        ? noteUse(sessionId, generation).then(() => identity.row)
+        : identity.row
+    })
   }
 
   async function noteUse(sessionId: string, generation: number): Promise<void> {
     await database.transaction(async (trx) => {
       const identity = await store.identityForUpdate(trx, sessionId)
       const now = clock.now()
-      const next = identity && see(generationsOf(identity), generation, now, config.refreshGrace)
+      const next = identity && see(parseGenerations(identity), generation, now, config.refreshGrace)
       if (next) await store.updateSession(trx, sessionId, { ...columns(next), last_used_at: timestamp(now) })
     })
   }
@@ -90,9 +93,9 @@ export function createSessions({ database, clock, config }: { database: Database
     device: Device,
   ): Promise<{ identity: Identity; grant: Grant } | { identity: Identity; reused: true }> {
     const identity = await store.identityForUpdate(trx, sessionId)
-    if (!identity || !isAlive(identity)) throw new AppError('session_ended')
+    if (!identity || !isAlive(identity, Date.parse(identity.expires_at))) throw new AppError('session_ended')
     const now = clock.now()
-    const state = generationsOf(identity)
+    const state = parseGenerations(identity)
     const verdict = refresh(state, generation, now, config.refreshGrace)
     if (verdict.kind === 'reused') {
       await store.endSessions(
@@ -116,8 +119,8 @@ export function createSessions({ database, clock, config }: { database: Database
     return { identity, grant: { sessionId, generation: verdict.next.current, expiresAt } }
   }
 
-  const isAlive = (identity: Identity): boolean =>
-    identity.ended_at === null && Boolean(identity.is_active) && identity.expires_at > timestamp(clock.now())
+  const isAlive = (identity: Identity, expiresAt: number): boolean =>
+    identity.ended_at === null && Boolean(identity.is_active) && expiresAt > clock.now()
 
   return {
     start,
@@ -141,11 +144,6 @@ export function createSessions({ database, clock, config }: { database: Database
 }
 
 export type Sessions = ReturnType<typeof createSessions>
-
-const generationsOf = (row: { generation: number; seen: string }): Generations => ({
-  current: row.generation,
-  seen: JSON.parse(row.seen),
-})
 
 const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
 
