@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { REASONS, type Reason } from '../errors.ts'
@@ -27,6 +28,25 @@ const GENERAL: Reason[] = [
 const WITH_BODY: Reason[] = ['malformed_json', 'validation_failed', 'body_too_large', 'unsupported_media_type']
 const WITH_INPUT: Reason[] = ['validation_failed', 'uri_too_long']
 const WITH_TOKEN: Reason[] = ['token_missing', 'token_invalid', 'token_expired', 'session_ended']
+
+const RETRY_AFTER = {
+  'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds after which another try makes sense' },
+}
+const RATE_LIMIT = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description:
+      'What is allowed: so many (`q`) in so many seconds (`w`); without `w`, delays grow after so many failures.',
+    examples: ['"login";q=5'],
+  },
+  RateLimit: {
+    type: 'string',
+    description: 'How many are left (`r`), and in how many seconds there are more (`t`).',
+    examples: ['"login";r=0;t=4'],
+  },
+}
+
+const PROBLEM_HEADERS: Record<number, object> = { 429: { ...RATE_LIMIT, ...RETRY_AFTER }, 503: RETRY_AFTER }
 
 /** Collects every route that is registered after it into an OpenAPI 3.1 document: `app.swagger()`. */
 export async function addOpenApi(app: App, version: string): Promise<void> {
@@ -84,13 +104,18 @@ function documented(schema: FastifySchema, { config }: RouteOptions): FastifySch
       status,
       {
         description: list.map((reason) => `\`${reason}\``).join(', '),
+        ...(status in PROBLEM_HEADERS && { headers: PROBLEM_HEADERS[status] }),
         content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
       },
     ]),
   )
+  const successes = Object.entries((response ?? {}) as Record<string, object>).map(([status, success]) => [
+    status,
+    { description: STATUS_CODES[status], ...success, ...(all.has('rate_limited') && { headers: RATE_LIMIT }) },
+  ])
   return {
     ...schema,
     security: access === 'public' ? [] : [{ bearer: [] }],
-    response: { ...(response as object), ...problems },
+    response: { ...Object.fromEntries(successes), ...problems },
   }
 }
