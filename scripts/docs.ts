@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
-import { SETTINGS, showValue } from '../src/kernel/config.ts'
+import { showValue } from '../src/kernel/config.shown.ts'
+import { SETTINGS } from '../src/kernel/config.ts'
 import { REASONS } from '../src/kernel/errors.ts'
 
 /**

@@ -1,17 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import {
-  duration,
-  flag,
-  integer,
-  list,
-  oneOf,
-  origin,
-  postgresOrSqliteUrl,
-  showDuration,
-  url,
-} from './config.values.ts'
+import { duration, flag, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
 
 /** The settings are wrong: `faults` names each of them. */
 export class ConfigError extends Error {
@@ -26,7 +16,7 @@ export class ConfigError extends Error {
 }
 
 /** A setting that was not given has its default; `shown` in the documentation where it depends on others. */
-interface Setting<T> {
+export interface Setting<T> {
   parse: (text: string) => T
   fallback: T
   shown?: string
@@ -279,19 +269,3 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   if (faults.length) throw new ConfigError(faults)
   return Object.freeze(config)
 }
-
-/** Every setting as it is in force, for `bukhindor config`: its text, masked where it is a secret, and where it is from. */
-export function effectiveSettings(env: Record<string, string | undefined>) {
-  const entries = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(
-    ([name, { fallback, shown, secret }]) => {
-      const given = env[name]?.trim()
-      const value = given ? (secret ? '***' : given) : (shown ?? showValue(fallback))
-      return [name, { value, from: given ? 'environment' : 'default' }] as const
-    },
-  )
-  return Object.fromEntries(entries)
-}
-
-/** A default as it would be written in the environment. */
-export const showValue = (value: unknown): string =>
-  typeof value === 'number' && value >= MINUTE / 6 && value % 1000 === 0 ? showDuration(value) : String(value)
