@@ -72,7 +72,19 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     links,
     throttle,
   })
-  const account = createAccount({ database, clock, config, passwords, users, sessions, audit, mailer, links, auth })
+  const account = createAccount({
+    database,
+    clock,
+    config,
+    passwords,
+    users,
+    sessions,
+    audit,
+    mailer,
+    links,
+    auth,
+    throttle,
+  })
   const admin = createAdmin({ database, config, passwords, users, sessions, audit, auth })
   const idempotency = createIdempotency({ database, clock, config, keys })
   const housekeeping = createHousekeeping({
@@ -109,7 +121,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     outbox,
     housekeeping,
     idempotency,
-    operator: createOperator({ database, config, passwords, users, sessions, admin, audit }),
+    operator: createOperator({ database, config, passwords, users, audit, auth, admin }),
     /** Begins what goes on without a request: mails and housekeeping. */
     start() {
       outbox.start()

@@ -1,18 +1,24 @@
+import type { FastifyRequest } from 'fastify'
 import { etag, ifMatch } from '../../kernel/http/etag.ts'
 import { say } from '../../kernel/http/locale.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { callerOf } from '../auth/guard.ts'
+import { CONFIRMATION, EMAIL_CHANGE, RESEND, RESET, RESET_ADDRESS } from '../throttle/policies.ts'
+import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
+import { emailKey } from '../users/users.service.ts'
 import * as schemas from './account.schemas.ts'
 import type { Account } from './account.service.ts'
 import type { Exports } from './export.service.ts'
 
 const tags = ['Account']
+const byCaller = (request: FastifyRequest) => callerOf(request).id
 
 /** For the signed-in person. */
-export const accountRoutes = (account: Account, exports: Exports) => async (app: App) => {
+export const accountRoutes = (account: Account, exports: Exports, throttle: Throttle) => async (app: App) => {
   app.get(
     '/me',
     {
@@ -63,6 +69,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         body: schemas.DeleteMe,
         response: { 200: schemas.Deleted },
       },
+      onSend: announced(CONFIRMATION),
     },
     async (request) => {
       const { delete_after } = await account.requestDeletion(
@@ -104,6 +111,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         body: schemas.ChangePassword,
         response: { 200: Message },
       },
+      onSend: announced(CONFIRMATION),
     },
     async (request) => {
       await account.changePassword(callerOf(request), request.body, originOf(request))
@@ -122,6 +130,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         tags,
         response: { 200: Message },
       },
+      preHandler: limited(throttle, [RESEND, byCaller]),
     },
     async (request) => {
       await account.resendVerification(callerOf(request))
@@ -142,6 +151,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         body: schemas.ChangeEmail,
         response: { 200: Message },
       },
+      preHandler: limited(throttle, [EMAIL_CHANGE, byCaller]),
     },
     async (request) => {
       await account.requestEmailChange(callerOf(request), request.body, originOf(request))
@@ -151,7 +161,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
 }
 
 /** For whoever holds a link, or has lost a password. */
-export const recoveryRoutes = (account: Account) => async (app: App) => {
+export const recoveryRoutes = (account: Account, throttle: Throttle) => async (app: App) => {
   app.post(
     '/reset-password',
     {
@@ -164,6 +174,11 @@ export const recoveryRoutes = (account: Account) => async (app: App) => {
         body: schemas.ForgotPassword,
         response: { 200: Message },
       },
+      preHandler: limited(
+        throttle,
+        [RESET_ADDRESS, byAddress],
+        [RESET, ({ body }) => emailKey((body as { email: string }).email)],
+      ),
     },
     async (request) => {
       await account.requestReset(request.body.email, originOf(request))
@@ -174,7 +189,7 @@ export const recoveryRoutes = (account: Account) => async (app: App) => {
   app.post(
     '/reset-password/confirm',
     {
-      config: { reasons: ['link_invalid', 'password_refused', 'rate_limited'] },
+      config: { reasons: ['link_invalid', 'password_refused'] },
       schema: {
         operationId: 'resetPassword',
         summary: 'Set a password by a reset link',
@@ -213,7 +228,7 @@ export const recoveryRoutes = (account: Account) => async (app: App) => {
     app.post(
       url,
       {
-        config: { reasons: ['link_invalid', 'rate_limited', ...reasons] },
+        config: { reasons: ['link_invalid', ...reasons] },
         schema: {
           operationId,
           summary,

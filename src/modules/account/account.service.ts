@@ -9,8 +9,9 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
-import type { EndReason, Identity, Sessions } from '../sessions/sessions.service.ts'
-import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
+import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
+import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
 interface Parts {
@@ -24,6 +25,7 @@ interface Parts {
   mailer: Mailer
   links: Links
   auth: Auth
+  throttle: Throttle
 }
 
 /** Known and unknown e-mails are answered after the same time, in ms: longer than either of them takes. */
@@ -31,7 +33,7 @@ const RESET_ANSWERED_AFTER = 60
 
 /** What people do with their own account between signing up and leaving. */
 export function createAccount(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth } = parts
+  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth, throttle } = parts
 
   /** Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
@@ -62,23 +64,9 @@ export function createAccount(parts: Parts) {
       // Changed by somebody else since the password was checked: then it was not their current one.
       if ((await users.lock(trx, caller.id)).password_hash !== caller.password_hash)
         throw new AppError('password_wrong')
-      await setPassword(trx, caller, hash, { except: caller.session_id }, 'password_changed')
+      await auth.setPassword(trx, caller, hash, 'password_changed', { except: caller.session_id })
       await audit.record(trx, origin, { action: 'password.changed', target: caller.id })
     })
-  }
-
-  /** A new password makes links that an intruder may have asked for worthless, and is told to the person. */
-  async function setPassword(
-    trx: Db,
-    user: UserRow,
-    hash: string,
-    which: { except?: string },
-    reason: EndReason,
-  ): Promise<void> {
-    await users.setPassword(trx, user.id, hash)
-    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
-    await sessions.end(trx, user.id, which, reason)
-    await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }
 
   /** Mails a link to a known and active person; says nothing of who is one, not even by the time that it takes. */
@@ -93,7 +81,10 @@ export function createAccount(parts: Parts) {
     await later
   }
 
-  /** Sets a password by a link and ends all sessions. Throws AppError `link_invalid`, `password_refused`. */
+  /**
+   * Sets a password by a link and ends all sessions. Who guessed at the old one starts anew, and the device with the link
+   * is known from now on: however strangers go on, its owner can sign in. Throws AppError `link_invalid`, `password_refused`.
+   */
   async function resetPassword(input: ResetPassword, origin: Origin): Promise<void> {
     const { user_id } = await links.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
@@ -107,8 +98,10 @@ export function createAccount(parts: Parts) {
     const hash = await passwords.hash(input.new_password)
     await database.transaction(async (trx) => {
       await links.use(trx, 'reset_password', input.token)
-      await setPassword(trx, user, hash, {}, 'password_reset')
+      await auth.setPassword(trx, user, hash, 'password_reset')
       if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
+      await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
+      await throttle.remember(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'password.reset', target: user.id })
     })
   }
@@ -205,16 +198,17 @@ export function createAccount(parts: Parts) {
     return deleted
   }
 
-  /** Throws AppError `password_wrong`. */
+  /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const { ok } = await passwords.verify(caller.password_hash, password)
+    const check = () => passwords.verify(caller.password_hash, password)
+    const { ok, headers } = await throttle.confirm(caller.id, check)
     if (ok) return
     await audit.record(database.db, origin, {
       action: 'password.confirmation_failed',
       outcome: 'failure',
       target: caller.id,
     })
-    throw new AppError('password_wrong')
+    throw new AppError('password_wrong', { headers })
   }
 
   return {

@@ -6,7 +6,7 @@ import { OPERATOR } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Sessions } from '../sessions/sessions.service.ts'
+import type { Auth } from '../auth/auth.service.ts'
 import { CreateUser, type ListUsers, type UpdateUser, type User } from '../users/users.schemas.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
 import type { Admin } from './admin.service.ts'
@@ -16,13 +16,13 @@ interface Parts {
   config: Pick<Config, 'minPasswordLength'>
   passwords: Passwords
   users: Users
-  sessions: Sessions
-  admin: Admin
   audit: Audit
+  auth: Auth
+  admin: Admin
 }
 
 /** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
-export function createOperator({ database, config, passwords, users, sessions, admin, audit }: Parts) {
+export function createOperator({ database, config, passwords, users, audit, auth, admin }: Parts) {
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
@@ -56,8 +56,7 @@ export function createOperator({ database, config, passwords, users, sessions, a
       requirePassword(password, { minLength: config.minPasswordLength, email: user.email, name: user.name })
       const hash = await passwords.hash(password)
       await database.transaction(async (trx) => {
-        await users.setPassword(trx, user.id, hash)
-        await sessions.end(trx, user.id, {}, 'password_changed')
+        await auth.setPassword(trx, user, hash, 'password_changed')
         await audit.record(trx, OPERATOR, { action: 'password.changed', target: user.id })
       })
       return users.toUser(user)

@@ -173,6 +173,24 @@ export function createAuth(parts: Parts) {
     await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user))
   }
 
+  /**
+   * Sets a password and tells the person. Ends their sessions, the one `except` apart, and makes worthless the links that
+   * an intruder may have asked for.
+   */
+  async function setPassword(
+    trx: Db,
+    user: UserRow,
+    hash: string,
+    reason: 'password_changed' | 'password_reset',
+    which: { except?: string } = {},
+  ): Promise<void> {
+    await users.setPassword(trx, user.id, hash)
+    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
+    await sessions.end(trx, user.id, which, reason)
+    await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
+    await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
+  }
+
   /** Keeps an account that its person had deleted. */
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
@@ -201,6 +219,7 @@ export function createAuth(parts: Parts) {
     sessionOf: (token: string): string | null => refreshTokens.decode(token)?.sessionId ?? null,
     sendVerification,
     sendReset,
+    setPassword,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
     /** Whether there was such a session. */
