@@ -28,14 +28,14 @@ export async function api(app: App, services: Services): Promise<void> {
     await open.register(docsRoutes(services.version))
     await open.register(accountPages(account, config.minPasswordLength))
     await open.register(authRoutes(auth, throttle, refreshCookie), { prefix: '/api/v1/auth' })
-    await open.register(recoveryRoutes(account), { prefix: '/api/v1/auth' })
+    await open.register(recoveryRoutes(account, throttle), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (signedIn: App) => {
     guard.signedIn(signedIn)
     await signedIn.register(logoutRoutes(auth, refreshCookie), { prefix: '/api/v1/auth' })
     await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
-    await signedIn.register(accountRoutes(account, exports), { prefix: '/api/v1/auth' })
+    await signedIn.register(accountRoutes(account, exports, throttle), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (adminOrSelf: App) => {

@@ -11,7 +11,7 @@ import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
-import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
+import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
 interface Parts {
@@ -82,8 +82,8 @@ export function createAccount(parts: Parts) {
   }
 
   /**
-   * Sets a password by a link and ends all sessions. Who guessed at the old one starts anew, and the device with the link
-   * is known from now on: however strangers go on, its owner can sign in. Throws AppError `link_invalid`, `password_refused`.
+   * Sets a password by a link and ends all sessions. The device with the link is known
+   * from now on: however strangers guess, its owner can sign in. Throws AppError `link_invalid`, `password_refused`.
    */
   async function resetPassword(input: ResetPassword, origin: Origin): Promise<void> {
     const { user_id } = await links.peek(database.db, 'reset_password', input.token)
@@ -100,7 +100,6 @@ export function createAccount(parts: Parts) {
       await links.use(trx, 'reset_password', input.token)
       await auth.setPassword(trx, user, hash, 'password_reset')
       if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
-      await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
       await throttle.remember(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'password.reset', target: user.id })
     })

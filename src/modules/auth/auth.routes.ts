@@ -88,7 +88,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       preValidation: cookie.intoBody,
       preHandler: limited(
         throttle,
-        [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token: string }).refresh_token)],
+        [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')],
         [REFRESH_ADDRESS, byAddress],
       ),
     },
