@@ -185,7 +185,6 @@ export function createAuth(parts: Parts) {
     which: { except?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
-    await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
     await links.revoke(trx, user.id, ['reset_password', 'change_email'])
     await sessions.end(trx, user.id, which, reason)
     await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
