@@ -1,12 +1,15 @@
+import cluster from 'node:cluster'
 import { Command } from 'commander'
-import { createApp, migrate } from '../app.ts'
+import { createApp, migrate, VERSION } from '../app.ts'
 import type { Config } from '../kernel/config.ts'
 import { openDatabase } from '../kernel/db/database.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { migrationStatus } from '../kernel/db/migrator.ts'
 import { masked } from '../kernel/db/postgres-url.ts'
+import type { App } from '../kernel/http/server.ts'
 import { createLog, type Log } from '../kernel/log.ts'
-import { shutDownOnSignal } from './shutdown.ts'
+import { onSignal, shutDownOnOrder, shutDownOnSignal } from './shutdown.ts'
+import { startWorkers, workerCount } from './workers.ts'
 
 export const serveCommand = (config: () => Config) =>
   new Command('serve')
@@ -15,18 +18,55 @@ export const serveCommand = (config: () => Config) =>
     .action(async ({ migrate: allowed }: { migrate: boolean }) => {
       const settings = config()
       const log = await createLog(settings)
+      if (cluster.isWorker) return work(settings, log)
       await prepareSchema(settings, allowed, log)
-      const { app, services } = await createApp(settings, log)
-      const done = shutDownOnSignal({ app, services, log })
-      const { port, host } = settings
-      const address = await app.listen({ port, host, backlog: 1024 }).catch(async (error: NodeJS.ErrnoException) => {
-        await app.close()
-        throw new DatabaseError(explainListen(error, host, port), { cause: error })
-      })
-      log.info({ address, engine: services.database.engine, version: services.version }, 'listening')
-      process.stderr.write(banner(settings, address))
-      await done
+      const workers = workerCount(settings)
+      return workers > 1 ? supervise(settings, workers, log) : serve(settings, log)
     })
+
+/** One process does it all. */
+async function serve(config: Config, log: Log): Promise<void> {
+  const { app, services } = await createApp(config, log)
+  const done = shutDownOnSignal({ app, services, log })
+  const address = await listen(app, config)
+  announce(config, address, log)
+  await done
+}
+
+/** Several processes share the port; this one starts them, and serves nothing itself. */
+async function supervise(config: Config, workers: number, log: Log): Promise<void> {
+  const { port, stop } = await startWorkers(workers, log)
+  const done = onSignal(log, stop)
+  announce(config, `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, log)
+  await done
+}
+
+/** One of those several. */
+async function work(config: Config, log: Log): Promise<void> {
+  const named = log.child({ worker: cluster.worker?.id })
+  try {
+    const { app, services } = await createApp(config, named)
+    const done = shutDownOnOrder({ app, services, log: named })
+    await listen(app, config)
+    await done
+    process.disconnect()
+  } catch (error) {
+    process.channel?.unref() // No order is waited for: the process may end.
+    throw error
+  }
+}
+
+function listen(app: App, { port, host }: Config): Promise<string> {
+  return app.listen({ port, host, backlog: 1024 }).catch(async (error: NodeJS.ErrnoException) => {
+    await app.close()
+    throw new DatabaseError(explainListen(error, host, port), { cause: error })
+  })
+}
+
+function announce(config: Config, address: string, log: Log): void {
+  log.info({ address, engine: config.database.engine, workers: workerCount(config), version: VERSION }, 'listening')
+  process.stderr.write(banner(config, address))
+}
 
 async function prepareSchema(config: Config, allowed: boolean, log: Log): Promise<void> {
   if (allowed) {

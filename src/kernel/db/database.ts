@@ -1,5 +1,6 @@
 import { type Compilable, type CompiledQuery, type Kysely, PostgresAdapter } from 'kysely'
 import type { Config } from '../config.ts'
+import { deadlinesOf, PATIENT } from '../deadlines.ts'
 import type { Tables } from './schema.ts'
 
 /** The query builder, or a transaction of it: what every store function takes first. */
@@ -79,13 +80,20 @@ export function hot<P extends Params, R>(
   return Object.assign(run, { statement, compiled })
 }
 
-/** Opens the database of a configuration; `patient` without deadlines for statements. Throws DatabaseError naming what is wrong and where. */
-export async function openDatabase(config: Config, { patient = false } = {}): Promise<Database> {
+/**
+ * Opens the database of a configuration; `patient` with the deadlines of migrations instead of those of requests.
+ * Throws DatabaseError naming what is wrong and where.
+ */
+export async function openDatabase(
+  { database, requestTimeout }: Pick<Config, 'database' | 'requestTimeout'>,
+  { patient = false } = {},
+): Promise<Database> {
+  const deadlines = patient ? PATIENT : deadlinesOf(requestTimeout)
   // Each engine is loaded only where it is used: half the start-up time.
-  if (config.database.engine === 'sqlite') {
+  if (database.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite.ts')
-    return openSqlite(config.database.file)
+    return openSqlite(database.file, deadlines)
   }
   const { openPostgres } = await import('./postgres.ts')
-  return openPostgres(config.database.url, { poolSize: config.database.poolSize, patient })
+  return openPostgres(database.url, { poolSize: database.poolSize, deadlines })
 }

@@ -9,8 +9,9 @@ export class DatabaseError extends Error {
 }
 
 /** SQLSTATE classes and codes (PostgreSQL, Appendix A) that mean: not now, and not the request's fault. */
-const UNAVAILABLE = /^(08|53|57P0|25006|40001|40P01|55P03|57014|58)/
-const CONNECTION = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/
+const UNAVAILABLE = /^(08|28|3D000|53|57P0|25006|40001|40P01|55P03|57014|58)/
+const CONNECTION =
+  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EPROTO|ERR_(TLS|SSL)_|CERT_|.*_CERT(_|$)|.*SIGNATURE)/
 const SQLITE_UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|NOMEM)/
 const POOL =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error|not queryable|Cannot use a pool after calling end/

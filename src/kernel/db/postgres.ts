@@ -1,56 +1,63 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import type { Deadlines } from '../deadlines.ts'
 import { type Database, namedStatements } from './database.ts'
 import { DatabaseError } from './errors.ts'
-import { masked } from './postgres-url.ts'
+import { createTarget, type Target } from './postgres-target.ts'
+import { masked, parsePostgresUrl } from './postgres-url.ts'
 import type { Tables } from './schema.ts'
-
-/** Deadlines in milliseconds: for a free connection, for a statement, for a lock, for a transaction that sits idle. */
-const CONNECTION_WAIT = 1000
-const STATEMENT_TIMEOUT = 10_000
-const LOCK_TIMEOUT = 5000
-const IDLE_IN_TRANSACTION_TIMEOUT = 10_000
 
 const OLDEST_VERSION = 15_00_00
 
-/** Sends the queries that are declared hot as named statements: planned once per connection. */
-class Client extends pg.Client {
-  // biome-ignore lint/suspicious/noExplicitAny: the many overloads of pg's `query` are passed through as they are
-  override query(config: any, values?: any, callback?: any): any {
-    const name = typeof config === 'string' && Array.isArray(values) ? namedStatements.get(config) : undefined
-    return name ? super.query({ name, text: config, values }, callback) : super.query(config, values, callback)
-  }
+interface PostgresOptions {
+  /** Most connections of this process. */
+  poolSize: number
+  deadlines: Pick<Deadlines, 'connection' | 'statement' | 'lock'>
 }
 
 /**
- * Opens a pool of PostgreSQL connections. A connection that breaks is replaced by the next query.
- * `patient` is for migrations, which may take longer than any request may.
- * Throws DatabaseError when the server does not answer, refuses, or is older than 15.
+ * Opens a pool of PostgreSQL connections. A connection that breaks is replaced by the next query; of several hosts the
+ * one that accepts writes is used, and looked for again when it fails.
+ * Throws DatabaseError when no server answers, it refuses, or is older than 15.
  */
-export async function openPostgres(url: string, options: { poolSize: number; patient?: boolean }): Promise<Database> {
+export async function openPostgres(url: string, { poolSize, deadlines }: PostgresOptions): Promise<Database> {
+  const { urls, pooled } = parsePostgresUrl(url)
+  const target = createTarget(urls, deadlines.connection)
+  const { connection, statement, lock } = deadlines
   const pool = new pg.Pool({
-    connectionString: url,
-    Client,
-    max: options.poolSize,
-    connectionTimeoutMillis: CONNECTION_WAIT,
+    Client: clientOf(target, pooled),
+    max: poolSize,
+    connectionTimeoutMillis: connection,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     application_name: 'bukhindor',
-    ...(!options.patient && { query_timeout: STATEMENT_TIMEOUT + 1000 }),
+    query_timeout: statement + 1000, // The server's own deadline comes first, and leaves the connection usable.
+    ...(!pooled && {
+      statement_timeout: statement,
+      lock_timeout: lock,
+      idle_in_transaction_session_timeout: statement,
+    }),
     types: { getTypeParser },
   })
   pool.on('error', () => {}) // An idle connection broke: the pool has dropped it, and the next query tells.
-  pool.on('connect', (client) => {
-    client.on('error', () => {})
-    client
-      .query(
-        `set statement_timeout = ${STATEMENT_TIMEOUT}; set lock_timeout = ${LOCK_TIMEOUT};
-         set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT}; set timezone = 'UTC'`,
-      )
-      .catch(() => {})
-  })
-  const version = await pool
-    .query('show server_version_num')
+  pool.on('connect', (client) => client.on('error', () => {})) // One in use: its query tells.
+
+  async function connect(): Promise<pg.PoolClient> {
+    const deadline = performance.now() + connection
+    for (;;) {
+      const client = await pool.connect().catch((error: Error) => error)
+      if (client instanceof Error) {
+        if (!target.hasChoice || isFull(pool) || performance.now() >= deadline) throw client
+        await target.find()
+      } else {
+        if ((client as unknown as { url: string }).url === target.url) return client
+        client.release(true) // The primary is another one by now.
+      }
+    }
+  }
+
+  const version = await (target.hasChoice ? target.find() : Promise.resolve())
+    .then(() => pool.query('show server_version_num'))
     .then(({ rows }) => Number(rows[0].server_version_num))
     .catch(async (error) => {
       await pool.end()
@@ -63,26 +70,69 @@ export async function openPostgres(url: string, options: { poolSize: number; pat
     throw new DatabaseError(`PostgreSQL at ${masked(url)} is older than 15`)
   }
 
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } as never }) })
+  const query = async (sql: string, values: unknown[] = []) => {
+    const client = await connect()
+    try {
+      return await client.query(sql, values)
+    } finally {
+      client.release()
+    }
+  }
   return {
     engine: 'postgres',
     db,
     transaction: (work) => db.transaction().execute(work),
-    first: async (query, params) => {
-      const { sql, names } = query.compiled(db)
-      const { rows } = await pool.query(
-        sql,
-        names.map((name) => params[name]),
-      )
-      return rows[0]
+    first: async (hot, params) => {
+      const { sql, names } = hot.compiled(db)
+      const values = names.map((name) => params[name])
+      return (await query(sql, values)).rows[0]
     },
     dataVersion: () => null,
-    ping: async () => {
-      await pool.query('select 1')
-    },
+    ping: async () => void (await query('select 1')),
     close: () => db.destroy().then(() => (pool.ended ? undefined : pool.end())),
   }
 }
+
+/** Whether the wait was for a connection that others use: no other host would change that. */
+const isFull = (pool: pg.Pool) => pool.totalCount >= pool.options.max && pool.idleCount === 0
+
+/** Connections to the target of the moment. */
+function clientOf(target: Target, pooled: boolean): typeof pg.Client {
+  return class extends pg.Client {
+    readonly url: string
+
+    constructor(options: pg.ClientConfig) {
+      super({ ...options, connectionString: target.url })
+      this.url = target.url
+    }
+
+    /** What a session begins with; poolers pass the time zone on as well. */
+    getStartupConf() {
+      const { getStartupConf } = pg.Client.prototype as unknown as { getStartupConf(): Record<string, string> }
+      return { ...getStartupConf.call(this), TimeZone: 'UTC' }
+    }
+
+    /** Sends the queries that are declared hot as named statements: planned once per connection. */
+    // biome-ignore lint/suspicious/noExplicitAny: the many overloads of pg's `query` are passed through as they are
+    override query(config: any, values?: any, callback?: any): any {
+      const name =
+        !pooled && typeof config === 'string' && Array.isArray(values) ? namedStatements.get(config) : undefined
+      const result = name
+        ? super.query({ name, text: config, values }, callback)
+        : super.query(config, values, callback)
+      if (result instanceof Promise)
+        result.catch((error) => {
+          if (isSpoiled(error)) this.end().catch(() => {}) // The pool drops what has ended.
+        })
+      return result
+    }
+  }
+}
+
+/** Whether the connection must not be used again: its server has become read-only, or still works on what we gave up. */
+const isSpoiled = ({ code, message }: { code?: string; message: string }): boolean =>
+  code === '25006' || message === 'Query read timeout'
 
 /** Times become the RFC 3339 text that SQLite keeps, counts become numbers. */
 function getTypeParser(oid: number, format?: 'text' | 'binary') {

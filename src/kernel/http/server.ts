@@ -5,9 +5,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
 import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config.ts'
+import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../deadlines.ts'
 import { AppError, type Reason } from '../errors.ts'
 import { newId } from '../ids.ts'
-import type { Log } from '../log.ts'
+import { type Log, plainLog } from '../log.ts'
+import { addDeadline } from './deadline.ts'
 import { problem, problemHeaders, sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
 import { Problem } from './schemas.ts'
@@ -31,12 +33,9 @@ declare module 'fastify' {
   }
 }
 
-/** Limits of one request: bytes of its body and headers, milliseconds for its headers, for it as a whole, between two. */
+/** Limits of one request, in bytes. */
 const BODY_LIMIT = 100 * 1024
 const HEADER_LIMIT = 16 * 1024
-const HEADERS_TIMEOUT = 10_000
-const KEEP_ALIVE_TIMEOUT = 72_000 // longer than the minute that load balancers commonly reuse a connection for
-const CHECK_INTERVAL = 2000
 
 export interface Lifecycle {
   /** Set when the instance is going away: answers then close their connection. */
@@ -45,13 +44,13 @@ export interface Lifecycle {
 
 /** The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request. */
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
+  const deadlines = deadlinesOf(config.requestTimeout)
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
-    requestTimeout: config.requestTimeout,
-    handlerTimeout: config.requestTimeout,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-    http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: HEADERS_TIMEOUT, connectionsCheckingInterval: CHECK_INTERVAL },
+    requestTimeout: deadlines.request,
+    keepAliveTimeout: KEEP_ALIVE,
+    http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: deadlines.headers, connectionsCheckingInterval: SLOW_CHECK },
     trustProxy: trust(config.trustProxy),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -78,8 +77,9 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     }
   })
   addSecurity(app, config)
+  addDeadline(app, deadlines.request)
   addDraining(app, lifecycle)
-  addRequestLog(app, log)
+  addRequestLog(app, plainLog(log))
   app.setErrorHandler(sendProblem)
   addNotFound(app)
   return app

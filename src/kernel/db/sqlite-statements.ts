@@ -1,0 +1,37 @@
+import type { Database as Connection, Statement } from 'better-sqlite3'
+
+const KEPT = 500
+
+/** A prepared statement whose values may be booleans, which SQLite has not: they are bound as 0 and 1. */
+export interface CachedStatement {
+  readonly reader: boolean
+  get(values: readonly unknown[]): unknown
+  all(values: readonly unknown[]): unknown[]
+  run(values: readonly unknown[]): ReturnType<Statement['run']>
+  iterate(values: readonly unknown[]): IterableIterator<unknown>
+}
+
+export type Statements = (sql: string) => CachedStatement
+
+/** Prepares each SQL text once for a connection. */
+export function cachedStatements(connection: Connection): Statements {
+  const cache = new Map<string, CachedStatement>()
+  return (sql) => {
+    const known = cache.get(sql)
+    if (known) return known
+    const statement = connection.prepare(sql)
+    const cached: CachedStatement = {
+      reader: statement.reader,
+      get: (values) => statement.get(bindable(values)),
+      all: (values) => statement.all(bindable(values)),
+      run: (values) => statement.run(bindable(values)),
+      iterate: (values) => connection.prepare(sql).iterate(bindable(values)) as IterableIterator<unknown>,
+    }
+    if (cache.size >= KEPT) cache.delete(cache.keys().next().value as string)
+    cache.set(sql, cached)
+    return cached
+  }
+}
+
+const bindable = (values: readonly unknown[]): unknown[] =>
+  values.map((value) => (typeof value === 'boolean' ? Number(value) : value))

@@ -1,0 +1,40 @@
+import { SECOND } from './clock.ts'
+
+/**
+ * Every wait has an end. All of them are here, in milliseconds; those inside a request follow from its own deadline
+ * (`REQUEST_TIMEOUT`), so that whoever waits is told why before the request itself is cut.
+ */
+export const deadlinesOf = (request: number) => ({
+  /** From the first byte of a request to its last, and again from there to its answer. */
+  request,
+  /** For the headers of a request. */
+  headers: Math.min(10 * SECOND, request),
+  /** For a free database connection, a new one included. */
+  connection: Math.min(SECOND, request),
+  /** For one statement; also for a transaction that sits idle. SQLite’s statements are not interrupted: they are short. */
+  statement: Math.round((request * 2) / 3),
+  /** For a lock in the database: a row’s in PostgreSQL, the right to write in SQLite. */
+  lock: Math.round(request / 3),
+})
+
+export type Deadlines = ReturnType<typeof deadlinesOf>
+
+/** Migrations may wait for another instance’s, and build an index on millions of rows. */
+export const PATIENT: Pick<Deadlines, 'connection' | 'statement' | 'lock'> = {
+  connection: 10 * SECOND,
+  statement: 3600 * SECOND,
+  lock: 600 * SECOND,
+}
+
+/** A connection that is kept open between two requests: longer than the minute for which load balancers commonly reuse one. */
+export const KEEP_ALIVE = 72 * SECOND
+
+/** How often too slow requests are looked for. */
+export const SLOW_CHECK = 2 * SECOND
+
+/** For the answer of the database to a readiness check. */
+export const PING = SECOND
+
+/** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole farewell. */
+export const FAREWELL_NOTICE = 2 * SECOND
+export const FAREWELL = 9500
