@@ -25,12 +25,12 @@ const CORS_EXPOSED =
 export const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 
-/** Writes the security headers of every answer at once, and answers CORS by the allow-list (Fetch standard, 3.3). */
-export function addSecurity(app: FastifyInstance, config: Pick<Config, 'production' | 'corsAllowedOrigins'>): void {
+/** Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3). */
+export function createSecurity(config: Pick<Config, 'production' | 'corsAllowedOrigins'>) {
   const fixed: Record<string, string> = config.production ? { ...FIXED, 'strict-transport-security': HSTS } : FIXED
   const isAllowed = originMatcher(config.corsAllowedOrigins)
 
-  app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
+  function write(request: FastifyRequest, reply: FastifyReply): void {
     reply.headers(fixed)
     reply.header('x-request-id', request.id)
     reply.header('vary', 'Origin')
@@ -40,13 +40,27 @@ export function addSecurity(app: FastifyInstance, config: Pick<Config, 'producti
       reply.header('access-control-allow-credentials', 'true')
       reply.header('access-control-expose-headers', CORS_EXPOSED)
     }
-    if (request.method === 'OPTIONS' && origin && request.headers['access-control-request-method']) {
-      if (isAllowed(origin)) reply.headers(CORS_ALLOWED)
-      reply.code(204).send()
-      return
-    }
-    done()
-  })
+  }
+
+  return {
+    /** What an answer carries that is written without a reply. */
+    fixed,
+    /** For answers that are given before any hook has run. */
+    write,
+    /** Writes them on every other answer, and answers preflights. */
+    add(app: FastifyInstance): void {
+      app.addHook('onRequest', (request, reply, done) => {
+        write(request, reply)
+        const { origin } = request.headers
+        if (request.method === 'OPTIONS' && origin && request.headers['access-control-request-method']) {
+          if (isAllowed(origin)) reply.headers(CORS_ALLOWED)
+          reply.code(204).send()
+          return
+        }
+        done()
+      })
+    },
+  }
 }
 
 /** Matches origins against a list, in which a port or the leading label may be `*`. Exact otherwise. */

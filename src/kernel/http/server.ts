@@ -2,7 +2,13 @@ import type { ServerResponse } from 'node:http'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify'
 import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config.ts'
 import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../deadlines.ts'
@@ -13,7 +19,7 @@ import { addDeadline } from './deadline.ts'
 import { problem, problemHeaders, sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
 import { Problem } from './schemas.ts'
-import { addSecurity } from './security.ts'
+import { createSecurity } from './security.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 export type App = FastifyInstance<
@@ -45,6 +51,7 @@ export interface Lifecycle {
 /** The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request. */
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
   const deadlines = deadlinesOf(config.requestTimeout)
+  const security = createSecurity(config)
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
@@ -55,8 +62,12 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
-    clientErrorHandler,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    clientErrorHandler: (error, socket) => answerByHand(error, socket, security.fixed, log),
+    frameworkErrors: (error, request, reply) => {
+      security.write(request, reply)
+      reply.raw.once('finish', () => logRequest(log, request, reply))
+      sendProblem(error, request, reply)
+    },
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
@@ -76,7 +87,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
       done(error as Error)
     }
   })
-  addSecurity(app, config)
+  security.add(app)
   addDeadline(app, deadlines.request)
   addDraining(app, lifecycle)
   addRequestLog(app, plainLog(log))
@@ -102,23 +113,27 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
 
 function addRequestLog(app: App, log: Log): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const { failure, actor } = request
-    const line = {
-      request_id: request.id,
-      method: request.method,
-      route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
-      status: reply.statusCode,
-      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-      ip: request.ip,
-      user_id: actor?.userId,
-      session_id: actor?.sessionId,
-      reason: failure?.reason,
-      err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
-    }
-    if (reply.statusCode >= 500) log.error(line, 'request')
-    else log.info(line, 'request')
+    logRequest(log, request, reply)
     done()
   })
+}
+
+function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+  const { failure, actor } = request
+  const line = {
+    request_id: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
+    status: reply.statusCode,
+    duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+    ip: request.ip,
+    user_id: actor?.userId,
+    session_id: actor?.sessionId,
+    reason: failure?.reason,
+    err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
+  }
+  if (reply.statusCode >= 500) log.error(line, 'request')
+  else log.info(line, 'request')
 }
 
 /** Unknown paths are 404; known ones with another method 405, with `Allow` (RFC 9110, 15.5.6). */
@@ -149,12 +164,21 @@ const CLIENT_ERRORS: Record<string, Reason> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 }
 
-/** What arrives is no HTTP, or too slow: there is no request to answer, so the answer is written by hand. */
-function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+/** What arrives is no HTTP, or too slow: there is no request to answer, so the answer and its line are written by hand. */
+function answerByHand(error: Error & { code?: string }, socket: Socket, fixed: Record<string, string>, log: Log): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy()
   const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request')
-  const body = problem(failure, 'en', newId())
-  const headers = { ...problemHeaders(failure), connection: 'close', 'content-length': String(Buffer.byteLength(body)) }
+  const { status, reason } = failure
+  const id = newId()
+  const body = problem(failure, 'en', id)
+  const headers = {
+    ...fixed,
+    ...problemHeaders(failure),
+    'x-request-id': id,
+    connection: 'close',
+    'content-length': String(Buffer.byteLength(body)),
+  }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}\r\n${lines.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  log.info({ request_id: id, status, ip: socket.remoteAddress, reason }, 'request')
 }
