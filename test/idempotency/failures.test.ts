@@ -35,11 +35,12 @@ async function lockDatabase({ config: { database } }: TestApp): Promise<() => Pr
 
 /** Repeats a request until it is neither at work elsewhere nor the database away. */
 async function patiently(request: () => Promise<Response>): Promise<Response> {
-  for (;;) {
+  for (let tries = 0; tries < 200; tries++) {
     const answer = await request()
     if (answer.status !== 503 && answer.body.reason !== 'idempotency_in_progress') return answer
     await pause(50)
   }
+  assert.fail('the key is never let go')
 }
 
 const peopleIn = async ({ services }: TestApp): Promise<number> =>
