@@ -7,7 +7,8 @@ import { AppError } from '../../kernel/errors.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
 import { newId } from '../../kernel/ids.ts'
 import { cleanName, emailKey, fold, searchTerm, searchText } from './identity.ts'
-import { createTotals } from './totals.ts'
+import { createPlanner } from './list.plan.ts'
+import { type Filters, type Page, pageOfUsers } from './list.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
@@ -26,7 +27,7 @@ interface NewUser {
   locale: 'ru' | 'en'
 }
 
-const COLUMNS: Record<Sort, store.Page['column']> = {
+const COLUMNS: Record<Sort, Page['column']> = {
   created_at: 'created_at',
   email: 'email_key',
   name: 'name_key',
@@ -35,7 +36,7 @@ const COLUMNS: Record<Sort, store.Page['column']> = {
 
 /** People: made, found, changed and removed. Functions that take `trx` first leave the transaction to their caller. */
 export function createUsers({ database, clock, cursors }: { database: Database; clock: Clock; cursors: Cursors }) {
-  const totals = createTotals(database.db, clock)
+  const planner = createPlanner(clock)
 
   /** Throws AppError `email_taken`. */
   async function create(trx: Db, input: NewUser): Promise<UserRow> {
@@ -114,7 +115,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   ): Promise<{ users: User[]; total: number; page: number; limit: number; next_cursor: string | null }> {
     const { sort: order = '-created_at', limit = 20, page = 1 } = query
     const after = query.cursor ? cursors.decode(query.cursor, order) : null
-    const filters: store.Filters = {
+    const filters: Filters = {
       term: searchTerm(query.q ?? ''),
       role: query.role,
       is_active: query.is_active,
@@ -122,8 +123,8 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       created_from: query.created_from && timestamp(Date.parse(query.created_from)),
       created_to: query.created_to && timestamp(Date.parse(query.created_to)),
     }
-    const { total, few } = await totals.of(filters)
-    const rows = await store.pageOfUsers(
+    const { total, lead } = await planner.of(database.db, filters)
+    const rows = await pageOfUsers(
       database.db,
       filters,
       {
@@ -133,7 +134,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
         offset: (page - 1) * limit,
         after,
       },
-      few,
+      lead,
     )
     const current = after?.page ?? page
     const last = rows.length > limit ? rows[limit - 1] : undefined
