@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { api } from './api.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
@@ -40,7 +41,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
   const { secrets } = loadSecrets(config)
   const keys = deriveKeys(secrets)
   const database = await openDatabase(config)
-  const passwords = createPasswords()
+  const passwords = createPasswords({ threads: Math.ceil(availableParallelism() / config.workers) })
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
     database,

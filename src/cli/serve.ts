@@ -9,7 +9,7 @@ import { masked } from '../kernel/db/postgres-url.ts'
 import type { App } from '../kernel/http/server.ts'
 import { createLog, type Log } from '../kernel/log.ts'
 import { onSignal, shutDownOnOrder, shutDownOnSignal } from './shutdown.ts'
-import { startWorkers, workerCount } from './workers.ts'
+import { startWorkers } from './workers.ts'
 
 export const serveCommand = (config: () => Config) =>
   new Command('serve')
@@ -20,8 +20,7 @@ export const serveCommand = (config: () => Config) =>
       const log = await createLog(settings)
       if (cluster.isWorker) return work(settings, log)
       await prepareSchema(settings, allowed, log)
-      const workers = workerCount(settings)
-      return workers > 1 ? supervise(settings, workers, log) : serve(settings, log)
+      return settings.workers > 1 ? supervise(settings, log) : serve(settings, log)
     })
 
 /** One process does it all. */
@@ -34,8 +33,8 @@ async function serve(config: Config, log: Log): Promise<void> {
 }
 
 /** Several processes share the port; this one starts them, and serves nothing itself. */
-async function supervise(config: Config, workers: number, log: Log): Promise<void> {
-  const { port, stop } = await startWorkers(workers, log)
+async function supervise(config: Config, log: Log): Promise<void> {
+  const { port, stop } = await startWorkers(config.workers, log)
   const done = onSignal(log, stop)
   announce(config, `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, log)
   await done
@@ -64,7 +63,7 @@ function listen(app: App, { port, host }: Config): Promise<string> {
 }
 
 function announce(config: Config, address: string, log: Log): void {
-  log.info({ address, engine: config.database.engine, workers: workerCount(config), version: VERSION }, 'listening')
+  log.info({ address, engine: config.database.engine, workers: config.workers, version: VERSION }, 'listening')
   process.stderr.write(banner(config, address))
 }
 

@@ -1,8 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Config } from '../kernel/config.ts'
 import { FAREWELL_NOTICE } from '../kernel/deadlines.ts'
 import type { Log } from '../kernel/log.ts'
 
@@ -12,10 +10,6 @@ const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 10_000
 /** On the way out: each worker has its turn for this long, then the next one closes beside it. */
 const TURN = 1500
-
-/** How many processes share the port. */
-export const workerCount = ({ workers }: Pick<Config, 'workers'>): number =>
-  workers === 'auto' ? availableParallelism() : workers
 
 /**
  * Starts `count` processes of this same command, which share one port, and another one for each that dies.

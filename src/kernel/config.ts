@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { duration, flag, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
@@ -138,6 +139,13 @@ export const SETTINGS = {
     1,
     'processes that share the port; `auto` is one per core',
   ),
+  BACKUP_EVERY: setting(
+    duration(0, 20 * DAY),
+    0,
+    'how often the embedded database is copied to {DATA_DIR}/backups; `0` is never',
+    { shown: '0' },
+  ),
+  BACKUP_KEEP: setting(integer(1, 1000), 7, 'how many of these copies are kept'),
 } as const
 
 type Variable = keyof typeof SETTINGS
@@ -168,7 +176,9 @@ export type Config = Readonly<{
   logLevel: string
   logFormat: 'json' | 'pretty' | null
   requestTimeout: number
-  workers: number | 'auto'
+  workers: number
+  backupEvery: number
+  backupKeep: number
 }>
 
 /** Decodes a secret: base64url of at least 32 bytes. Throws an Error that tells how to make one. */
@@ -231,6 +241,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const dataDir = read('DATA_DIR')
   const databaseUrl = read('DATABASE_URL') ?? `sqlite:${resolve(dataDir, 'bukhindor.db')}`
   const port = read('PORT')
+  const workers = read('WORKERS')
   const config: Config = {
     production,
     host: read('HOST'),
@@ -258,10 +269,14 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     logLevel: read('LOG_LEVEL'),
     logFormat: read('LOG_FORMAT'),
     requestTimeout: read('REQUEST_TIMEOUT'),
-    workers: read('WORKERS'),
+    workers: workers === 'auto' ? availableParallelism() : workers,
+    backupEvery: read('BACKUP_EVERY'),
+    backupKeep: read('BACKUP_KEEP'),
   }
   if (config.database.engine === 'postgres' && !env.APP_SECRET?.trim())
     faults.push('APP_SECRET: required with PostgreSQL; every instance needs the same one')
+  if (config.database.engine === 'postgres' && config.backupEvery)
+    faults.push('BACKUP_EVERY: only for the embedded database; with PostgreSQL use pg_dump or continuous archiving')
   if (config.smtpUrl && !config.mailFrom)
     faults.push('MAIL_FROM: required with SMTP_URL, for example "Bukhindor <no-reply@example.org>"')
   if (config.accessTokenTtl > config.sessionIdle)

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Deadlines } from '../deadlines.ts'
+import { AppError } from '../errors.ts'
 import { type Database, namedStatements } from './database.ts'
 import { DatabaseError } from './errors.ts'
 import { createTarget, type Target } from './postgres-target.ts'
@@ -8,6 +9,8 @@ import { masked, parsePostgresUrl } from './postgres-url.ts'
 import type { Tables } from './schema.ts'
 
 const OLDEST_VERSION = 15_00_00
+/** So many may wait for each connection; more would only wait in vain. */
+const QUEUE = 20
 
 interface PostgresOptions {
   /** Most connections of this process. */
@@ -43,6 +46,7 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
   pool.on('connect', (client) => client.on('error', () => {})) // One in use: its query tells.
 
   async function connect(): Promise<pg.PoolClient> {
+    if (pool.waitingCount >= QUEUE * poolSize) throw new AppError('overloaded', { retryAfter: 1 })
     const deadline = performance.now() + connection
     for (;;) {
       const client = await pool.connect().catch((error: Error) => error)

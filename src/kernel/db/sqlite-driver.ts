@@ -11,11 +11,14 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
+import { AppError } from '../errors.ts'
 import type { Statements } from './sqlite-statements.ts'
 
 /** Within this time after another process was met at the lock, it is given a chance between two of our writes, in ms. */
 const POLITE_FOR = 1000
 const POLITE_PAUSE = 2
+/** So many may wait for their turn to write; more would only wait in vain. */
+const QUEUE = 200
 
 /**
  * Kysely over two connections to one file. Selects outside of a transaction go to `reader` and never wait for a write.
@@ -136,6 +139,7 @@ function createTurns(lockWait: number) {
 
   return {
     async take<T>(work: (patiently: Patiently) => Promise<T>): Promise<T> {
+      if (waiting.length >= QUEUE) throw new AppError('overloaded', { retryAfter: 1 })
       const deadline = performance.now() + lockWait
       if (taken) await new Promise<void>((enter) => waiting.push(enter))
       taken = true

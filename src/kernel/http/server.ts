@@ -18,6 +18,7 @@ import { type Log, plainLog } from '../log.ts'
 import { addDeadline } from './deadline.ts'
 import { problem, problemHeaders, sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
+import { addOverload, SHED } from './overload.ts'
 import { Problem } from './schemas.ts'
 import { createSecurity } from './security.ts'
 import { createValidatorCompiler } from './validation.ts'
@@ -88,6 +89,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     }
   })
   security.add(app)
+  addOverload(app, log)
   addDeadline(app, deadlines.request)
   addDraining(app, lifecycle)
   addRequestLog(app, plainLog(log))
@@ -113,7 +115,7 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
 
 function addRequestLog(app: App, log: Log): void {
   app.addHook('onResponse', (request, reply, done) => {
-    logRequest(log, request, reply)
+    if (request.failure !== SHED) logRequest(log, request, reply)
     done()
   })
 }
