@@ -34,6 +34,8 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     const passwordHash = password === undefined ? null : await passwords.hash(password)
     return database.transaction(async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
+      if (passwordHash === null) await auth.sendReset(trx, user)
+      else if (!user.email_verified) await auth.sendVerification(trx, user)
       await audit.record(trx, origin, { action: 'user.created', target: user.id, details: { role: user.role } })
       return user
     })

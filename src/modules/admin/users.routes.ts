@@ -35,7 +35,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       schema: {
         operationId: 'createUser',
         summary: 'Make a user',
-        description: 'Without `password` the person chooses one by the reset link.',
+        description: 'Without `password` the person gets a link by e-mail and chooses one.',
         tags,
         body: CreateUser,
         response: { 201: UserRef },
