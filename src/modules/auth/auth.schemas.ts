@@ -29,7 +29,8 @@ const Delivery = Untouched(
 )
 
 export const Login = Strict({
-  email: Type.String({ minLength: 1, maxLength: 254, examples: ['anna@example.org'] }),
+  // Any text may be tried, but PostgreSQL refuses to be asked for a NUL.
+  email: Type.String({ minLength: 1, maxLength: 254, pattern: '^\\P{Cc}*$', examples: ['anna@example.org'] }),
   password: Password,
   delivery: Delivery,
   undo_deletion: Untouched(
