@@ -39,7 +39,8 @@ export const MESSAGES = {
   signed_out_everywhere: { en: 'You are signed out on these devices.', ru: 'Вы вышли на этих устройствах.' },
   session_ended: { en: 'The session was ended.', ru: 'Сеанс завершён.' },
   sessions_ended: { en: 'The sessions were ended.', ru: 'Сеансы завершены.' },
-  account_deleted: {
+  account_deleted: { en: 'Your account is deleted.', ru: 'Аккаунт удалён.' },
+  deletion_requested: {
     en: 'Your account will be deleted. To keep it, open the link in our e-mail.',
     ru: 'Аккаунт будет удалён. Чтобы сохранить его, откройте ссылку из нашего письма.',
   },

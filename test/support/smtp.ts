@@ -89,7 +89,11 @@ export async function startSmtp(): Promise<SmtpServer> {
       await closed
     },
   }
-  const told = () => `there are: ${smtp.mails.map((mail) => `${mail.recipients} ${mail.subject}`).join('; ') || 'none'}`
+  const told = () =>
+    `the last were: ${smtp.mails
+      .slice(-10)
+      .map((mail) => `${mail.recipients} ${mail.subject}`)
+      .join('; ')}`
 
   function createServer(): SMTPServer {
     const server = new SMTPServer({
@@ -145,8 +149,8 @@ export function linkIn({ text }: Pick<ParsedMail, 'text'>): URL {
 /** The token of the link in a mail. */
 export const tokenIn = (mail: Pick<ParsedMail, 'text'>): string => linkIn(mail).searchParams.get('token') as string
 
-/** Whether a mail is to an address and its subject says something. */
-export const mailTo =
-  (address: string, subject: RegExp = /./) =>
-  (mail: ReceivedMail): boolean =>
-    mail.recipients.includes(address) && subject.test(mail.subject ?? '')
+/** Whether a mail is to an address and its subject says something. Domains are sent in lower case. */
+export const mailTo = (address: string, subject: RegExp = /./) => {
+  const recipient = address.replace(/@.*/, (domain) => domain.toLowerCase())
+  return (mail: ReceivedMail): boolean => mail.recipients.includes(recipient) && subject.test(mail.subject ?? '')
+}

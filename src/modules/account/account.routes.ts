@@ -72,12 +72,12 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       onSend: announced(CONFIRMATION),
     },
     async (request) => {
-      const { delete_after } = await account.requestDeletion(
+      const { delete_after, isGone } = await account.requestDeletion(
         callerOf(request),
         request.body.password,
         originOf(request),
       )
-      return { message: say(request, 'account_deleted'), delete_after }
+      return { message: say(request, isGone ? 'account_deleted' : 'deletion_requested'), delete_after }
     },
   )
 

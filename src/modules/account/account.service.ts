@@ -150,11 +150,12 @@ export function createAccount(parts: Parts) {
     caller: Identity,
     password: string,
     origin: Origin,
-  ): Promise<{ delete_after: string }> {
+  ): Promise<{ delete_after: string; isGone: boolean }> {
     await confirmPassword(caller, password, origin)
     const deleteAfter = timestamp(clock.now() + config.accountDeletionGrace)
+    const isGone = config.accountDeletionGrace === 0
     await database.transaction(async (trx) => {
-      if (config.accountDeletionGrace === 0) return remove(trx, caller, origin)
+      if (isGone) return remove(trx, caller, origin)
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
@@ -162,7 +163,7 @@ export function createAccount(parts: Parts) {
       await mailer.send(trx, 'account_deletion', caller, { deleteAfter, link })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
     })
-    return { delete_after: deleteAfter }
+    return { delete_after: deleteAfter, isGone }
   }
 
   /** Throws AppError `link_invalid`. */
