@@ -27,8 +27,27 @@ const options = (level: string): LoggerOptions => ({
   base: { pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label: string) => ({ level: label }) },
-  serializers: { err: pino.stdSerializers.errWithCause },
+  serializers: { err: tellError },
 })
+
+const ADDRESS = /[^\s/\\"'<>(),;:=@]+@(?=[^\s/\\"'<>(),;:=@]+\.)/g
+const withoutAddresses = (text = ''): string => text.replace(ADDRESS, '…@')
+
+/**
+ * What the log tells of an error: never its other members, since those of a database quote whole rows, and those of a
+ * mail server its recipients (ASVS 16.2.5). E-mail addresses lose their names.
+ */
+function tellError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error
+  const { name, code, message, stack, cause } = error as NodeJS.ErrnoException
+  return {
+    type: name,
+    ...(code !== undefined && { code }),
+    message: withoutAddresses(message),
+    stack: withoutAddresses(stack),
+    ...(cause !== undefined && { cause: tellError(cause) }),
+  }
+}
 
 /**
  * The log: JSON lines to standard output, times in UTC. Lines are gathered for at most 100 ms before they are written,

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createLog } from '../../src/kernel/log.ts'
+
+describe('The log', () => {
+  async function linesOf(write: (log: Awaited<ReturnType<typeof createLog>>) => void) {
+    const lines: string[] = []
+    write(await createLog({ logLevel: 'info', logFormat: 'json' }, { write: (line: string) => lines.push(line) }))
+    return lines
+  }
+
+  test('tells of an error what it is and where it was, and not what it quotes', async () => {
+    const row = Object.assign(new Error('new row violates a check constraint'), {
+      code: '23514',
+      detail: 'Failing row contains (anna@example.org, $argon2id$v=19$...).',
+      where: 'anna@example.org',
+    })
+    const mail = Object.assign(new Error('550 5.1.1 <anna.k+x@mail.example.org>: unknown', { cause: row }), {
+      code: 'EENVELOPE',
+      rejected: ['anna.k+x@mail.example.org'],
+    })
+    const [line = ''] = await linesOf((log) => log.error({ err: mail }, 'mail not sent yet'))
+    const { err } = JSON.parse(line)
+    assert.equal(err.code, 'EENVELOPE')
+    assert.equal(err.message, '550 5.1.1 <…@mail.example.org>: unknown')
+    assert.equal(err.cause.code, '23514')
+    assert.match(err.stack, /log\.test\.ts/)
+    assert.doesNotMatch(line, /anna|argon2/)
+  })
+
+  test('has no secret, should an object that holds one ever be logged', async () => {
+    const secrets = { password: 'S3cret!', refresh_token: 'S3cret!', authorization: 'S3cret!', cookie: 'S3cret!' }
+    const [line = ''] = await linesOf((log) => log.info({ ...secrets, body: secrets, headers: secrets }, 'request'))
+    assert.doesNotMatch(line, /S3cret/)
+  })
+
+  test('keeps each entry on its line, whatever is in it', async () => {
+    const lines = await linesOf((log) => log.info({ route: '/a\n{"level":"fatal"}\r\u2028\u001b[31m' }, 'a\nb'))
+    assert.equal(lines.length, 1)
+    assert.equal(lines[0]?.trimEnd().split('\n').length, 1)
+    assert.ok(!lines[0]?.includes('\u001b'))
+  })
+
+  test('writes times in UTC', async () => {
+    const [line = ''] = await linesOf((log) => log.info('now'))
+    assert.match(JSON.parse(line).time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  })
+})
