@@ -24,6 +24,7 @@ const GENERAL: Reason[] = [
   'overloaded',
   'deadline_exceeded',
   'database_unavailable',
+  'shutting_down',
 ]
 const WITH_BODY: Reason[] = ['malformed_json', 'validation_failed', 'body_too_large', 'unsupported_media_type']
 const WITH_INPUT: Reason[] = ['validation_failed', 'uri_too_long']

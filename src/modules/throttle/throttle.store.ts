@@ -66,7 +66,7 @@ export const claim = hot<{ key: string; seen: number; now: string; expires: stri
   (db, p) =>
     db
       .updateTable('throttles')
-      .set((eb) => ({ count: eb('count', '+', 1), last_at: p('now'), expires_at: p('expires') }))
+      .set((eb) => ({ count: eb('count', '+', eb.lit(1)), last_at: p('now'), expires_at: p('expires') }))
       .where('key', '=', p('key'))
       .where('count', '=', p('seen'))
       .returning('count'),
@@ -76,9 +76,9 @@ export const claim = hot<{ key: string; seen: number; now: string; expires: stri
 export const release = hot<{ key: string; last_at: string }, { count: number }>('throttle_release', (db, p) =>
   db
     .updateTable('throttles')
-    .set((eb) => ({ count: eb('count', '-', 1), last_at: p('last_at') }))
+    .set((eb) => ({ count: eb('count', '-', eb.lit(1)), last_at: p('last_at') }))
     .where('key', '=', p('key'))
-    .where('count', '>', 0)
+    .where((eb) => eb('count', '>', eb.lit(0)))
     .returning('count'),
 )
 
