@@ -10,8 +10,11 @@ export type Phase = (typeof PHASES)[number]
 /** What the server does with a delivery at a phase instead of going on. */
 export interface Trouble {
   at: Phase
-  /** `refuse` answers 450 (421 at `connect`), `hang` says nothing more, `drop` closes the connection. */
-  how: 'refuse' | 'hang' | 'drop'
+  /**
+   * `refuse` answers 450 (421 at `connect`), `hang` says nothing more, `drop` closes the connection, `forget` closes it
+   * too, but has accepted the mail.
+   */
+  how: 'refuse' | 'hang' | 'drop' | 'forget'
 }
 
 export interface ReceivedMail extends ParsedMail {
@@ -42,8 +45,11 @@ export interface SmtpServer {
 
 const PATIENCE = 20_000
 
-/** Starts a real SMTP server on a free port. It reads each mail as a mail program would. */
-export async function startSmtp(): Promise<SmtpServer> {
+/**
+ * Starts a real SMTP server on a free port. It reads each mail as a mail program would.
+ * @param starttls offers STARTTLS, with a certificate that nobody trusts
+ */
+export async function startSmtp({ starttls = false } = {}): Promise<SmtpServer> {
   const sockets = new Set<Socket>()
   const watchers = new Set<() => void>()
   const changed = () => {
@@ -78,7 +84,7 @@ export async function startSmtp(): Promise<SmtpServer> {
     },
     async start() {
       server = createServer()
-      server.listen(smtp.port, '127.0.0.1')
+      server.listen(smtp.port, '0.0.0.0')
       await once(server.server, 'listening')
       smtp.port = (server.server.address() as { port: number }).port
       smtp.env.SMTP_URL = `smtp://127.0.0.1:${smtp.port}`
@@ -97,7 +103,7 @@ export async function startSmtp(): Promise<SmtpServer> {
 
   function createServer(): SMTPServer {
     const server = new SMTPServer({
-      disabledCommands: ['AUTH', 'STARTTLS'],
+      disabledCommands: starttls ? ['AUTH'] : ['AUTH', 'STARTTLS'],
       closeTimeout: 1,
       onConnect: (_session, go) => step('connect', go),
       onMailFrom: (_address, _session, go) => step('mail', go),
@@ -109,10 +115,10 @@ export async function startSmtp(): Promise<SmtpServer> {
           const source = Buffer.concat(chunks)
           const recipients = session.envelope.rcptTo.map(({ address }) => address)
           const mail = { ...(await simpleParser(source)), recipients, source: source.toString() }
+          if (smtp.trouble?.how === 'forget') smtp.mails.push(mail)
           step('data', (error) => {
             if (!error) smtp.mails.push(mail)
             go(error)
-            changed()
           })
         })
       },
@@ -131,7 +137,7 @@ export async function startSmtp(): Promise<SmtpServer> {
     if (trouble?.at !== phase) go()
     else if (trouble.how === 'refuse')
       go(Object.assign(new Error('not now'), { responseCode: phase === 'connect' ? 421 : 450 }))
-    else if (trouble.how === 'drop') for (const socket of sockets) socket.destroy()
+    else if (trouble.how !== 'hang') for (const socket of sockets) socket.destroy()
     changed()
   }
 
