@@ -4,6 +4,7 @@ import { ConfigError, loadConfig, readEnvironment } from '../kernel/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { AppError, REASONS } from '../kernel/errors.ts'
 import { fieldMessage } from '../kernel/i18n.messages.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { configCommand } from './config.ts'
 import { migrateCommand } from './migrate.ts'
 import { openapiCommand } from './openapi.ts'
@@ -28,6 +29,8 @@ export async function run(args: string[]): Promise<number> {
     migrateCommand(config),
     userCommand(config),
     openapiCommand(),
+    backupCommand(config),
+    restoreCommand(config),
     configCommand(config),
   ])
     program.addCommand(inheriting(command))

@@ -8,6 +8,7 @@ import { migrationStatus } from '../kernel/db/migrator.ts'
 import { masked } from '../kernel/db/postgres-url.ts'
 import type { App } from '../kernel/http/server.ts'
 import { createLog, type Log } from '../kernel/log.ts'
+import { scheduleBackups } from './scheduled-backups.ts'
 import { onSignal, shutDownOnOrder, shutDownOnSignal } from './shutdown.ts'
 import { startWorkers } from './workers.ts'
 
@@ -20,7 +21,8 @@ export const serveCommand = (config: () => Config) =>
       const log = await createLog(settings)
       if (cluster.isWorker) return work(settings, log)
       await prepareSchema(settings, allowed, log)
-      return settings.workers > 1 ? supervise(settings, log) : serve(settings, log)
+      const endBackups = scheduleBackups(settings, log)
+      await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log)).finally(endBackups)
     })
 
 /** One process does it all. */

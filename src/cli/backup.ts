@@ -1,0 +1,51 @@
+import { Command } from 'commander'
+import type { Config } from '../kernel/config.ts'
+import { backupSqlite, restoreSqlite } from '../kernel/db/backup.ts'
+import { DatabaseError } from '../kernel/db/errors.ts'
+
+export const backupCommand = (config: () => Config) =>
+  new Command('backup')
+    .description('copy the embedded database to a file, while it is in use')
+    .argument('<file>', 'where to')
+    .option('--force', 'replace the file if there is one')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: without it a restored database signs everybody out.',
+    )
+    .action(async (file: string, { force, json }: { force?: boolean; json?: boolean }) => {
+      const done = await backupSqlite(embedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'), file, {
+        force,
+        progress: process.stderr.isTTY ? showProgress : undefined,
+      })
+      process.stdout.write(json ? `${JSON.stringify(done)}\n` : `wrote ${done.file}, ${size(done.bytes)}, checked\n`)
+    })
+
+export const restoreCommand = (config: () => Config) =>
+  new Command('restore')
+    .description('put a backup in the place of the embedded database; the service must be stopped')
+    .argument('<file>', 'a file that "bukhindor backup" has made')
+    .option('--json', 'as JSON')
+    .action(async (from: string, { json }: { json?: boolean }) => {
+      const file = embedded(config(), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
+      const { kept } = await restoreSqlite(from, file)
+      const text = `restored ${file}${kept ? `; what was there is kept as ${kept}` : ''}\n`
+      process.stdout.write(json ? `${JSON.stringify({ file, kept })}\n` : text)
+    })
+
+/** The file of the embedded database. Throws DatabaseError with what is used `instead` on PostgreSQL. */
+function embedded({ database }: Config, instead: string): string {
+  if (database.engine === 'sqlite') return database.file
+  throw new DatabaseError(
+    `this is for the embedded database. With PostgreSQL use its own tools, such as: ${instead} (see docs/operations.md)`,
+  )
+}
+
+function showProgress(part: number): void {
+  process.stderr.write(part < 1 ? `\r${Math.floor(part * 100)} %` : '\r     \r')
+}
+
+function size(bytes: number): string {
+  const steps = Math.min(3, Math.floor(Math.log(Math.max(1, bytes)) / Math.log(1024)))
+  return `${Math.round((bytes / 1024 ** steps) * 10) / 10} ${['bytes', 'KiB', 'MiB', 'GiB'][steps]}`
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import BetterSqlite from 'better-sqlite3'
+import { type ServerProcess, startServer } from '../support/processes.ts'
+
+const PASSWORD = 'a walk along the river'
+
+/** Runs `bukhindor`; never rejects. */
+function bukhindor(env: Record<string, string>, ...args: string[]) {
+  return new Promise<{ status: number; stdout: string; stderr: string }>((resolve) => {
+    const options = { env: { PATH: process.env.PATH, ...env } }
+    execFile(process.execPath, ['bin/bukhindor.js', ...args], options, (error, stdout, stderr) =>
+      resolve({ status: error ? Number(error.code) : 0, stdout, stderr }),
+    )
+  })
+}
+
+/** Every row of every table. */
+function contents(file: string): Record<string, unknown[]> {
+  const database = new BetterSqlite(file, { readonly: true })
+  const tables = database.prepare("select name from sqlite_schema where type = 'table'").pluck().all() as string[]
+  const rows = tables.map((table) => [table, database.prepare(`select * from "${table}"`).all()])
+  database.close()
+  return Object.fromEntries(rows)
+}
+
+const integrity = (file: string) => {
+  const database = new BetterSqlite(file, { readonly: true })
+  const result = database.pragma('integrity_check', { simple: true })
+  database.close()
+  return result
+}
+
+async function call(url: string, method: string, path: string, body?: unknown, token?: string) {
+  const response = await fetch(`${url}/api/v1/auth${path}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
+  return { status: response.status, body: (await response.json()) as any }
+}
+
+describe('backups of the embedded database', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-backup-'))
+  const env = { DATA_DIR: join(folder, 'live') }
+  const elsewhere = { DATA_DIR: join(folder, 'elsewhere') }
+  const live = join(env.DATA_DIR, 'bukhindor.db')
+  const file = join(folder, 'copy.db')
+  let server: ServerProcess
+  let token = ''
+  before(async () => {
+    server = await startServer(env)
+    await call(server.url, 'POST', '/register', { email: 'anna@example.org', password: PASSWORD, name: 'Anna' })
+    token = (await call(server.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })).body.user
+      .access_token
+  })
+  after(async () => {
+    await server.stop('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('one made while the service writes has all that was acknowledged before', async () => {
+    let acknowledged = 0
+    let isDone = false
+    const load = Array.from({ length: 4 }, async () => {
+      while (!isDone) {
+        const next = acknowledged + 1
+        const { status } = await call(
+          server.url,
+          'PATCH',
+          '/me',
+          { name: `Anna ${String(next).padStart(9, '0')}` },
+          token,
+        )
+        assert.equal(status, 200)
+        acknowledged = Math.max(acknowledged, next)
+      }
+    })
+    while (acknowledged < 20) await pause(5)
+    const before = acknowledged
+    const { status, stdout, stderr } = await bukhindor(env, 'backup', file, '--json')
+    isDone = true
+    await Promise.all(load)
+    assert.equal(status, 0, stderr)
+    assert.deepEqual(JSON.parse(stdout), { file, bytes: statSync(file).size })
+    assert.equal(integrity(file), 'ok')
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    assert.deepEqual(readdirSync(folder).sort(), ['copy.db', 'live'])
+    const [user] = contents(file).users as { name: string }[]
+    assert.ok(Number(user?.name.slice(5)) >= before - 4, `${user?.name} is older than ${before}`)
+  })
+
+  test('an existing file is replaced only with --force', async () => {
+    const refused = await bukhindor(env, 'backup', file)
+    assert.equal(refused.status, 1)
+    assert.match(refused.stderr, /exists already; --force replaces it/)
+    assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
+  })
+
+  test('restored elsewhere every row is equal, and the service serves from it', async () => {
+    assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
+    assert.deepEqual(contents(file), contents(live))
+    const { status, stderr, stdout } = await bukhindor(elsewhere, 'restore', file, '--json')
+    assert.equal(status, 0, stderr)
+    const restored = join(elsewhere.DATA_DIR, 'bukhindor.db')
+    assert.deepEqual(JSON.parse(stdout), { file: restored, kept: null })
+    assert.deepEqual(contents(restored), contents(live))
+    const other = await startServer(elsewhere)
+    const login = await call(other.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })
+    assert.equal(login.status, 200)
+    await other.stop('SIGKILL')
+  })
+
+  test('a database that is in use is not replaced', async () => {
+    const { status, stderr } = await bukhindor(env, 'restore', file)
+    assert.equal(status, 1)
+    assert.match(stderr, /is in use: stop the service first/)
+    assert.equal((await call(server.url, 'GET', '/me', undefined, token)).status, 200)
+    assert.equal((await call(server.url, 'PATCH', '/me', { name: 'Anna' }, token)).status, 200)
+  })
+
+  test('what was there before is kept, and nothing else stays behind', async () => {
+    const old = contents(join(elsewhere.DATA_DIR, 'bukhindor.db'))
+    const { status, stdout, stderr } = await bukhindor(elsewhere, 'restore', file, '--json')
+    assert.equal(status, 0, stderr)
+    const { kept } = JSON.parse(stdout)
+    assert.deepEqual(contents(kept), old)
+    const names = readdirSync(elsewhere.DATA_DIR).filter((name) => name.startsWith('bukhindor.db'))
+    assert.equal(names.length, 2, names.join())
+  })
+
+  test('a damaged database is replaced all the same', async () => {
+    const damaged = join(elsewhere.DATA_DIR, 'bukhindor.db')
+    writeFileSync(damaged, 'this was a database once, and is not one any more'.repeat(100))
+    writeFileSync(`${damaged}-wal`, 'left behind')
+    const { status, stderr } = await bukhindor(elsewhere, 'restore', file)
+    assert.equal(status, 0, stderr)
+    assert.deepEqual(contents(damaged), contents(file))
+  })
+
+  test('a damaged file, a foreign one and one of a newer version are refused', async () => {
+    const target = { DATA_DIR: join(folder, 'target') }
+    const bytes = readFileSync(file)
+    const damaged = join(folder, 'damaged.db')
+    writeFileSync(damaged, bytes.fill(7, 8192, 12_000))
+    const foreign = join(folder, 'foreign.db')
+    new BetterSqlite(foreign).exec('create table notes (text)').close()
+    const newer = join(folder, 'newer.db')
+    assert.equal((await bukhindor(env, 'backup', newer)).status, 0)
+    chmodSync(newer, 0o600)
+    new BetterSqlite(newer).exec("insert into schema_migrations values (9999, 'later', 'x', 'now')").close()
+    for (const [from, message] of [
+      [damaged, /not intact/],
+      [foreign, /no backup of this service/],
+      [newer, /made by a newer version/],
+      [join(folder, 'missing.db'), /there is no file/],
+    ] as const) {
+      const { status, stderr } = await bukhindor(target, 'restore', from)
+      assert.equal(status, 1)
+      assert.match(stderr, message)
+      assert.ok(!existsSync(join(target.DATA_DIR, 'bukhindor.db')))
+    }
+  })
+
+  test('a schedule keeps as many as it is told', async () => {
+    const scheduled = await startServer({ DATA_DIR: join(folder, 'scheduled'), BACKUP_EVERY: '1s', BACKUP_KEEP: '2' })
+    const made = () => [...scheduled.output().matchAll(/"msg":"backup"/g)].length
+    while (made() < 3) await pause(50)
+    assert.equal(await scheduled.stop('SIGTERM'), 0)
+    const backups = join(folder, 'scheduled', 'backups')
+    const names = readdirSync(backups).filter((name) => name.endsWith('.db'))
+    assert.equal(names.length, 2)
+    for (const name of names) assert.equal(integrity(join(backups, name)), 'ok')
+  })
+
+  test('with PostgreSQL the commands name the tools that do it', async () => {
+    const postgres = { DATABASE_URL: 'postgres://localhost/x', APP_SECRET: 'A'.repeat(43) }
+    for (const [command, tool] of [
+      ['backup', /pg_dump/],
+      ['restore', /pg_restore/],
+    ] as const) {
+      const { status, stderr } = await bukhindor(postgres, command, file)
+      assert.equal(status, 1)
+      assert.match(stderr, tool)
+    }
+  })
+})
