@@ -17,6 +17,12 @@ export function addDeadline(app: App, milliseconds: number): void {
     running.set(request, { reply, until: performance.now() + milliseconds })
     done()
   })
+  // A body has arrived: from here to the answer is another stretch.
+  app.addHook('preValidation', (request, reply, done) => {
+    if (request.body !== undefined && running.delete(request))
+      running.set(request, { reply, until: performance.now() + milliseconds })
+    done()
+  })
   app.addHook('onResponse', (request, _reply, done) => {
     running.delete(request)
     done()
@@ -26,6 +32,7 @@ export function addDeadline(app: App, milliseconds: number): void {
     const now = performance.now()
     for (const [request, { reply, until }] of running) {
       if (until > now) return // They are in the order of their arrival.
+      if (!request.raw.complete) continue // The server itself cuts a slow body: 408.
       running.delete(request)
       if (!reply.sent) sendProblem(new AppError('deadline_exceeded', { retryAfter: 1 }), request, reply)
     }

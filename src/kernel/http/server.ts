@@ -115,6 +115,7 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
 
 function addRequestLog(app: App, log: Log): void {
   app.addHook('onResponse', (request, reply, done) => {
+    if (!request.raw.complete) answered.add(request.raw.socket)
     if (request.failure !== SHED) logRequest(log, request, reply)
     done()
   })
@@ -161,6 +162,9 @@ function addNotFound(app: App): void {
   })
 }
 
+/** Connections on which a request was answered before it had arrived whole: what is wrong with the rest gets no answer. */
+const answered = new WeakSet<Socket>()
+
 const CLIENT_ERRORS: Record<string, Reason> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -168,7 +172,8 @@ const CLIENT_ERRORS: Record<string, Reason> = {
 
 /** What arrives is no HTTP, or too slow: there is no request to answer, so the answer and its line are written by hand. */
 function answerByHand(error: Error & { code?: string }, socket: Socket, fixed: Record<string, string>, log: Log): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy()
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || answered.has(socket))
+    return void socket.destroy()
   const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request')
   const { status, reason } = failure
   const id = newId()

@@ -1,0 +1,28 @@
+import { connect } from 'node:net'
+
+/** What a server writes back to bytes that no HTTP client would send, until it closes the connection. */
+export function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(Number(port), hostname, () => {
+      for (const part of parts) socket.write(part)
+    })
+    socket.setEncoding('utf8').on('data', (text) => {
+      answer += text
+    })
+    // A server that closes while it is still being written to resets: what it had said counts.
+    socket.on('error', (error) => (answer ? resolve(answer) : reject(error)))
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+/** An answer as text, in the form that the contract of `client.ts` checks. */
+export function parseRaw(text: string): { status: number; headers: Headers; text: string } {
+  const end = text.indexOf('\r\n\r\n')
+  const [line = '', ...fields] = text.slice(0, end).split('\r\n')
+  const headers = new Headers(
+    fields.map((field): [string, string] => [field.split(': ', 1)[0] ?? '', field.slice(field.indexOf(': ') + 2)]),
+  )
+  return { status: Number(line.split(' ')[1]), headers, text: text.slice(end + 4) }
+}
