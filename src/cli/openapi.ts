@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { stringify } from 'yaml'
+
 import { createApp } from '../app.ts'
 import { loadConfig } from '../kernel/config.ts'
 import { createLog } from '../kernel/log.ts'
@@ -28,5 +28,6 @@ export const openapiCommand = () =>
     .option('--json', 'as JSON, the default')
     .action(async ({ yaml }: { yaml?: boolean }) => {
       const document = await openApiDocument()
+      const { stringify } = await import('yaml')
       process.stdout.write(yaml ? stringify(document) : `${JSON.stringify(document, null, 2)}\n`)
     })

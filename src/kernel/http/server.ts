@@ -21,6 +21,7 @@ import { parseJsonBody } from './json.ts'
 import { addOverload, SHED } from './overload.ts'
 import { Problem } from './schemas.ts'
 import { createSecurity } from './security.ts'
+import { buildSerializer } from './serialization.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 export type App = FastifyInstance<
@@ -70,6 +71,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
       sendProblem(error, request, reply)
     },
     exposeHeadRoutes: true,
+    schemaController: { compilersFactory: { buildSerializer } },
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
 

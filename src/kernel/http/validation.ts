@@ -1,11 +1,19 @@
 import { domainToASCII } from 'node:url'
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
 import { AppError, type AppErrorOptions } from '../errors.ts'
 
 type Field = NonNullable<AppErrorOptions['fields']>[number]
 
-const OPTIONS = { allErrors: true, strict: false, addUsedSchema: false, validateFormats: true, verbose: true } as const
+// The schemas are our own and tested: to hold each against the schema of schemas would only take time at the start.
+const OPTIONS = {
+  allErrors: true,
+  strict: false,
+  addUsedSchema: false,
+  verbose: true,
+  meta: false,
+  validateSchema: false,
+} as const
 
 /** In the one spelling that both engines take and compare alike: no capitals, no `urn:uuid:`. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -27,7 +35,18 @@ const make = (options: object) => {
 /** Compiles the schema of a body as it stands, and those of queries and paths with texts turned into numbers and flags. */
 export function createValidatorCompiler(): FastifySchemaCompiler<unknown> {
   const [strict, coercing] = [make({ coerceTypes: false }), make({ coerceTypes: true })]
-  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema as object)
+  return ({ schema, httpPart }) => {
+    // Compiled when it is first used: all of them at once would be a good part of the start.
+    let check: ValidateFunction | undefined
+    const validate = (input: unknown): boolean => {
+      check ??= (httpPart === 'body' ? strict : coercing).compile(schema as object)
+      const valid = check(input)
+      validate.errors = check.errors
+      return valid
+    }
+    validate.errors = null as ValidateFunction['errors']
+    return validate
+  }
 }
 
 /** Holds a value from elsewhere than a request against a schema. Throws AppError `validation_failed`. */

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { stringify } from 'yaml'
 import { localeOf } from '../../kernel/http/locale.ts'
 import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/page.ts'
 import { DOCS_CSP } from '../../kernel/http/security.ts'
@@ -47,9 +46,9 @@ export const docsRoutes = (version: string) => async (app: App) => {
     json ??= JSON.stringify(app.swagger())
     reply.headers({ 'content-type': 'application/json; charset=utf-8', ...BRIEFLY }).send(json)
   })
-  app.get('/openapi.yaml', { schema: hide }, (_request, reply) => {
-    yaml ??= stringify(app.swagger())
-    reply.headers({ 'content-type': 'application/yaml; charset=utf-8', ...BRIEFLY }).send(yaml)
+  app.get('/openapi.yaml', { schema: hide }, async (_request, reply) => {
+    yaml ??= (await import('yaml')).stringify(app.swagger())
+    return reply.headers({ 'content-type': 'application/yaml; charset=utf-8', ...BRIEFLY }).send(yaml)
   })
 
   const assets = `/docs/assets/${version}`
