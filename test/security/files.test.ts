@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmod, mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { startServer } from '../support/processes.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'bukhindor-files-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+/** Everything below a folder, the folder itself included. */
+const everything = (folder: string): string[] => [
+  folder,
+  ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+]
+const modeOf = (file: string): number => statSync(file).mode & 0o777
+const cache = `bukhindor-${process.getuid?.() ?? 'cache'}`
+
+describe('What the service writes to the disk', { skip: process.platform === 'win32' }, () => {
+  test('nobody else can read: the secret, the database, the mails, the folders themselves', async () => {
+    const folder = join(root, 'not', 'there', 'yet')
+    const server = await startServer({ DATA_DIR: folder, TMPDIR: root })
+    const body = JSON.stringify({ email: 'anna@example.org', name: 'Anna', password: 'a walk along the river' })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${server.url}/api/v1/auth/register`, { method: 'POST', headers, body })
+    assert.equal(answer.status, 201)
+    await server.stop() // the mail has been written by then
+    const files = everything(folder)
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => !name.startsWith('bukhindor.db-')),
+      ['bukhindor.db', 'mail', 'secret.key'],
+    )
+    assert.ok(files.some((file) => file.endsWith('.eml')))
+    for (const file of files) assert.equal(modeOf(file) & 0o077, 0, file)
+  })
+
+  test('is not run from a folder that somebody else could have filled', async () => {
+    const tmp = join(root, 'tmp')
+    const planted = join(tmp, cache)
+    await mkdir(planted, { recursive: true })
+    await chmod(planted, 0o777)
+    const server = await startServer({ DATA_DIR: join(root, 'second'), TMPDIR: tmp })
+    await server.stop()
+    assert.deepEqual(everything(tmp), [tmp, planted])
+    assert.equal(modeOf(join(root, cache)), 0o700) // that of the first test, which was the service's own
+  })
+})
