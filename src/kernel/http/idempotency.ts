@@ -60,8 +60,9 @@ const HEADERS = {
  *
  * The row is written before the request takes effect and the answer after it, not in one transaction: password hashing
  * would hold that open. So a process that dies between effect and answer leaves a key that runs out, and the request
- * then runs again. No effect of this service is doubled by that: e-mails are unique, a refresh repeats itself, an update
- * sets what it has set; but the repeat may be told so (`email_taken`, `precondition_failed`) instead of the first answer.
+ * then runs again. No account and no change is doubled by that: e-mails are unique, an update sets what it has set, a
+ * refresh repeats itself. What can come twice is a session, and a mail whose link replaces the first; and the repeat may be
+ * told what the first has done (`email_taken`, `precondition_failed`) instead of its answer.
  */
 export function createIdempotency({
   database: { db },
