@@ -130,7 +130,7 @@ describe('Every reason can be produced', () => {
           return (await Promise.all(storm)).find(({ status }) => status === 503) ?? assert.fail('nobody was put off')
         },
       ),
-    database_unavailable: () => whileLocked({}),
+    database_unavailable: () => whileLocked({ REQUEST_TIMEOUT: '3s' }),
     deadline_exceeded: async () => {
       const { passwords } = app.services
       const { verify } = passwords
