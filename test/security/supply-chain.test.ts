@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const read = (file: string) => readFileSync(`${root}${file}`, 'utf8')
+
+interface Locked {
+  version?: string
+  integrity?: string
+  hasInstallScript?: boolean
+  dev?: boolean
+}
+
+const manifest = JSON.parse(read('package.json'))
+const packages: Record<string, Locked> = JSON.parse(read('package-lock.json')).packages
+const installed = Object.entries(packages).filter(([path]) => path.startsWith('node_modules/'))
+
+describe('What the service is built from', () => {
+  test('is named by exact versions, the same in the lock file', () => {
+    for (const group of ['dependencies', 'devDependencies', 'optionalDependencies'])
+      for (const [name, version] of Object.entries<string>(manifest[group])) {
+        assert.match(version, /^\d+\.\d+\.\d+$/, name)
+        assert.equal(packages[`node_modules/${name}`]?.version, version, name)
+      }
+  })
+
+  test('runs nothing when it is installed', () => {
+    assert.deepEqual(
+      installed.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path),
+      [],
+    )
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare'])
+      assert.equal(manifest.scripts[script], undefined)
+  })
+
+  test('is known by its hash, package by package, in all that reaches production', () => {
+    for (const [path, { dev, integrity }] of installed) if (!dev) assert.match(integrity ?? '', /^sha512-/, path)
+  })
+
+  test('is listed by one command, as CycloneDX', async () => {
+    const npm = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only']
+    const { stdout } = await promisify(execFile)('npm', npm, { cwd: root, maxBuffer: 2 ** 24 })
+    const { bomFormat, components } = JSON.parse(stdout)
+    assert.equal(bomFormat, 'CycloneDX')
+    const listed = new Set(components.map(({ purl }: { purl: string }) => decodeURIComponent(purl)))
+    for (const [path, { dev, version }] of installed)
+      if (!dev) assert.ok(listed.has(`pkg:npm/${path.split('node_modules/').at(-1)}@${version}`), path)
+  })
+})
+
+describe('The source', () => {
+  const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => ({ file, text: read(file) }))
+  const filesWith = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
+
+  test('makes no code out of text, and starts no program but itself', () => {
+    assert.deepEqual(filesWith(/\beval\(|new Function\(|node:vm\b/), [])
+    for (const file of filesWith(/child_process/)) {
+      const started = [...read(file).matchAll(/\b(spawn|fork|exec\w*)\(([\w.]+), \[(\w+)/g)].map(
+        ([, , ...what]) => what,
+      )
+      assert.deepEqual(started, [['process.execPath', 'ENTRY']], file)
+      assert.match(read(file), /^const ENTRY = fileURLToPath\(import\.meta\.resolve\('[./]+bin\/bukhindor\.js'\)\)$/m)
+    }
+  })
+
+  test('asks no other host but the database and the mail server', () => {
+    assert.deepEqual(filesWith(/\bfetch\(|node:https?'\)|http\.request|undici/), [])
+  })
+
+  test('leaves cryptography to Node and to known libraries, without broken algorithms', () => {
+    assert.deepEqual(filesWith(/['"](md5|sha1|des|rc4|aes-\d+-(ecb|cbc))['"]|Math\.random\(\)\.toString/i), [])
+  })
+
+  test('has no secret in it', () => {
+    assert.deepEqual(filesWith(/-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|xox[bp]-/), [])
+  })
+})
