@@ -83,6 +83,18 @@ describe('The pages for readers', () => {
     assert.deepEqual(dead, [])
   })
 
+  it('name every dependency, and what it is for', async () => {
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+      await readFile(join(ROOT, 'package.json'), 'utf8'),
+    )
+    const page = await readFile(join(ROOT, 'docs/dependencies.md'), 'utf8')
+    const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })
+    assert.deepEqual(
+      names.filter((name) => !name.startsWith('@types/') && !page.includes(`\`${name}\``)),
+      [],
+    )
+  })
+
   it('that are made from the code are up to date', async () => {
     await exec(process.execPath, ['scripts/docs.ts', '--check'], { cwd: ROOT })
   })

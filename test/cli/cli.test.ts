@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import BetterSqlite from 'better-sqlite3'
+import { startServer } from '../support/processes.ts'
+
+const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
+
+let root: string
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'bukhindor-cli-'))
+})
+after(() => rm(root, { recursive: true, force: true }))
+
+let folder: string
+let count = 0
+beforeEach(async () => {
+  folder = join(root, String(++count))
+  await mkdir(folder)
+})
+
+interface Options {
+  env?: Record<string, string>
+  stdin?: string
+}
+
+/** Runs a command line as a shell would, in a data folder of its own; what it says is never a stack trace. */
+async function run(args: string[], { env = {}, stdin = '' }: Options = {}) {
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    cwd: folder,
+    timeout: 30_000,
+    env: {
+      PATH: process.env.PATH,
+      NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE,
+      DATA_DIR: folder,
+      LOG_FORMAT: 'json',
+      ...env,
+    },
+  })
+  child.stdin.end(stdin)
+  const [out, err, status] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.once('close', resolve)),
+  ])
+  assert.doesNotMatch(out + err, /^\s+at /m, 'no stack trace')
+  return { status, out, err }
+}
+
+const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQ'
+const anna = ['user', 'create', '--email', 'Anna@example.org', '--name', 'Анна']
+
+describe('The command line', () => {
+  it('without a command shows what there is, and counts as wrong usage', async () => {
+    const { status, err } = await run([])
+    assert.equal(status, 2)
+    for (const command of ['serve', 'migrate', 'user', 'openapi', 'config'])
+      assert.match(err, new RegExp(`^  ${command}`, 'm'))
+  })
+
+  it('explains every command', async () => {
+    for (const [path, said] of [
+      [[], /^ {2}migrate /m],
+      [['serve'], /--no-migrate/],
+      [['migrate'], /^ {2}status /m],
+      [['user'], /^Examples:/m],
+      [['user', 'create'], /--password-stdin/],
+    ] as const) {
+      const { status, out } = await run([...path, '--help'])
+      assert.equal(status, 0)
+      assert.match(out, new RegExp(`^Usage: ${['bukhindor', ...path].join(' ')} `))
+      assert.match(out, said)
+    }
+  })
+
+  it('tells its version', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+    assert.deepEqual(await run(['--version']), { status: 0, out: `${version}\n`, err: '' })
+  })
+
+  for (const [args, said] of [
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['config', '--nonsense'], /unknown option '--nonsense'/],
+    [['user', 'create', '--email', 'a@example.org'], /'--name <name>' not specified/],
+    [[...anna, '--role', 'king'], /Allowed choices are user, admin/],
+    [['user', 'set-role', 'a@example.org', 'king'], /Allowed choices are user, admin/],
+    [['user', 'set-role', 'a@example.org'], /missing required argument 'role'/],
+    [
+      ['user', 'create', '--email', 'nonsense', '--name', ' '],
+      /email: Please enter a valid e-mail address\.\n +name: Must not be empty/,
+    ],
+  ] as const)
+    it(`refuses \`${args.join(' ')}\` as wrong usage`, async () => {
+      const { status, out, err } = await run([...args])
+      assert.equal(status, 2)
+      assert.equal(out, '')
+      assert.match(err, said)
+    })
+})
+
+describe('bukhindor user', () => {
+  it('makes, lists, changes and deletes users, for people and as JSON', async () => {
+    const made = await run([...anna, '--role', 'admin', '--password-stdin', '--json'], {
+      stdin: 'correct horse battery\n',
+    })
+    assert.equal(made.err, '')
+    const user = JSON.parse(made.out)
+    assert.deepEqual([user.email, user.name, user.role, user.is_active], ['Anna@example.org', 'Анна', 'admin', true])
+    assert.doesNotMatch(made.out, /password|hash/)
+
+    const boris = await run(['user', 'create', '--email', 'boris@example.org', '--name', 'Борис'])
+    assert.match(boris.out, /^made boris@example\.org \(user, /)
+    const listed = await run(['user', 'list', '--json'])
+    assert.deepEqual(
+      listed.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).email),
+      ['boris@example.org', 'Anna@example.org'],
+    )
+    assert.match(
+      (await run(['user', 'list', '--role', 'admin'])).out,
+      /^\d{4}-\d\d-\d\d {2}admin {12}Anna@example\.org {2}Анна\n$/,
+    )
+    assert.equal((await run(['user', 'list', '--q', 'бор', '--json'])).out.split('\n').length, 2)
+
+    assert.match((await run(['user', 'set-role', 'BORIS@example.org', 'admin'])).out, /^changed boris/)
+    assert.equal(JSON.parse((await run(['user', 'deactivate', 'boris@example.org', '--json'])).out).is_active, false)
+    const changed = await run(['user', 'set-password', 'boris@example.org', '--password-stdin'], {
+      stdin: 'another good one',
+    })
+    assert.match(changed.out, /^changed the password of boris/)
+    assert.match((await run(['user', 'delete', 'boris@example.org'])).out, /^deleted boris/)
+    assert.match((await run(['user', 'list'])).out, /^[^\n]+Anna@example\.org[^\n]+\n$/)
+  })
+
+  it('keeps the rules of the API, and says which', async () => {
+    await run([...anna, '--role', 'admin'])
+    for (const [args, said, stdin] of [
+      [anna, /e-mail is already taken/],
+      [['user', 'delete', 'anna@example.org'], /last active administrator/],
+      [['user', 'deactivate', 'anna@example.org'], /last active administrator/],
+      [['user', 'set-role', 'anna@example.org', 'user'], /last active administrator/],
+      [['user', 'delete', 'nobody@example.org'], /no user nobody@example\.org/],
+      [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: .*too common/, 'password1'],
+      [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: At least 8 characters/, 'short'],
+    ] as [string[], RegExp, string?][]) {
+      const { status, out, err } = await run(args, { stdin })
+      assert.deepEqual([status, out], [1, ''], args.join(' '))
+      assert.match(err, said)
+    }
+  })
+
+  it('is no fault when the reader of the list has seen enough', async () => {
+    for (const name of ['a', 'b']) await run(['user', 'create', '--email', `${name}@example.org`, '--name', name])
+    const child = spawn('sh', ['-c', `"${process.execPath}" "${ENTRY}" user list | head -n 0`], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, DATA_DIR: folder },
+    })
+    assert.equal(await text(child.stderr), '')
+  })
+})
+
+describe('bukhindor config', () => {
+  it('shows the settings in force, where they are from, and no secret', async () => {
+    await writeFile(join(folder, '.env'), 'PORT=9001\nJWT_EXPIRATION=5m\n')
+    const env = {
+      JWT_EXPIRATION: '10m',
+      APP_SECRET: secret,
+      DATABASE_URL: 'postgres://me:hidden@db.example/app',
+      SMTP_URL: 'smtp://me:hidden@mail.example:587',
+      MAIL_FROM: 'B <b@example.org>',
+    }
+    const { status, out } = await run(['config', '--json'], { env })
+    assert.equal(status, 0)
+    const settings = JSON.parse(out)
+    assert.deepEqual(settings.PORT, { value: '9001', from: 'environment' })
+    assert.deepEqual(settings.JWT_EXPIRATION, { value: '10m', from: 'environment' })
+    assert.deepEqual(settings.APP_URL, { value: 'http://localhost:9001', from: 'default' })
+    assert.equal(settings.DATABASE_URL.value, 'postgres://me:***@db.example/app')
+    assert.doesNotMatch(out + (await run(['config'], { env })).out, new RegExp(`hidden|${secret}`))
+  })
+
+  it('names every fault at once, and what is allowed', async () => {
+    const env = { PORT: '99999', WORKERS: '0', LOG_LEVEL: 'loud', JWT_EXPIRATION: '15', APP_SECRET: 'short' }
+    for (const command of ['config', 'serve']) {
+      const { status, err } = await run([command], { env })
+      assert.equal(status, 2)
+      assert.match(err, /5 faults/)
+      for (const name of Object.keys(env)) assert.match(err, new RegExp(`^  - ${name}\\b.*must be`, 'm'))
+      assert.doesNotMatch(err, /short/)
+    }
+  })
+
+  it('asks for a secret where several instances must share one', async () => {
+    const { status, err } = await run(['config'], { env: { DATABASE_URL: 'postgres://me@db.example/app' } })
+    assert.equal(status, 2)
+    assert.match(err, /APP_SECRET: required with PostgreSQL/)
+  })
+})
+
+describe('bukhindor migrate', () => {
+  it('goes up and down, and tells where it is', async () => {
+    const applied = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied
+    assert.equal(applied[0], 'users_and_sessions')
+    assert.match((await run(['migrate', 'up'])).out, /nothing to do/)
+    const reverted = JSON.parse((await run(['migrate', 'down', '--json'])).out).reverted
+    assert.equal(reverted, applied.at(-1))
+    const { migrations } = JSON.parse((await run(['migrate', 'status', '--json'])).out)
+    assert.equal(migrations.at(-1).applied_at, null)
+    assert.match((await run(['migrate', 'status'])).out, new RegExp(`${reverted} +pending`))
+    const { status, err } = await run(['serve', '--no-migrate'])
+    assert.equal(status, 1)
+    assert.match(err, new RegExp(`lacks ${reverted}: run "bukhindor migrate up"`))
+  })
+})
+
+describe('bukhindor openapi', () => {
+  it('prints the document as JSON or YAML, and leaves nothing behind', async () => {
+    const document = JSON.parse((await run(['openapi'])).out)
+    assert.equal(document.openapi, '3.1.0')
+    assert.match((await run(['openapi', '--yaml'])).out, /^openapi: 3\.1\.0\n/)
+    await assert.rejects(stat(join(folder, 'bukhindor.db')))
+  })
+})
+
+describe('bukhindor serve says in one message why it cannot start', () => {
+  it('when the data folder cannot be made', async () => {
+    for (const DATA_DIR of ['/dev/null/data', '/proc/data']) {
+      const { status, err } = await run(['serve'], { env: { DATA_DIR } })
+      assert.equal(status, 1)
+      assert.match(err, new RegExp(`^bukhindor: cannot open the database ${DATA_DIR}/bukhindor\\.db: .*\\n$`))
+    }
+  })
+
+  it('when the database file is none', async () => {
+    await writeFile(join(folder, 'bukhindor.db'), 'no database, but a text that is long enough to look at'.repeat(20))
+    const { status, err } = await run(['serve'])
+    assert.equal(status, 1)
+    assert.match(err, /bukhindor\.db: file is not a database\n$/)
+  })
+
+  it('when the database was made by a newer version', async () => {
+    await run(['migrate', 'up'])
+    const database = new BetterSqlite(join(folder, 'bukhindor.db'))
+    database.exec(`insert into schema_migrations values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`)
+    database.close()
+    for (const args of [['serve'], ['migrate', 'up'], ['migrate', 'status'], ['user', 'list']]) {
+      const { status, err } = await run(args)
+      assert.equal(status, 1)
+      assert.match(err, /migration 9999 \(future\).*newer version/)
+    }
+  })
+
+  it('when PostgreSQL is not there, without its password', async () => {
+    const env = { DATABASE_URL: 'postgres://me:hidden@127.0.0.1:1/app', APP_SECRET: secret }
+    const { status, err } = await run(['serve'], { env })
+    assert.equal(status, 1)
+    assert.match(err, /cannot reach PostgreSQL at postgres:\/\/me:\*\*\*@127\.0\.0\.1:1\/app/)
+  })
+
+  it('when the secret in the data folder is none', async () => {
+    await writeFile(join(folder, 'secret.key'), 'short\n')
+    const { status, err } = await run(['serve'])
+    assert.equal(status, 2)
+    assert.match(err, /secret\.key: must be at least 32 random bytes/)
+  })
+
+  it('when the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => other.once('listening', resolve))
+    const { port } = other.address() as { port: number }
+    const { status, err } = await run(['serve'], { env: { PORT: String(port) } })
+    other.close()
+    assert.equal(status, 1)
+    assert.match(err, new RegExp(`port ${port} is taken.*Set PORT to a free one`))
+  })
+
+  it('when the address is not of this machine', async () => {
+    const { status, err } = await run(['serve'], { env: { HOST: '192.0.2.1', PORT: '0' } })
+    assert.equal(status, 1)
+    assert.match(err, /HOST=192\.0\.2\.1 is no address of this machine/)
+  })
+})
+
+describe('bukhindor serve', () => {
+  it('tells where it is, where the data lies, and how to make the first administrator; keeps its secret to itself', async () => {
+    const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
+    assert.equal(await server.stop(), 0)
+    const output = server.output()
+    assert.match(output, new RegExp(`running at ${server.url}`))
+    assert.ok(output.includes(join(folder, 'bukhindor.db')))
+    assert.match(output, /user create --email \S+ --name \S+ --role admin --password-stdin/)
+    assert.equal((await stat(join(folder, 'secret.key'))).mode & 0o777, 0o600)
+    assert.ok(!output.includes((await readFile(join(folder, 'secret.key'), 'utf8')).trim()))
+  })
+})
