@@ -244,6 +244,28 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     assert.equal((await ownerTries(two, email)).status, 200)
   })
 
+  test('of many who try at the very moment when a delay is over, one is let through', async (t) => {
+    const one = await startApp(engine, behindProxy())
+    t.after(() => one.close())
+    const two = await startApp(engine, beside(one))
+    t.after(() => two.close())
+    const { email } = await owner(one)
+    for (let number = 0; number < 5; number++) await tryFrom(one, address(number), email)
+    const device = { device_id: null, app_type: null, app_version: null, user_agent: 'stranger', ip: address(99) }
+    const guess = { emailKey: email, userId: null, device }
+    for (const seconds of [1, 2, 4]) {
+      one.clock.advance(seconds * SECOND)
+      let checked = 0
+      const check = async () => ({ ok: false, rehash: false, number: ++checked })
+      const tries = Array.from({ length: 40 }, (_, number) =>
+        (number % 2 ? one : two).services.throttle.login(guess, check),
+      )
+      const outcomes = await Promise.allSettled(tries)
+      assert.equal(checked, 1)
+      assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+    }
+  })
+
   test('an instance that starts later goes on with the counts', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())
