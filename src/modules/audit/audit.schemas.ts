@@ -9,7 +9,6 @@ export const ACTIONS = [
   'user.deleted',
   'login.succeeded',
   'login.failed',
-  'login.throttled',
   'refresh.reused',
   'session.ended',
   'sessions.ended',

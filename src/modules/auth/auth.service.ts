@@ -69,11 +69,16 @@ export function createAuth(parts: Parts) {
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
     const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
-    const { ok, rehash, headers, knownDevice } = await throttle.login(guess, () =>
+    const { ok, rehash, headers, throttled, knownDevice } = await throttle.login(guess, () =>
       passwords.verify(user?.password_hash ?? null, input.password),
     )
     if (!user || !ok) {
-      await audit.record(database.db, origin, { action: 'login.failed', outcome: 'failure', target: user?.id ?? null })
+      await audit.record(database.db, origin, {
+        action: 'login.failed',
+        outcome: 'failure',
+        target: user?.id ?? null,
+        ...(throttled && { details: { throttled } }),
+      })
       throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
@@ -82,7 +87,8 @@ export function createAuth(parts: Parts) {
     const signedInAt = timestamp(clock.now())
     const grant = await database.transaction(async (trx) => {
       const present = await users.lock(trx, user.id).catch(() => null)
-      const isSame = present?.is_active && present.password_hash === user.password_hash
+      const isSame =
+        present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
       if (!isSame) throw new AppError('invalid_credentials')
       if (newHash) await users.rehash(trx, user.id, newHash)
       if (present.delete_after) await undoDeletion(trx, user.id, origin)

@@ -44,7 +44,7 @@ export function createGuesses({ database, clock }: { database: Database; clock: 
   async function guess<R extends { ok: boolean }>(
     look: () => Promise<Budgets>,
     check: () => Promise<R>,
-  ): Promise<R & { headers: Record<string, string> }> {
+  ): Promise<R & { headers: Record<string, string>; throttled: boolean }> {
     let budgets = admitted(await look())
     const place = await gate.enter(budgets[0].key)
     if (!place) throw refusal(budgets, SECOND)
@@ -57,7 +57,7 @@ export function createGuesses({ database, clock }: { database: Database; clock: 
       })
       if (result.ok) await settle(budgets, claimed)
       else await countFailure(budgets.filter((budget) => !claimed.includes(budget)))
-      return { ...result, headers: headersOf(budgets, result.ok) }
+      return { ...result, headers: headersOf(budgets, result.ok), throttled: !result.ok && holdsUp(budgets) }
     } finally {
       place.leave()
     }
@@ -130,6 +130,10 @@ export function createGuesses({ database, clock }: { database: Database; clock: 
 
   return { guess }
 }
+
+/** Whether one more failure makes the next guess wait. */
+const holdsUp = (budgets: Budgets): boolean =>
+  shown(budgets).some(({ failures, policy }) => delayAfter(failures + 1, policy) > 0)
 
 const shown = (budgets: Budgets) => budgets.filter(({ lenient }) => !lenient)
 

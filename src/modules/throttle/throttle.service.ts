@@ -11,8 +11,11 @@ import { createWindows } from './windows.ts'
 
 export type Throttle = ReturnType<typeof createThrottle>
 
-/** A check of a password that was let through, and the RateLimit headers that its answer carries. */
-export type Checked = Verification & { headers: Record<string, string> }
+/**
+ * A check of a password that was let through, the RateLimit headers that its answer carries, and whether the next one has
+ * to wait.
+ */
+export type Checked = Verification & { headers: Record<string, string>; throttled: boolean }
 
 /** Nobody's id: an unknown e-mail asks the database the same as a known one. */
 const NOBODY = '00000000-0000-0000-0000-000000000000'
