@@ -152,11 +152,16 @@ export async function createApp(
   options: { clock?: Clock } = {},
 ): Promise<{ app: App; services: Services }> {
   const services = await createServices(config, log, options)
-  const app = createServer(config, log, services.lifecycle)
-  await addOpenApi(app, VERSION)
-  await api(app, services)
-  app.addHook('onClose', () => services.close())
-  await app.ready()
-  services.start()
-  return { app, services }
+  try {
+    const app = createServer(config, log, services.lifecycle)
+    await addOpenApi(app, VERSION)
+    await api(app, services)
+    app.addHook('onClose', () => services.close())
+    await app.ready()
+    services.start()
+    return { app, services }
+  } catch (error) {
+    await services.close()
+    throw error
+  }
 }
