@@ -63,7 +63,8 @@ for (const name of ['README.md', 'README.ru.md'])
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ email: 'you@example.org', password: 'a good password' }),
       })
-      assert.equal((await answer.json()).user.role, 'admin')
+      const { user } = (await answer.json()) as { user: { role: string } }
+      assert.equal(user.role, 'admin')
     })
   })
 
