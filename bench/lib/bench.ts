@@ -8,6 +8,7 @@ import { startPostgres } from '../../test/support/postgres.ts'
 import { seed } from '../seed.ts'
 import { drive, type Load, type Plan } from './load.ts'
 import { outputOf, splitCores } from './machine.ts'
+import type { PacedLoad, PacedPlan } from './paced.ts'
 import { freePort, launch, residentMiB, run, stop, untilReady } from './processes.ts'
 
 export interface Options {
@@ -119,7 +120,7 @@ export async function createBench(options: Options) {
     load: (plan: Plan, cpus = cores.load): Promise<Load> => drive(plan, folder, cpus),
 
     /** An open loop, see `paced.ts`. */
-    async paced(plan: import('./paced.ts').PacedPlan): Promise<import('./paced.ts').PacedLoad> {
+    async paced(plan: PacedPlan): Promise<PacedLoad> {
       return JSON.parse(await run(process.execPath, [paced], { cpus: cores.load, input: JSON.stringify(plan) }))
     },
 

@@ -63,7 +63,6 @@ export const MESSAGES = {
 } as const satisfies Record<string, Text>
 
 export type MessageKey = keyof typeof MESSAGES
-export type FieldReason = keyof typeof FIELD_MESSAGES
 
 /** The sentence for a fault of a field, with its values filled in. */
 export function fieldMessage(reason: string, locale: Locale, values: Record<string, string | number> = {}): string {

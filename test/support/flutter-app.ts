@@ -10,8 +10,6 @@ export interface Storage {
 /** The app was killed, or lost its network, before it heard the answer. */
 export class Lost extends Error {}
 
-export type FlutterApp = ReturnType<typeof createFlutterApp>
-
 const RETRIED = new Set([408, 429, 500, 502, 503, 504])
 
 /**

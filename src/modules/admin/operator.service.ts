@@ -69,5 +69,3 @@ export function createOperator({ database, config, passwords, users, audit, auth
     },
   }
 }
-
-export type Operator = ReturnType<typeof createOperator>

@@ -10,7 +10,7 @@ import {
   Time,
   Untouched,
 } from '../../kernel/http/schemas.ts'
-import { User, UserRef, userProperties } from '../users/users.schemas.ts'
+import { UserRef, userProperties } from '../users/users.schemas.ts'
 
 export const Register = Strict({ email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) })
 export type Register = Static<typeof Register>
@@ -60,8 +60,6 @@ const tokens = {
   session_id: Id,
   server_time: Time,
 }
-export type Tokens = Static<ReturnType<typeof tokensObject>>
-const tokensObject = () => Type.Object(tokens)
 
 export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
 /** What signing in gives, before a cookie may take its refresh token away. */
@@ -90,4 +88,3 @@ export const Jwks = Type.Object({
     ),
   ),
 })
-export { User }

@@ -68,8 +68,6 @@ export function createGuard({ database, tokens, sessions, audit }: Parts) {
   }
 }
 
-export type Guard = ReturnType<typeof createGuard>
-
 /** Who is asking. Only for routes in a scope that requires a token. */
 export function callerOf(request: FastifyRequest): Identity {
   if (!request.identity) throw new AppError('token_missing')

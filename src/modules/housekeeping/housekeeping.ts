@@ -68,5 +68,3 @@ export function createHousekeeping({ database, clock, log, chores }: Parts) {
     },
   }
 }
-
-export type Housekeeping = ReturnType<typeof createHousekeeping>

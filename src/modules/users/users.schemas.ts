@@ -2,7 +2,6 @@ import Type, { type Static } from 'typebox'
 import {
   Email,
   Id,
-  IdParams,
   Locale,
   NewPassword,
   Nullable,
@@ -101,5 +100,3 @@ export const UserList = Strict({
   limit: Type.Integer(),
   next_cursor: Nullable(Type.String()),
 })
-
-export { IdParams }
