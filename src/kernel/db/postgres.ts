@@ -49,7 +49,8 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
     if (pool.waitingCount >= QUEUE * poolSize) throw new AppError('overloaded', { retryAfter: 1 })
     const deadline = performance.now() + connection
     for (;;) {
-      const client = await pool.connect().catch((error: Error) => error)
+      const taking = pool.idleCount > 0 ? pool.connect() : inTime(pool.connect(), deadline - performance.now())
+      const client = await taking.catch((error: Error) => error)
       if (client instanceof Error) {
         if (!target.hasChoice || isFull(pool) || performance.now() >= deadline) throw client
         await target.find()
@@ -100,6 +101,25 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
 
 /** Whether the wait was for a connection that others use: no other host would change that. */
 const isFull = (pool: pg.Pool) => pool.totalCount >= pool.options.max && pool.idleCount === 0
+
+/** The pool bounds the wait for a connection, and that for a new one; this is for both together. */
+function inTime(taking: Promise<pg.PoolClient>, milliseconds: number): Promise<pg.PoolClient> {
+  return new Promise((resolve, reject) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      reject(new Error('timeout exceeded when trying to connect'))
+    }, milliseconds)
+    const settle = (answer: () => void) => {
+      clearTimeout(timer)
+      answer()
+    }
+    taking.then(
+      (client) => (isLate ? client.release() : settle(() => resolve(client))),
+      (error) => settle(() => reject(error)),
+    )
+  })
+}
 
 /** Connections to the target of the moment. */
 function clientOf(target: Target, pooled: boolean): typeof pg.Client {

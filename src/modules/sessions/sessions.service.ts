@@ -2,6 +2,7 @@ import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
+import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
@@ -61,14 +62,20 @@ export function createSessions({ database, clock, config }: { database: Database
   }
 
   /**
-   * Who a verified access token speaks for, as they are now. Notes the first use of its generation.
-   * Throws AppError `session_ended` when the session or its user is over.
+   * Who a verified access token speaks for, as they are now. Notes the first use of its generation; where the database
+   * cannot write just now, as on a full disk, the next call does. Throws AppError `session_ended` when the session or its user is over.
    */
   function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
     return andThen(identities.find(sessionId), (identity) => {
       if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError('session_ended')
       return isNews(identity.generations, generation)
-        ? noteUse(sessionId, generation).then(() => identity.row)
+        ? noteUse(sessionId, generation).then(
+            () => identity.row,
+            (error) => {
+              if (isUnavailable(error)) return identity.row
+              throw error
+            },
+          )
         : identity.row
     })
   }

@@ -1,0 +1,52 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterThisProcess, freePort } from '../../support/processes.ts'
+import { createClient } from './client.ts'
+import { type Context, Missing, until } from './fault.ts'
+
+/**
+ * A haproxy before servers on the given ports, which asks each twice a second whether it is ready. As in production it
+ * repeats what could not be delivered at all, and nothing that may have arrived. Throws Missing.
+ */
+export async function startBalancer({ folder, defer }: Context, ports: number[]): Promise<string> {
+  try {
+    execFileSync('haproxy', ['-v'], { stdio: 'ignore' })
+  } catch {
+    throw new Missing('haproxy is not installed')
+  }
+  const port = await freePort()
+  const file = join(folder, 'haproxy.cfg')
+  const servers = ports.map((port, n) => `  server s${n} 127.0.0.1:${port} check inter 500ms fall 1 rise 1`)
+  writeFileSync(
+    file,
+    `global
+  maxconn 4096
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 60s
+  timeout server 60s
+  timeout http-keep-alive 60s
+  retries 3
+  option redispatch 1
+  retry-on conn-failure
+  option httpchk GET /health/ready
+listen balancer
+  bind 127.0.0.1:${port}
+  balance roundrobin
+${servers.join('\n')}
+`,
+  )
+  const haproxy = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' })
+  const guard = afterThisProcess('kill -9 "$0"', [String(haproxy.pid)])
+  defer(() => {
+    guard.kill('SIGKILL')
+    haproxy.kill('SIGKILL')
+  })
+  const url = `http://127.0.0.1:${port}`
+  const client = createClient(url)
+  await until(async () => (await client.get('/health/ready')).status === 200)
+  client.close()
+  return url
+}

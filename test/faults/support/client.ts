@@ -1,0 +1,119 @@
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+
+export interface Answer {
+  /** 0 when no answer came. */
+  status: number
+  headers: IncomingHttpHeaders
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
+  body: any
+  /** From sending to the last byte, in ms. */
+  ms: number
+}
+
+export interface SendOptions {
+  body?: unknown
+  token?: string
+  headers?: Record<string, string>
+}
+
+export type Client = ReturnType<typeof createClient>
+
+let callers = 0
+/** An address that nobody has called from yet, so that limits by address do not count strangers together. */
+export const newAddress = (): string => {
+  const n = ++callers
+  return `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
+}
+
+export const PASSWORD = 'a walk along the river'
+
+/** A client of the service at `url` that keeps up to `sockets` connections. It never throws: no answer is status 0. */
+export function createClient(url: string, { sockets = 64, timeout = 30_000, keepAlive = true } = {}) {
+  const agent = new Agent({ keepAlive, maxSockets: sockets })
+
+  function send(method: string, path: string, { body, token, headers }: SendOptions = {}): Promise<Answer> {
+    const began = performance.now()
+    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
+    return new Promise((resolve) => {
+      const answer = (status: number, headers: IncomingHttpHeaders, body: unknown) =>
+        resolve({ status, headers, body, ms: performance.now() - began })
+      const call = request(
+        url + path,
+        {
+          method,
+          agent,
+          timeout,
+          headers: {
+            'x-forwarded-for': newAddress(),
+            ...(payload !== undefined && {
+              'content-type': 'application/json',
+              'content-length': Buffer.byteLength(payload),
+            }),
+            ...(token && { authorization: `Bearer ${token}` }),
+            ...headers,
+          },
+        },
+        (response) =>
+          text(response).then(
+            (content) => answer(response.statusCode ?? 0, response.headers, parse(content)),
+            () => answer(0, {}, null),
+          ),
+      )
+      call.on('timeout', () => call.destroy())
+      call.on('error', (error) => answer(0, {}, error.message))
+      call.end(payload)
+    })
+  }
+
+  const auth = (path: string) => `/api/v1/auth${path}`
+  return {
+    url,
+    send,
+    get: (path: string, options?: SendOptions) => send('GET', path, options),
+    post: (path: string, options?: SendOptions) => send('POST', path, options),
+    register: (email: string, headers?: Record<string, string>) =>
+      send('POST', auth('/register'), {
+        body: { email, password: PASSWORD, name: 'Anna' },
+        ...(headers && { headers }),
+      }),
+    login: (email: string, password = PASSWORD) => send('POST', auth('/login'), { body: { email, password } }),
+    me: (token: string) => send('GET', auth('/me'), { token }),
+    rename: (token: string, name: string) => send('PATCH', auth('/me'), { token, body: { name } }),
+    refresh: (refresh_token: string) => send('POST', auth('/refresh'), { body: { refresh_token } }),
+    close: () => agent.destroy(),
+  }
+}
+
+function parse(content: string): unknown {
+  try {
+    return JSON.parse(content)
+  } catch {
+    return content
+  }
+}
+
+/** Registers somebody and signs them in. Throws when either fails. */
+export async function signUp(client: Client, email: string) {
+  const registered = await client.register(email)
+  if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`)
+  const { status, body } = await client.login(email)
+  if (status !== 200) throw new Error(`login: ${status} ${JSON.stringify(body)}`)
+  return body.user as { id: string; email: string; access_token: string; refresh_token: string; session_id: string }
+}
+
+/** How often each status came, as `200 × 12, 503 × 3`. */
+export function tally(answers: { status: number }[]): string {
+  const counts = new Map<number, number>()
+  for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1)
+  return [...counts]
+    .sort(([a], [b]) => a - b)
+    .map(([status, count]) => `${status || 'none'} × ${count}`)
+    .join(', ')
+}
+
+/** The value below which the given part of all values lies. */
+export function quantile(values: number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
+}

@@ -1,0 +1,31 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+/** A TCP proxy on a free port of 127.0.0.1 whose `delay` (ms, each way of each chunk) can be changed at any time. */
+export async function startProxy(host: string, port: number) {
+  const sockets = new Set<Socket>()
+  const proxy = { port: 0, delay: 0, close: () => {} }
+  const server = createServer((near) => {
+    const far = connect(port, host)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('close', () => sockets.delete(from))
+      from.on('error', () => to.destroy())
+      from.on('data', (chunk) => {
+        if (proxy.delay && from === near) setTimeout(() => to.writable && to.write(chunk), proxy.delay)
+        else to.write(chunk)
+      })
+      from.on('end', () => to.end())
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  proxy.port = (server.address() as { port: number }).port
+  proxy.close = () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  }
+  return proxy
+}
