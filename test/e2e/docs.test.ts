@@ -1,28 +1,20 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
+import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../support/browser.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-)
-const skip = !CHROMIUM && !process.env.CI ? 'Chromium is not installed' : false
-const FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-
-describe('The pages that the service carries with it, in a browser', { skip }, () => {
+describe('The pages that the service carries with it, in a browser', { skip: withoutBrowser }, () => {
   let folder: string
   let server: ServerProcess
   let browser: Browser
   before(async () => {
-    assert.ok(CHROMIUM, 'Chromium is not installed, and CI needs it')
     folder = await mkdtemp(join(tmpdir(), 'bukhindor-e2e-'))
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+    browser = await startBrowser()
   })
   after(async () => {
     await browser?.close()
@@ -34,27 +26,18 @@ describe('The pages that the service carries with it, in a browser', { skip }, (
   async function open(path: string, options: Parameters<Browser['newContext']>[0] = {}) {
     const context = await browser.newContext(options)
     const page = await context.newPage()
-    const complaints: string[] = []
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('request', (request) => {
-      if (!request.url().startsWith(server.url) && !request.url().startsWith('data:'))
-        complaints.push(`asks another host: ${request.url()}`)
-    })
+    const complaints = complaintsOf(page, server.url)
     await page.goto(server.url + path)
     if (/^\/docs(#|$)/.test(path)) await page.waitForSelector('.opblock')
     return { page, complaints, close: () => context.close() }
   }
-
-  const overflow = (page: Page) =>
-    page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 
   for (const path of ['/', '/docs', '/docs/errors'])
     for (const width of [360, 1280])
       it(`${path} at ${width} pixels breaks no policy, asks no other host and needs no sideways scrolling`, async () => {
         const { page, complaints, close } = await open(path, { viewport: { width, height: 900 }, colorScheme: 'dark' })
         assert.deepEqual(complaints, [])
-        assert.equal(await overflow(page), 0)
+        assert.equal(await overflowOf(page), 0)
         await close()
       })
 

@@ -19,6 +19,7 @@ const PAGE = {
 
 interface Form {
   token: string
+  email: string
   lang: string | null
   password: string
   passwordAgain: string
@@ -44,9 +45,9 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
     app.get(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
       const { token, lang } = request.query as { token?: string; lang?: string }
       const locale = languageOf(lang, request)
-      const works = typeof token === 'string' && (await isValid(() => account.peekLink(flow, token)))
-      return works
-        ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, minPasswordLength }))
+      const link = typeof token === 'string' ? await orNull(account.peekLink(flow, token)) : null
+      return link && token
+        ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
         : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
     })
 
@@ -56,17 +57,18 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
       const locale = languageOf(form.lang, request)
       try {
         if (flow === 'reset_password' && form.password !== form.passwordAgain)
-          return again(form.token, [PAGE_TEXTS[locale].common.mismatch])
+          return again(form, [PAGE_TEXTS[locale].common.mismatch])
         await acts[flow](form, originOf(request))
         return reply.headers(PAGE).send(donePage({ flow, locale }))
       } catch (error) {
         if (!(error instanceof AppError) || error.status >= 500) throw error
         if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
-        return again(form.token, sentences(error, locale), error.status)
+        return again(form, sentences(error, locale), error.status)
       }
 
-      function again(token: string, errors: string[], status = 400) {
-        return reply.code(status).headers(PAGE).send(confirmPage({ flow, locale, token, errors, minPasswordLength }))
+      function again({ token, email }: Form, errors: string[], status = 400) {
+        const options = { flow, locale, token, email, errors, minPasswordLength }
+        return reply.code(status).headers(PAGE).send(confirmPage(options))
       }
     })
   }
@@ -84,16 +86,14 @@ const sentences = (error: AppError, locale: Locale): string[] =>
 
 const readForm = (form: URLSearchParams): Form => ({
   token: (form.get('token') ?? '').slice(0, 200),
+  email: (form.get('email') ?? '').slice(0, 254),
   lang: form.get('lang'),
   password: (form.get('new_password') ?? '').slice(0, 1024),
   passwordAgain: (form.get('new_password_again') ?? '').slice(0, 1024),
 })
 
-const isValid = (check: () => Promise<unknown>): Promise<boolean> =>
-  check().then(
-    () => true,
-    (error) => {
-      if (error instanceof AppError && error.status < 500) return false
-      throw error
-    },
-  )
+const orNull = <T>(promise: Promise<T>): Promise<T | null> =>
+  promise.catch((error) => {
+    if (error instanceof AppError && error.status < 500) return null
+    throw error
+  })

@@ -16,6 +16,8 @@ interface ConfirmOptions {
   flow: Flow
   locale: Locale
   token: string
+  /** Whose account it is, so that a password manager keeps the new password in the right place. */
+  email?: string
   /** Sentences for the person about the last try; the form keeps the token. */
   errors?: string[]
   /** Least length of a new password, in code points. */
@@ -26,7 +28,14 @@ interface ConfirmOptions {
  * The page that a link opens: it changes nothing by itself, because mail scanners open links too. Its one button posts
  * `token` and `lang` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
  */
-export function confirmPage({ flow, locale, token, errors = [], minPasswordLength = 8 }: ConfirmOptions): string {
+export function confirmPage({
+  flow,
+  locale,
+  token,
+  email = '',
+  errors = [],
+  minPasswordLength = 8,
+}: ConfirmOptions): string {
   const { confirm, common } = PAGE_TEXTS[locale]
   const { title, text, button } = confirm[flow]
   return page({
@@ -38,7 +47,7 @@ ${errors.length > 0 && errorList(errors)}
 <form method="post" action="${FLOW_PATHS[flow]}">
 <input type="hidden" name="token" value="${token}">
 <input type="hidden" name="lang" value="${locale}">
-${flow === 'reset_password' && passwordFields(locale, minPasswordLength, errors.length > 0)}
+${flow === 'reset_password' && passwordFields(locale, email, minPasswordLength, errors.length > 0)}
 <button type="submit">${button}</button>
 </form>`,
   })
@@ -69,11 +78,12 @@ function errorList(errors: string[]): Markup {
   return html`<div class="errors" id="errors" role="alert"><ul>${items}</ul></div>`
 }
 
-function passwordFields(locale: Locale, minLength: number, invalid: boolean): Markup {
+function passwordFields(locale: Locale, email: string, minLength: number, invalid: boolean): Markup {
   const { password, passwordAgain, passwordHint } = PAGE_TEXTS[locale].common
   const state = invalid && html` aria-invalid="true"`
   // No maxlength: a browser would cut a pasted password without a word. Lengths are counted by the service.
-  return html`<label for="new_password">${password}</label>
+  return html`<input type="text" name="email" value="${email}" autocomplete="username" hidden>
+<label for="new_password">${password}</label>
 <input type="password" id="new_password" name="new_password" autocomplete="new-password" required
  aria-describedby="password_hint${invalid && ' errors'}"${state}>
 <p class="hint" id="password_hint">${passwordHint(minLength)}</p>

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { type Browser, chromium, type Page } from 'playwright-core'
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+)
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+
+/** Why tests with a browser are skipped, where they are: never in CI. */
+export const withoutBrowser = !CHROMIUM && !process.env.CI ? 'Chromium is not installed' : false
+
+export function startBrowser(): Promise<Browser> {
+  assert.ok(CHROMIUM, 'Chromium is not installed, and CI needs it')
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
+}
+
+/** Gathers what a browser complains of: policies that were broken, loads that failed, requests to hosts but `home`. */
+export function complaintsOf(page: Page, home: string): string[] {
+  const complaints: string[] = []
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('request', (request) => {
+    if (!request.url().startsWith(home) && !request.url().startsWith('data:'))
+      complaints.push(`asks another host: ${request.url()}`)
+  })
+  return complaints
+}
+
+/** How many pixels a page is wider than its window. */
+export const overflowOf = (page: Page): Promise<unknown> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
