@@ -5,7 +5,7 @@ import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { callerOf } from '../auth/guard.ts'
-import { CONFIRMATION, EMAIL_CHANGE, RESEND, RESET, RESET_ADDRESS } from '../throttle/policies.ts'
+import { CONFIRMATION, EMAIL_CHANGE, EXPORT, RESEND, RESET, RESET_ADDRESS } from '../throttle/policies.ts'
 import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
@@ -84,6 +84,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.get(
     '/me/export',
     {
+      config: { reasons: ['rate_limited'] },
       schema: {
         operationId: 'exportMe',
         summary: 'All that is stored of oneself',
@@ -92,6 +93,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         tags,
         response: { 200: schemas.Export },
       },
+      preHandler: limited(throttle, [EXPORT, byCaller]),
     },
     async (request, reply) => {
       const file = await exports.of(callerOf(request), originOf(request))

@@ -68,6 +68,9 @@ export const RESEND: WindowPolicy = { name: 'resend', quota: 3, window: 15 * MIN
 /** By user: each is a mail to an address that may be anybody's. */
 export const EMAIL_CHANGE: WindowPolicy = { name: 'email-change', quota: 5, window: HOUR }
 
+/** By user: each reads all that is stored of them, and adds to it. */
+export const EXPORT: WindowPolicy = { name: 'export', quota: 10, window: HOUR }
+
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
 /** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */
