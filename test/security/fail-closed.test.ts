@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { migrate } from '../../src/app.ts'
+import { loadConfig } from '../../src/kernel/config.ts'
+import { createAdmin, signIn, startApp } from '../support/app.ts'
+import { createDatabase, dropDatabase } from '../support/postgres.ts'
+
+const CLUSTER = process.env.TEST_POSTGRES_URL
+
+describe('When the database is away', { skip: !CLUSTER && 'PostgreSQL is not installed' }, () => {
+  test('nobody is let in, whatever their token, and nobody hears that their session is over', async (t) => {
+    const url = await createDatabase(CLUSTER as string)
+    await migrate(loadConfig({ DATABASE_URL: url, APP_SECRET: randomBytes(32).toString('base64url') }))
+    const { api, services, close } = await startApp('postgres', { env: { DATABASE_URL: url } })
+    t.after(close)
+    const { access_token: token, refresh_token } = await signIn(api, await createAdmin(services))
+    await dropDatabase(url)
+    for (const answer of [
+      await api.get('/api/v1/auth/me', { token }),
+      await api.get('/api/v1/users', { token }),
+      await api.post('/api/v1/auth/refresh', { body: { refresh_token } }),
+      await api.post('/api/v1/auth/login', { body: { email: 'a@example.org', password: 'wrong' } }),
+    ]) {
+      assert.equal(answer.status, 503, JSON.stringify(answer.body))
+      assert.equal(answer.body.action, 'retry')
+    }
+  })
+})

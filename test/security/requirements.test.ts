@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { ACTIONS } from '../../src/modules/audit/audit.schemas.ts'
+import * as policies from '../../src/modules/throttle/policies.ts'
+import levels from './asvs.json' with { type: 'json' }
+
+const root = new URL('../../', import.meta.url)
+const text = readFileSync(new URL('docs/security.md', root), 'utf8')
+
+interface Row {
+  id: string
+  level: number
+  statement: string
+  state: string
+  proof: string
+}
+
+const rows = [...text.matchAll(/^\| (\d+\.\d+\.\d+) \| (\d) \| (.+) \| (.+) \| (.*) \|$/gm)].map(
+  ([, id, level, statement, state, proof]) => ({ id, level: Number(level), statement, state, proof }) as Row,
+)
+const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(
+  ([, title = '']) =>
+    `#${title
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-')}`,
+)
+
+describe('docs/security.md', () => {
+  test('has every requirement once, in order, with its level', () => {
+    assert.deepEqual(
+      rows.map(({ id, level }) => [id, level]),
+      Object.entries(levels),
+    )
+  })
+
+  test('says of each whether it is met, and gives a proof or a reason', () => {
+    for (const { id, state, proof } of rows) {
+      assert.match(state, /^(met|operator|accepted|not yet|n\/a)$/, id)
+      assert.ok(proof.length > 0, `${id} has neither proof nor reason`)
+      if (state === 'met') assert.match(proof, /`[\w./-]+\.\w+`|\]\(#/, `${id} is met, and nothing shows it`)
+    }
+  })
+
+  test('names tests and files that are there, and links to headings that are there', () => {
+    for (const [, path = ''] of text.matchAll(/`((?:src|test|docs|deploy)\/[\w./-]+)`/g))
+      assert.ok(existsSync(new URL(path, root)), path)
+    for (const [, anchor = ''] of text.matchAll(/\]\((#[\w-]+)\)/g)) assert.ok(anchors.includes(anchor), anchor)
+  })
+
+  test('lists every action of the audit log', () => {
+    const listed = text.match(/^- `.*`$/gm)?.flatMap((line) => line.slice(2).split(', '))
+    assert.deepEqual(
+      listed,
+      ACTIONS.map((action) => `\`${action}\``),
+    )
+  })
+
+  test('tells the limits as they are', () => {
+    const { REGISTRATION, RESET, RESET_ADDRESS, RESEND, EMAIL_CHANGE, EXPORT, REFRESH, REFRESH_ADDRESS } = policies
+    const units: Record<number, string> = { 60000: 'a minute', 900000: 'in 15 min', 3600000: 'an hour' }
+    const told = ({ quota, window }: policies.WindowPolicy) => `${quota.toLocaleString('en')} ${units[window]}`
+    for (const [name, ...limits] of [
+      ['registrations', REGISTRATION],
+      ['reset mails', RESET, RESET_ADDRESS],
+      ['verification mails', RESEND],
+      ['changes of e-mail', EMAIL_CHANGE],
+      ['exports', EXPORT],
+      ['refreshes', REFRESH, REFRESH_ADDRESS],
+    ] as [string, ...policies.WindowPolicy[]][])
+      assert.match(text, new RegExp(`^\\| ${name} \\| .* \\| ${limits.map(told).join('; ')} \\|$`, 'm'), name)
+  })
+})
