@@ -1,59 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import BetterSqlite from 'better-sqlite3'
-import { startServer } from '../support/processes.ts'
+import { describe, it } from 'node:test'
+import { ENTRY, folder, run, secret } from './run.ts'
 
-const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
-
-let root: string
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'bukhindor-cli-'))
-})
-after(() => rm(root, { recursive: true, force: true }))
-
-let folder: string
-let count = 0
-beforeEach(async () => {
-  folder = join(root, String(++count))
-  await mkdir(folder)
-})
-
-interface Options {
-  env?: Record<string, string>
-  stdin?: string
-}
-
-/** Runs a command line as a shell would, in a data folder of its own; what it says is never a stack trace. */
-async function run(args: string[], { env = {}, stdin = '' }: Options = {}) {
-  const child = spawn(process.execPath, [ENTRY, ...args], {
-    cwd: folder,
-    timeout: 30_000,
-    env: {
-      PATH: process.env.PATH,
-      NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE,
-      DATA_DIR: folder,
-      LOG_FORMAT: 'json',
-      ...env,
-    },
-  })
-  child.stdin.end(stdin)
-  const [out, err, status] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise<number | null>((resolve) => child.once('close', resolve)),
-  ])
-  assert.doesNotMatch(out + err, /^\s+at /m, 'no stack trace')
-  return { status, out, err }
-}
-
-const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQ'
 const anna = ['user', 'create', '--email', 'Anna@example.org', '--name', 'Анна']
 
 describe('The command line', () => {
@@ -227,77 +179,5 @@ describe('bukhindor openapi', () => {
     assert.equal(document.openapi, '3.1.0')
     assert.match((await run(['openapi', '--yaml'])).out, /^openapi: 3\.1\.0\n/)
     await assert.rejects(stat(join(folder, 'bukhindor.db')))
-  })
-})
-
-describe('bukhindor serve says in one message why it cannot start', () => {
-  it('when the data folder cannot be made', async () => {
-    for (const DATA_DIR of ['/dev/null/data', '/proc/data']) {
-      const { status, err } = await run(['serve'], { env: { DATA_DIR } })
-      assert.equal(status, 1)
-      assert.match(err, new RegExp(`^bukhindor: cannot open the database ${DATA_DIR}/bukhindor\\.db: .*\\n$`))
-    }
-  })
-
-  it('when the database file is none', async () => {
-    await writeFile(join(folder, 'bukhindor.db'), 'no database, but a text that is long enough to look at'.repeat(20))
-    const { status, err } = await run(['serve'])
-    assert.equal(status, 1)
-    assert.match(err, /bukhindor\.db: file is not a database\n$/)
-  })
-
-  it('when the database was made by a newer version', async () => {
-    await run(['migrate', 'up'])
-    const database = new BetterSqlite(join(folder, 'bukhindor.db'))
-    database.exec(`insert into schema_migrations values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`)
-    database.close()
-    for (const args of [['serve'], ['migrate', 'up'], ['migrate', 'status'], ['user', 'list']]) {
-      const { status, err } = await run(args)
-      assert.equal(status, 1)
-      assert.match(err, /migration 9999 \(future\).*newer version/)
-    }
-  })
-
-  it('when PostgreSQL is not there, without its password', async () => {
-    const env = { DATABASE_URL: 'postgres://me:hidden@127.0.0.1:1/app', APP_SECRET: secret }
-    const { status, err } = await run(['serve'], { env })
-    assert.equal(status, 1)
-    assert.match(err, /cannot reach PostgreSQL at postgres:\/\/me:\*\*\*@127\.0\.0\.1:1\/app/)
-  })
-
-  it('when the secret in the data folder is none', async () => {
-    await writeFile(join(folder, 'secret.key'), 'short\n')
-    const { status, err } = await run(['serve'])
-    assert.equal(status, 2)
-    assert.match(err, /secret\.key: must be at least 32 random bytes/)
-  })
-
-  it('when the port is taken', async () => {
-    const other = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => other.once('listening', resolve))
-    const { port } = other.address() as { port: number }
-    const { status, err } = await run(['serve'], { env: { PORT: String(port) } })
-    other.close()
-    assert.equal(status, 1)
-    assert.match(err, new RegExp(`port ${port} is taken.*Set PORT to a free one`))
-  })
-
-  it('when the address is not of this machine', async () => {
-    const { status, err } = await run(['serve'], { env: { HOST: '192.0.2.1', PORT: '0' } })
-    assert.equal(status, 1)
-    assert.match(err, /HOST=192\.0\.2\.1 is no address of this machine/)
-  })
-})
-
-describe('bukhindor serve', () => {
-  it('tells where it is, where the data lies, and how to make the first administrator; keeps its secret to itself', async () => {
-    const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
-    assert.equal(await server.stop(), 0)
-    const output = server.output()
-    assert.match(output, new RegExp(`running at ${server.url}`))
-    assert.ok(output.includes(join(folder, 'bukhindor.db')))
-    assert.match(output, /user create --email \S+ --name \S+ --role admin --password-stdin/)
-    assert.equal((await stat(join(folder, 'secret.key'))).mode & 0o777, 0o600)
-    assert.ok(!output.includes((await readFile(join(folder, 'secret.key'), 'utf8')).trim()))
   })
 })
