@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import Database from 'better-sqlite3'
 import { MINUTE, SECOND } from '../../src/kernel/clock.ts'
-import { REASONS, type Reason } from '../../src/kernel/errors.ts'
+import { REASONS, type Reason } from '../../src/kernel/reasons.ts'
 import { createAdmin, PASSWORD, register, signIn, startApp, type TestApp, useApp } from '../support/app.ts'
 import { parseRaw, sendRaw } from '../support/raw.ts'
 
