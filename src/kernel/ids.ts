@@ -32,5 +32,13 @@ export function newId(now: number = Date.now()): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-${sequence}-${random.slice(0, 4)}-${random.slice(4)}`
 }
 
+/** The least id of a moment in milliseconds: ids are in the order of time, so one index finds both. */
+export function firstIdOf(milliseconds: number): string {
+  const time = Math.max(0, Math.min(milliseconds, 2 ** 48 - 1))
+    .toString(16)
+    .padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`
+}
+
 /** Whether a text is a UUID in its canonical lower-case form. */
 export const isId = (text: string): boolean => UUID.test(text)

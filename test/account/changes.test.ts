@@ -141,6 +141,15 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await me(token)).email, shouted)
   })
 
+  test('by an administrator is told to the old address, and the new one is asked', async () => {
+    const person = await register(app.api)
+    const email = `corrected.by.admin.${engine}@example.org`
+    await app.services.operator.update(person.email, { email })
+    await smtp.waitFor(mailTo(person.email, /your address was changed/))
+    const token = tokenIn(await smtp.waitFor(mailTo(email, /confirm your e-mail/)))
+    assert.equal((await app.api.post('/api/v1/auth/verify-email', { body: { token } })).status, 200)
+  })
+
   test('of many confirmations at once one succeeds; a link lives a day and is replaced by the next', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const [first, second] = [`first.${engine}@example.org`, `second.${engine}@example.org`]

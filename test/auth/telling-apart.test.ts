@@ -10,7 +10,7 @@ const TRIES = { sqlite: 500, postgres: 60 }
 describeOnEachEngine('Known and unknown addresses', (engine) => {
   const app = useApp(engine)
 
-  test('cannot be told apart at the sign-in, neither by the answer nor by its time', async () => {
+  test('cannot be told apart at the sign-in, neither by the answer nor by its time', async (t) => {
     const people: string[] = []
     for (let number = 0; number < 50; number++) people.push((await register(app.api)).email)
     const times: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] }
@@ -38,6 +38,7 @@ describeOnEachEngine('Known and unknown addresses', (engine) => {
     }
     assert.deepEqual([...answers.known].sort(), [...answers.unknown].sort())
     const auc = aucOf(times.known, times.unknown)
+    t.diagnostic(`AUC ${auc.toFixed(3)}`)
     const tolerance = 4 / Math.sqrt(6 * TRIES[engine]) // four times the standard deviation where there is no difference
     assert.ok(Math.abs(auc - 0.5) < tolerance, `AUC ${auc.toFixed(3)}`)
   })

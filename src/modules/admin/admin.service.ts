@@ -9,7 +9,7 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { CreateUser, ListUsers, UpdateUser } from '../users/users.schemas.ts'
-import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
+import { changedFields, emailKey, type UserRow, type Users } from '../users/users.service.ts'
 
 interface Parts {
   database: Database
@@ -68,6 +68,7 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
   ): Promise<UserRow> {
     const { before, after } = await users.update(trx, id, changes, version)
     if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
+    if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
     const details = {
       fields: changedFields(changes),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),

@@ -1,6 +1,8 @@
 import type { Selectable } from 'kysely'
+import { DAY } from '../../kernel/clock.ts'
 import { type Db, hot } from '../../kernel/db/database.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
+import { firstIdOf } from '../../kernel/ids.ts'
 
 export type AuditRow = Selectable<AuditEventsTable>
 
@@ -38,15 +40,18 @@ interface Filters {
   limit: number
 }
 
-/** Events, the newest first: ids are in the order of time. */
+/** By so much the time within an id may differ from the time of the event, when a clock was set back. */
+const SLACK = DAY
+
+/** Events, the newest first: ids are in the order of time, and lead to a time without a look at all that came later. */
 export function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
   let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit)
   for (const name of ['action', 'actor_id', 'target_id'] as const) {
     const wanted = exact[name]
     if (wanted !== undefined) query = query.where(name, '=', wanted)
   }
-  if (from) query = query.where('at', '>=', from)
-  if (to) query = query.where('at', '<', to)
+  if (from) query = query.where('at', '>=', from).where('id', '>=', firstIdOf(Date.parse(from) - SLACK))
+  if (to) query = query.where('at', '<', to).where('id', '<', firstIdOf(Date.parse(to) + SLACK))
   if (before) query = query.where('id', '<', before)
   return query.execute()
 }

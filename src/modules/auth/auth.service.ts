@@ -197,6 +197,12 @@ export function createAuth(parts: Parts) {
     await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }
 
+  /** Tells the old address that another has replaced it, and asks the new one where nobody has vouched for it. */
+  async function tellOfNewEmail(trx: Db, before: UserRow, after: UserRow): Promise<void> {
+    await mailer.send(trx, 'email_changed', before, { newEmail: after.email, at: timestamp(clock.now()) })
+    if (!after.email_verified) await sendVerification(trx, after)
+  }
+
   /** Keeps an account that its person had deleted. */
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
@@ -226,6 +232,7 @@ export function createAuth(parts: Parts) {
     sendVerification,
     sendReset,
     setPassword,
+    tellOfNewEmail,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
     /** Whether there was such a session. */
