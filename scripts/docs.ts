@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
 import { showValue } from '../src/kernel/config.shown.ts'
 import { SETTINGS } from '../src/kernel/config.ts'
-import { REASONS } from '../src/kernel/errors.ts'
+import { REASONS } from '../src/kernel/reasons.ts'
 
 /**
  * `npm run docs`: writes the pages of `docs/` that are made from the code.

@@ -1,8 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { asAppError } from '../db/errors.ts'
-import { AppError, REASONS, type Reason } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { fieldMessage } from '../i18n.messages.ts'
 import { type Locale, negotiateLocale } from '../i18n.ts'
+import { REASONS, type Reason } from '../reasons.ts'
 import { fieldErrors } from './validation.ts'
 
 /** Fastify’s own errors, by their code. */

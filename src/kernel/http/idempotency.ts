@@ -3,8 +3,9 @@ import { type Clock, DAY } from '../clock.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createSettling } from '../db/settling.ts'
-import { AppError, type Reason } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { newId } from '../ids.ts'
+import type { Reason } from '../reasons.ts'
 import { createSealer } from '../sealing.ts'
 import { fingerprint, type Keys } from '../secrets.ts'
 import { type Claim, deleteExpiredKeys, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
@@ -155,5 +156,3 @@ function answerOf(reply: FastifyReply, payload: unknown): Answer {
   const headers = Object.fromEntries(KEPT_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
   return { status: reply.statusCode, headers, body: String(payload ?? '') }
 }
-
-export type Idempotency = ReturnType<typeof createIdempotency>

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
-import { REASONS, type Reason } from '../errors.ts'
+import { REASONS, type Reason } from '../reasons.ts'
 import type { App } from './server.ts'
 
 /** Who may call a route; set by the scope in `api.ts` that it is registered in. */

@@ -1,6 +1,6 @@
-import { REASONS } from '../../kernel/errors.ts'
 import { html, page } from '../../kernel/http/page.ts'
 import type { Locale } from '../../kernel/i18n.ts'
+import { REASONS } from '../../kernel/reasons.ts'
 
 const TEXTS = {
   en: {
