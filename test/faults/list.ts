@@ -8,6 +8,7 @@ import { killPostgres, killSqlite } from './kill.ts'
 import { mailDown } from './mail-down.ts'
 import { network } from './network.ts'
 import { loginFlood, overload } from './overload.ts'
+import { pgbouncer } from './pgbouncer.ts'
 import { pool } from './pool.ts'
 import { postgresRestart } from './postgres-restart.ts'
 import { edits, refreshes, registrations, resetToken } from './races.ts'
@@ -30,6 +31,7 @@ export const FAULTS: Fault[] = [
   pool,
   sigterm,
   upgrade,
+  pgbouncer,
   overload,
   loginFlood,
   slowClients,

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Answer, createClient, quantile, signUp, tally } from './support/client.ts'
 import type { Fault } from './support/fault.ts'
@@ -29,35 +28,43 @@ export const overload: Fault = {
     const server = await context.server({ LOG_LEVEL: 'error' })
     const client = createClient(server.url)
     const { access_token } = await signUp(client, 'anna@example.org')
+    // In a thread of its own, so that what it has to do delays no answer that is measured.
     const load = async (connections: number, overallRate?: number) => {
-      const counts = { served: 0, refused: 0, other: 0 }
-      const refusals: number[] = []
-      const run = autocannon({
+      const result = await autocannon({
         url: `${server.url}/api/v1/auth/me`,
         headers: { authorization: `Bearer ${access_token}` },
         connections,
         duration: SECONDS,
+        workers: 1,
         ...(overallRate && { overallRate }),
       })
-      run.on('response', (_client: unknown, status: number, _bytes: number, ms: number) => {
-        if (status === 200) counts.served++
-        else if (status === 503) {
-          counts.refused++
-          refusals.push(ms)
-        } else counts.other++
-      })
-      await once(run, 'done')
-      return { ...counts, rate: counts.served / SECONDS, refusals }
+      const { 200: served, 503: refused, ...others } = result.statusCodeStats
+      return {
+        rate: (served?.count ?? 0) / SECONDS,
+        refused: refused?.count ?? 0,
+        other: Object.keys(others).length + result.errors,
+      }
     }
     await load(32)
     const peak = await load(32)
+    const probes: Answer[] = []
+    let isOver = false
+    const probing = (async () => {
+      while (!isOver) {
+        probes.push(await client.me(access_token))
+        await pause(5)
+      }
+    })()
     const flood = await load(1000, Math.round(peak.rate * 3))
-    const p95 = quantile(flood.refusals, 0.95)
+    isOver = true
+    await probing
+    const refusals = probes.filter(({ status }) => status === 503).map(({ ms }) => ms)
+    const p95 = quantile(refusals, 0.95)
     client.close()
     const kept = flood.rate / peak.rate
     return {
       ok: kept >= 0.8 && p95 <= 50 && flood.other === 0,
-      figure: `peak ${Math.round(peak.rate)}/s; at three times that from 1,000 connections ${Math.round(flood.rate)}/s served (${Math.round(kept * 100)} %), ${flood.refused} refused, p95 ${Math.round(p95)} ms; the generator shares the cores`,
+      figure: `peak ${Math.round(peak.rate)}/s; at three times that from 1,000 connections ${Math.round(flood.rate)}/s served (${Math.round(kept * 100)} %), ${flood.refused} refused; ${refusals.length} refusals timed beside the flood: p95 ${Math.round(p95)} ms; the generator shares the cores`,
     }
   },
 }

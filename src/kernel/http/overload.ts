@@ -3,9 +3,9 @@ import type { Log } from '../log.ts'
 import type { App } from './server.ts'
 
 /** One turn of the event loop may take so long, in ms, before what else has arrived in it is refused. */
-const BUDGET = 40
+const BUDGET = 25
 /** So many requests of a turn are served however long it takes: what one slow thing has held up is no flood. */
-const ALWAYS = 100
+const ALWAYS = 50
 const TICK = 10
 const REPORT_EVERY = 1000
 
