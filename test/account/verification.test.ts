@@ -36,6 +36,18 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.match(await again.text(), /This link does not work any more/)
   })
 
+  test('a page takes its own form and nothing else', async () => {
+    const post = (init: RequestInit) => fetch(`${app.url}/verify-email`, { method: 'POST', ...init })
+    const json = { 'content-type': 'application/json' }
+    for (const body of ['{"token":{}}', '{"token":["a"]}', '{"token":1,"lang":{}}', 'null'])
+      assert.equal((await post({ headers: json, body })).status, 415, body)
+    for (const body of ['', 'token=', 'token=a&token=b', 'token[a]=b', '%', `token=${'x'.repeat(50_000)}`])
+      assert.equal((await post({ body: new URLSearchParams(body) })).status, 400, body.slice(0, 20))
+    assert.equal((await post({})).status, 415)
+    for (const query of ['', '?token=', '?token=a&token=b', '?token[]=a', '?token=%00', '?lang=xx&lang=ru'])
+      assert.equal((await fetch(`${app.url}/reset-password${query}`)).status, 400, query)
+  })
+
   test('by the API: once, and by no other text', async () => {
     const person = await register(app.api)
     const token = tokenIn(await letterTo(person.email))

@@ -31,6 +31,7 @@ interface Form {
  * does. There is no session that another site could abuse: what authorises the form is the token in it.
  */
 export const accountPages = (account: Account, minPasswordLength: number) => async (app: App) => {
+  app.removeContentTypeParser('application/json') // which would let in fields of any type
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, readForm(new URLSearchParams(body as string))),
   )
@@ -53,7 +54,7 @@ export const accountPages = (account: Account, minPasswordLength: number) => asy
     })
 
     app.post(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
-      const form = request.body instanceof Object && 'token' in request.body ? (request.body as Form) : null
+      const form = request.body as Form | undefined
       if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
       const locale = languageOf(form.lang, request)
       try {
