@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { masked } from '../../src/kernel/db/postgres-url.ts'
 import { createLog } from '../../src/kernel/log.ts'
 
 describe('The log', () => {
@@ -44,5 +45,19 @@ describe('The log', () => {
   test('writes times in UTC', async () => {
     const [line = ''] = await linesOf((log) => log.info('now'))
     assert.match(JSON.parse(line).time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  })
+
+  test('shows the address of a database without its password, wherever that stands and however wrong it is', () => {
+    for (const [url, shown] of [
+      ['postgres://app:S3cret!@db:5432/app', 'postgres://app:***@db:5432/app'],
+      ['postgres://app:S3@cret!@one,two/app?sslmode=verify-full', 'postgres://app:***@one,two/app?sslmode=verify-full'],
+      ['postgres://app:S3#c/r?et!@db/app', 'postgres://app:***@db/app'],
+      [
+        'postgres://db/app?user=app&password=S3cret!&sslmode=require',
+        'postgres://db/app?user=app&password=***&sslmode=require',
+      ],
+      ['postgres://app@db/app', 'postgres://app@db/app'],
+    ] as const)
+      assert.equal(masked(url), shown)
   })
 })

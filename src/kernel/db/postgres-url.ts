@@ -1,5 +1,6 @@
-/** A database address without its password, fit for logs. */
-export const masked = (url: string): string => url.replace(/^(\w+:\/\/[^:@/?#]*:)[^/?#]*@/, '$1***@')
+/** A database address without its password, fit for logs; one that is malformed shows no more. */
+export const masked = (url: string): string =>
+  url.replace(/^(\w+:\/\/[^:@/?#]*:).*@/s, '$1***@').replace(/([?&]\w*password=)[^&]*/gi, '$1***')
 
 export interface PostgresAddress {
   /** The same database on each of the hosts: `postgres://u:p@h1,h2/db` is two addresses. */
