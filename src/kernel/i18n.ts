@@ -11,7 +11,7 @@ export function negotiateLocale(header: string | undefined): Locale {
   let bestWeight = 0
   for (const part of header.slice(0, 256).split(',')) {
     const [range = '', ...parameters] = part.trim().toLowerCase().split(';')
-    const primary = range.split('-')[0]
+    const primary = range.trim().split('-')[0]
     const locale = primary === '*' ? 'en' : LOCALES.find((known) => known === primary)
     const weight = Number(parameters.find((p) => p.trim().startsWith('q='))?.split('=')[1] ?? 1)
     if (locale && weight > bestWeight) {

@@ -6,12 +6,10 @@ import { createCursors } from '../../src/kernel/http/pages.ts'
 
 describe('Cursors', () => {
   const [key, other] = [randomBytes(32), randomBytes(32)]
-  const position = fc.record({
-    sort: fc.string(),
-    value: fc.string({ unit: 'grapheme' }),
-    id: fc.uuid(),
-    page: fc.integer({ min: 1 }),
-  })
+  const position = fc.record(
+    { sort: fc.string(), value: fc.string({ unit: 'grapheme' }), id: fc.uuid(), page: fc.integer({ min: 1 }) },
+    { noNullPrototype: true },
+  )
 
   test('give back the position that they were made of', () => {
     fc.assert(
