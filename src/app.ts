@@ -113,7 +113,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     tokens,
     refreshCookie: createRefreshCookie(config),
     throttle,
-    guard: createGuard({ database, tokens, sessions, audit }),
+    guard: createGuard({ database, tokens, sessions, audit, throttle }),
     auth,
     account,
     exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),

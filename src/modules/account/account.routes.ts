@@ -5,7 +5,15 @@ import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { callerOf } from '../auth/guard.ts'
-import { CONFIRMATION, EMAIL_CHANGE, EXPORT, RESEND, RESET, RESET_ADDRESS } from '../throttle/policies.ts'
+import {
+  CONFIRMATION,
+  EMAIL_CHANGE,
+  EMAIL_CHANGE_TO,
+  EXPORT,
+  RESEND,
+  RESET,
+  RESET_ADDRESS,
+} from '../throttle/policies.ts'
 import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
@@ -153,7 +161,11 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         body: schemas.ChangeEmail,
         response: { 200: Message },
       },
-      preHandler: limited(throttle, [EMAIL_CHANGE, byCaller]),
+      preHandler: limited(
+        throttle,
+        [EMAIL_CHANGE, byCaller],
+        [EMAIL_CHANGE_TO, ({ body }) => emailKey((body as { new_email: string }).new_email)],
+      ),
     },
     async (request) => {
       await account.requestEmailChange(callerOf(request), request.body, originOf(request))

@@ -7,6 +7,8 @@ import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import { DENIAL } from '../throttle/policies.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
 import type { AccessClaims, AccessTokens } from './tokens.ts'
 
 declare module 'fastify' {
@@ -21,10 +23,11 @@ interface Parts {
   tokens: AccessTokens
   sessions: Sessions
   audit: Audit
+  throttle: Throttle
 }
 
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
-export function createGuard({ database, tokens, sessions, audit }: Parts) {
+export function createGuard({ database, tokens, sessions, audit, throttle }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
     // Nearly always everything is at hand, and nothing is waited for: that is a tenth of what such a request costs.
     try {
@@ -44,14 +47,24 @@ export function createGuard({ database, tokens, sessions, audit }: Parts) {
     request.actor = { userId: identity.id, sessionId: identity.session_id }
   }
 
+  async function recordDenial(request: FastifyRequest): Promise<void> {
+    try {
+      await throttle.limit(DENIAL, callerOf(request).id)
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'rate_limited') return
+      throw error
+    }
+    const details = { method: request.method, route: request.routeOptions.url ?? null }
+    await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
+  }
+
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
     documentAccess(app, access)
     app.addHook('onRequest', authenticate)
     if (allow)
       app.addHook('onRequest', async (request) => {
         if (allow(request, callerOf(request))) return
-        const details = { method: request.method, route: request.routeOptions.url ?? null }
-        await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
+        await recordDenial(request)
         throw new AppError('forbidden')
       })
   }

@@ -67,9 +67,14 @@ export const RESET_ADDRESS: WindowPolicy = { name: 'reset-address', quota: 30, w
 export const RESEND: WindowPolicy = { name: 'resend', quota: 3, window: 15 * MINUTE }
 /** By user: each is a mail to an address that may be anybody's. */
 export const EMAIL_CHANGE: WindowPolicy = { name: 'email-change', quota: 5, window: HOUR }
+/** By new e-mail: many accounts must not fill one mailbox. */
+export const EMAIL_CHANGE_TO: WindowPolicy = { name: 'email-change-to', quota: 3, window: 15 * MINUTE }
 
 /** By user: each reads all that is stored of them, and adds to it. */
 export const EXPORT: WindowPolicy = { name: 'export', quota: 10, window: HOUR }
+
+/** By user: how many refusals are written down as events. Whoever asks on and on fills the log, and no table. */
+export const DENIAL: WindowPolicy = { name: 'denial', quota: 60, window: HOUR }
 
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
