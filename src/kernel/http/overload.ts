@@ -2,8 +2,8 @@ import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { App } from './server.ts'
 
-/** One turn of the event loop may take so long, in ms, before what else has arrived in it is refused. */
-const BUDGET = 25
+/** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
+const BUDGET = 40
 /** So many requests of a turn are served however long it takes: what one slow thing has held up is no flood. */
 const ALWAYS = 50
 const TICK = 10
@@ -14,16 +14,19 @@ export const SHED = new AppError('overloaded', { retryAfter: 1, detail: 'More re
 
 /**
  * Refuses what cannot be served in time, before any work is done for it: 503 `overloaded`. Requests wait in the sockets
- * for the event loop's next turn, so the length of a turn is how long they wait; a clock that is set once a turn
- * measures it at the cost of one comparison. Health checks are always answered. One log line per second tells how many
+ * for the event loop's next turn, so the work of a turn is how long they wait; a clock that is set once a turn measures
+ * it at the cost of one comparison. What counts is the time of this thread on a core: a turn that waits for the disk, or
+ * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One log line per second tells how many
  * were refused, instead of one for each.
  */
 export function addOverload(app: App, log: Log): void {
   let turnBegan = performance.now()
+  let workedBefore = worked()
   let served = 0
   let refused = 0
   const turn = setInterval(() => {
     turnBegan = performance.now()
+    workedBefore = worked()
     served = 0
   }, TICK).unref()
   const report = setInterval(() => {
@@ -31,8 +34,9 @@ export function addOverload(app: App, log: Log): void {
     refused = 0
   }, REPORT_EVERY).unref()
 
+  const isLate = () => performance.now() - turnBegan > BUDGET && worked() - workedBefore > BUDGET
   app.addHook('onRequest', (request, _reply, done) => {
-    if (served++ < ALWAYS || performance.now() - turnBegan < BUDGET || request.url.startsWith('/health')) return done()
+    if (served++ < ALWAYS || !isLate() || request.url.startsWith('/health')) return done()
     refused++
     done(SHED)
   })
@@ -40,4 +44,10 @@ export function addOverload(app: App, log: Log): void {
     clearInterval(turn)
     clearInterval(report)
   })
+}
+
+/** How long this thread has had a core, in ms. */
+function worked(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
