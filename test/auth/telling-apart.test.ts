@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DAY } from '../../src/kernel/clock.ts'
 import { describeOnEachEngine, register, useApp } from '../support/app.ts'
-import { aucOf } from '../support/statistics.ts'
+import { aucOf, chanceOf } from '../support/statistics.ts'
 
 /** Tries of each kind: few where a thousand of them would show the same once more. */
 const TRIES = { sqlite: 500, postgres: 60 }
@@ -39,7 +39,6 @@ describeOnEachEngine('Known and unknown addresses', (engine) => {
     assert.deepEqual([...answers.known].sort(), [...answers.unknown].sort())
     const auc = aucOf(times.known, times.unknown)
     t.diagnostic(`AUC ${auc.toFixed(3)}`)
-    const tolerance = 4 / Math.sqrt(6 * TRIES[engine]) // four times the standard deviation where there is no difference
-    assert.ok(Math.abs(auc - 0.5) < tolerance, `AUC ${auc.toFixed(3)}`)
+    assert.ok(Math.abs(auc - 0.5) < chanceOf(TRIES[engine]), `AUC ${auc.toFixed(3)}`)
   })
 })

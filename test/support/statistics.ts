@@ -7,3 +7,6 @@ export function aucOf(a: number[], b: number[]): number {
   for (const x of a) for (const y of b) wins += x > y ? 1 : x === y ? 0.5 : 0
   return wins / (a.length * b.length)
 }
+
+/** How far from 0.5 that area comes by chance with `n` samples of each kind: four standard deviations. */
+export const chanceOf = (n: number): number => 4 / Math.sqrt(6 * n)

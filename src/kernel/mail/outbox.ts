@@ -23,6 +23,12 @@ const BATCH = 10
 /** How often an instance looks for mails that another one has left. */
 const IDLE = 10 * SECOND
 
+/**
+ * When a mail that was put in is looked for, in ms: its transaction has ended by then, and its request is answered, so that
+ * the work of sending does not tell by the time of the answer that there is a mail. If not, the next look finds it.
+ */
+const SOON = 100
+
 /** How long it is known that a mail was sent. */
 const KEPT = 90 * DAY
 
@@ -74,7 +80,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       last_error: null,
     })
     again = true
-    setTimeout(wake, 20).unref() // by then the transaction has ended; if not, the next look finds it
+    setTimeout(wake, SOON).unref()
   }
 
   /** Looks for due mails now instead of later. */
@@ -128,11 +134,11 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     const delay = DELAYS[row.tries - 1] ?? HOUR
     const isLost = now - Date.parse(row.created_at) > GIVEN_UP_AFTER
     const next = isLost ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
+    await insist(() => store.markFailed(database.db, row.id, next, err.message))
     log.warn(
       { err, mail: row.kind, mail_id: row.id, tries: row.tries, ...next },
       isLost ? 'mail given up' : 'mail not sent yet',
     )
-    await insist(() => store.markFailed(database.db, row.id, next, err.message))
   }
 
   /** A database that is away for a moment must not make a mail go out twice. */
