@@ -109,12 +109,6 @@ export const SETTINGS = {
   MAIL_FROM: setting<string | null>(oneLine, null, 'sender of e-mails, such as `Bukhindor <no-reply@example.org>`', {
     shown: 'none',
   }),
-  METRICS_TOKEN: setting<string | null>(
-    oneLine,
-    null,
-    'Bearer token for `/metrics`; without it only loopback callers are answered',
-    { shown: 'none', secret: true },
-  ),
   ACCOUNT_DELETION_GRACE: setting(
     duration(0, 3650 * DAY),
     14 * DAY,
@@ -170,7 +164,6 @@ export type Config = Readonly<{
   requireVerifiedEmail: boolean
   smtpUrl: string | null
   mailFrom: string | null
-  metricsToken: string | null
   accountDeletionGrace: number
   auditRetention: number
   logLevel: string
@@ -263,7 +256,6 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     requireVerifiedEmail: read('REQUIRE_VERIFIED_EMAIL'),
     smtpUrl: read('SMTP_URL'),
     mailFrom: read('MAIL_FROM'),
-    metricsToken: read('METRICS_TOKEN'),
     accountDeletionGrace: read('ACCOUNT_DELETION_GRACE'),
     auditRetention: read('AUDIT_RETENTION'),
     logLevel: read('LOG_LEVEL'),
