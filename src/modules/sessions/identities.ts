@@ -20,6 +20,25 @@ export interface StoredIdentity {
 export function createIdentities(database: Database) {
   const known = new Map<string, StoredIdentity>()
   let version: number | null = null
+  let isAsked = false
+
+  /**
+   * Asks the engine once for all requests that one turn of the event loop has brought: none of them was sent after an
+   * answer that tells of a later commit, since it would have come with a later turn.
+   */
+  function forgetWhatIsOld(): void {
+    if (isAsked) return
+    const now = database.dataVersion()
+    if (now !== version) {
+      known.clear()
+      version = now
+    }
+    if (now === null) return
+    isAsked = true
+    setImmediate(() => {
+      isAsked = false
+    })
+  }
 
   function remember(sessionId: string, identity: StoredIdentity): StoredIdentity {
     if (known.size >= KEPT) known.clear()
@@ -29,11 +48,7 @@ export function createIdentities(database: Database) {
 
   return {
     find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
-      const now = database.dataVersion()
-      if (now !== version) {
-        known.clear()
-        version = now
-      }
+      forgetWhatIsOld()
       const row = known.get(sessionId) ?? database.first(identityBySession, { id: sessionId })
       if (row instanceof Promise) return row.then((found) => found && read(found))
       if (row === undefined || 'row' in row) return row

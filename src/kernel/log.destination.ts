@@ -1,0 +1,114 @@
+import { write, writeSync } from 'node:fs'
+
+/** Bytes gathered before they are written, and lines kept while two such chunks wait for a slow reader. */
+const CHUNK = 65_536
+const LINES_KEPT = 50_000
+/** No line waits longer than this, in ms. */
+const LONGEST_WAIT = 100
+/** How long to wait for a pipe that is full, in ms. */
+const PIPE_FULL = 20
+
+export interface LogDestination {
+  write(line: string): void
+  /** Writes everything, then calls back. */
+  flush(done?: (error?: Error) => void): void
+  /** Writes everything before it returns: for the last moments of a process. */
+  flushSync(): void
+}
+
+/**
+ * Writes log lines to a file descriptor in large chunks, off the main thread. Each line is encoded at once into the chunk
+ * that is being filled: to gather strings and to encode them when they are written, as the usual destinations do, costs a
+ * third of what a small request does.
+ */
+export function createLogDestination(fd: number): LogDestination {
+  let filling = Buffer.allocUnsafe(CHUNK)
+  let spare = Buffer.allocUnsafe(CHUNK)
+  let filled = 0
+  let writing = false
+  let waiting: string[] = []
+  let lost = 0
+  let timer: NodeJS.Timeout | undefined
+  let whenDone: ((error?: Error) => void)[] = []
+
+  function add(line: string): void {
+    if (waiting.length > 0 || !fits(line)) {
+      if (waiting.length < LINES_KEPT) waiting.push(line)
+      else lost++
+      drain()
+      return
+    }
+    filled += filling.write(line, filled)
+    timer ??= setTimeout(drain, LONGEST_WAIT).unref()
+  }
+
+  /** A UTF-16 unit takes at most three bytes of UTF-8. */
+  const fits = (line: string): boolean => line.length * 3 <= CHUNK - filled
+
+  function drain(): void {
+    clearTimeout(timer)
+    timer = undefined
+    if (writing) return
+    if (filled === 0 && waiting.length === 0) {
+      finish()
+      return
+    }
+    writing = true
+    const chunk = filled > 0 ? filling.subarray(0, filled) : Buffer.from(waiting.shift() ?? '')
+    if (filled > 0) [filling, spare, filled] = [spare, filling, 0]
+    put(chunk, 0)
+  }
+
+  function put(chunk: Buffer, from: number): void {
+    write(fd, chunk, from, chunk.length - from, null, (error, written) => {
+      if (error?.code === 'EAGAIN') return void setTimeout(put, PIPE_FULL, chunk, from)
+      // Nobody reads any more, or the disk is full: there is nowhere to tell it, and the service goes on.
+      if (!error && from + written < chunk.length) return put(chunk, from + written)
+      writing = false
+      refill()
+    })
+  }
+
+  function refill(): void {
+    let taken = 0
+    while (taken < waiting.length && fits(waiting[taken] as string))
+      filled += filling.write(waiting[taken++] as string, filled)
+    waiting = waiting.slice(taken)
+    if (lost > 0 && waiting.length === 0) {
+      const line = `{"level":"warn","time":"${new Date().toISOString()}","lost":${lost},"msg":"log lines were lost"}\n`
+      lost = 0
+      add(line)
+    }
+    if (waiting.length > 0 || whenDone.length > 0) drain()
+    else if (filled > 0) timer ??= setTimeout(drain, LONGEST_WAIT).unref()
+  }
+
+  function finish(): void {
+    const callbacks = whenDone
+    whenDone = []
+    for (const done of callbacks) done()
+  }
+
+  function flushSync(): void {
+    const rest = Buffer.concat([filling.subarray(0, filled), Buffer.from(waiting.join(''))])
+    filled = 0
+    waiting = []
+    for (let from = 0, tries = 0; from < rest.length && tries < 100; )
+      try {
+        from += writeSync(fd, rest, from)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+        tries++
+      }
+  }
+
+  process.on('exit', flushSync)
+  return {
+    write: add,
+    flush(done) {
+      if (done) whenDone.push(done)
+      drain()
+    },
+    flushSync,
+  }
+}
