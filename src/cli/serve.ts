@@ -66,7 +66,17 @@ function listen(app: App, { port, host }: Config): Promise<string> {
 
 function announce(config: Config, address: string, log: Log): void {
   log.info({ address, engine: config.database.engine, workers: config.workers, version: VERSION }, 'listening')
+  for (const doubt of doubts(config)) log.warn(doubt)
   process.stderr.write(banner(config, address))
+}
+
+/** What works, and is seldom meant in production. */
+function doubts({ production, appUrl, smtpUrl }: Config): string[] {
+  if (!production) return []
+  return [
+    ...(appUrl.startsWith('http:') ? [`APP_URL is ${appUrl}: links in e-mails lead there, unencrypted`] : []),
+    ...(smtpUrl ? [] : ['SMTP_URL is not set: e-mails become files, and their links are in this log']),
+  ]
 }
 
 async function prepareSchema(config: Config, allowed: boolean, log: Log): Promise<void> {

@@ -77,4 +77,14 @@ describe('bukhindor serve', () => {
     assert.equal((await stat(join(folder, 'secret.key'))).mode & 0o777, 0o600)
     assert.ok(!output.includes((await readFile(join(folder, 'secret.key'), 'utf8')).trim()))
   })
+
+  it('warns of what is seldom meant in production, and only there', async () => {
+    const said = async (env: Record<string, string>) => {
+      const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...env })
+      await server.stop('SIGINT')
+      return /SMTP_URL is not set|APP_URL is http/.test(server.output())
+    }
+    assert.equal(await said({ NODE_ENV: 'production' }), true)
+    assert.equal(await said({}), false)
+  })
 })
