@@ -44,13 +44,13 @@ const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 **
 if (values.json) process.stdout.write(`${JSON.stringify({ machine, quick, results }, null, 2)}\n`)
 if (values.markdown) {
   const rows = results.map(
-    ({ title, holds, figure, ok }) =>
-      `| ${title} | ${holds} | ${figure.split('\n')[0]} | ${ok === null ? '–' : ok ? 'yes' : '**no**'} |`,
+    ({ name, title, holds, figure, ok }) =>
+      `| \`${name}\` | ${title} | ${holds} | ${figure.split('\n')[0]} | ${ok === null ? '–' : ok ? 'yes' : '**no**'} |`,
   )
   process.stdout.write(
     [
-      '| what is done to it | holds when | what came of it | held |',
-      '| --- | --- | --- | --- |',
+      '| name | what is done to it | holds when | what came of it | held |',
+      '| --- | --- | --- | --- | --- |',
       ...rows,
       '',
       `_${machine}_`,

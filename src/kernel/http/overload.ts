@@ -4,8 +4,10 @@ import type { App } from './server.ts'
 
 /** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
 const BUDGET = 40
-/** So many requests of a turn are served however long it takes: what one slow thing has held up is no flood. */
-const ALWAYS = 50
+/** So long it then refuses, in ms, which is enough for hundreds. */
+const REFUSING = 10
+/** So many requests of a turn are served however long it takes: a process that has just started is slow, not flooded. */
+const ALWAYS = 250
 const TICK = 10
 const REPORT_EVERY = 1000
 
@@ -20,23 +22,34 @@ export const SHED = new AppError('overloaded', { retryAfter: 1, detail: 'More re
  * were refused, instead of one for each.
  */
 export function addOverload(app: App, log: Log): void {
-  let turnBegan = performance.now()
-  let workedBefore = worked()
+  let began = 0
+  let workedBefore = 0
   let served = 0
   let refused = 0
-  const turn = setInterval(() => {
-    turnBegan = performance.now()
+
+  function begin(): void {
+    began = performance.now()
     workedBefore = worked()
     served = 0
-  }, TICK).unref()
+  }
+
+  function isTooMuch(): boolean {
+    if (served++ < ALWAYS || performance.now() - began < BUDGET) return false
+    const work = worked() - workedBefore
+    // While sockets are ready without end, so is the turn: the next one begins here.
+    if (work > BUDGET + REFUSING) begin()
+    return work > BUDGET && work <= BUDGET + REFUSING
+  }
+
+  begin()
+  const turn = setInterval(begin, TICK).unref()
   const report = setInterval(() => {
     if (refused) log.warn({ refused }, 'overloaded')
     refused = 0
   }, REPORT_EVERY).unref()
 
-  const isLate = () => performance.now() - turnBegan > BUDGET && worked() - workedBefore > BUDGET
   app.addHook('onRequest', (request, _reply, done) => {
-    if (served++ < ALWAYS || !isLate() || request.url.startsWith('/health')) return done()
+    if (!isTooMuch() || request.url.startsWith('/health')) return done()
     refused++
     done(SHED)
   })
