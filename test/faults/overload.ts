@@ -47,12 +47,14 @@ export const overload: Fault = {
     const stranger = createClient(server.url, { keepAlive: false })
     const probes: Answer[] = []
     let isOver = false
-    const probing = (async () => {
-      while (!isOver) {
-        probes.push(await stranger.me(access_token))
-        await pause(5)
-      }
-    })()
+    const probing = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        while (!isOver) {
+          probes.push(await stranger.me(access_token))
+          await pause(5)
+        }
+      }),
+    )
     const flood = await load(FLOOD)
     isOver = true
     await probing
@@ -61,8 +63,17 @@ export const overload: Fault = {
     client.close()
     const kept = flood.rate / peak.rate
     return {
-      ok: kept >= 0.8 && p95 <= 50 && flood.refused > 0,
-      figure: `peak ${Math.round(peak.rate)}/s from ${CONNECTIONS} connections; from ${FLOOD} ${Math.round(flood.rate)}/s served (${Math.round(kept * 100)} %), ${flood.refused} refused; ${refusals.length} refusals timed beside the flood: p95 ${Math.round(p95)} ms; the generator shares the cores`,
+      ok: kept >= 0.8 && refusals.length > 0 && p95 <= 50,
+      figure: `peak ${Math.round(peak.rate)}/s from ${CONNECTIONS} connections; from ${FLOOD} ${Math.round(flood.rate)}/s served (${Math.round(kept * 100)} %), ${flood.refused} refused; ${
+        refusals.length
+          ? `refusals timed beside it p95 ${Math.round(p95)} ms`
+          : `none of ${probes.length} requests beside it was refused; they took ${Math.round(
+              quantile(
+                probes.map(({ ms }) => ms),
+                0.95,
+              ),
+            )} ms at p95`
+      }; the generator shares the cores`,
     }
   },
 }
