@@ -5,6 +5,7 @@ import { post, signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
 
 const connections = 16
+const SESSIONS_PER_SECOND = 25
 
 export const refresh: Scenario = {
   name: 'refresh',
@@ -28,8 +29,9 @@ export const refresh: Scenario = {
     async function rotating(engine: Engine): Promise<Contender> {
       const server = await bench.server(await bench.database(engine))
       return async (seconds) => {
-        // New sessions each time, as the tokens of the last round stayed with the load generator.
-        const accounts = await signUp(server, 2 * connections)
+        // New sessions each time, as the tokens of the last round stayed with the load generator; and enough of them, as
+        // each may be refreshed 120 times in a minute.
+        const accounts = await signUp(server, Math.max(2 * connections, Math.ceil(seconds * SESSIONS_PER_SECOND)))
         const requests = accounts.map(({ refreshToken }) =>
           post('/api/v1/auth/refresh', { refresh_token: refreshToken }),
         )
