@@ -66,6 +66,8 @@ export const upgrade: Fault = {
         child.kill('SIGKILL')
       })
       await until(async () => (await newer.get('/health/ready')).status === 200)
+      // An old instance goes only after the balancer has found the new one.
+      await until(async () => (await client.get('/health/live')).headers['x-served-by'] === 's1')
       const before = sideBySide
       await until(async () => sideBySide > before + 500)
       return old.stop('SIGTERM')

@@ -7,7 +7,8 @@ import { type Context, Missing, until } from './fault.ts'
 
 /**
  * A haproxy before servers on the given ports, which asks each twice a second whether it is ready. As in production it
- * repeats what could not be delivered at all, and nothing that may have arrived. Throws Missing.
+ * repeats what could not be delivered at all, and nothing that may have arrived. Each answer names its server, `s0` for
+ * the first, in `x-served-by`. Throws Missing.
  */
 export async function startBalancer({ folder, defer }: Context, ports: number[]): Promise<string> {
   try {
@@ -35,6 +36,7 @@ defaults
 listen balancer
   bind 127.0.0.1:${port}
   balance roundrobin
+  http-response set-header x-served-by %s
 ${servers.join('\n')}
 `,
   )
