@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { simpleParser } from 'mailparser'
 import { createClient, PASSWORD, signUp, tally } from './support/client.ts'
@@ -65,7 +65,9 @@ export const resetToken: Fault = {
     await signUp(client, 'anna@example.org')
     await client.post('/api/v1/auth/reset-password', { body: { email: 'anna@example.org' } })
     const folder = join(context.folder, 'data', 'mail')
-    const file = await until(async () => readdirSync(folder).find((name) => /reset_password.*\.eml$/.test(name)))
+    const file = await until(
+      async () => existsSync(folder) && readdirSync(folder).find((name) => /reset_password.*\.eml$/.test(name)),
+    )
     const { text } = await simpleParser(readFileSync(join(folder, file)))
     const token = /token=([\w.~%-]+)/.exec(text ?? '')?.[1]
     const answers = await times(50, (n) =>
