@@ -35,6 +35,14 @@ export const SLOW_CHECK = 2 * SECOND
 /** For the answer of the database to a readiness check. */
 export const PING = SECOND
 
+/** With a mail server: for its address, a connection, its greeting, and any silence within a delivery. */
+export const SMTP = {
+  dnsTimeout: 5 * SECOND,
+  connectionTimeout: 10 * SECOND,
+  greetingTimeout: 10 * SECOND,
+  socketTimeout: 20 * SECOND,
+}
+
 /** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole farewell. */
 export const FAREWELL_NOTICE = 2 * SECOND
 export const FAREWELL = 9500

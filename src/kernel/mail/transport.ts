@@ -2,6 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
+import { SMTP } from '../deadlines.ts'
 import type { Log } from '../log.ts'
 
 export interface Letter {
@@ -20,9 +21,6 @@ export interface Transport {
   close(): void
 }
 
-/** Milliseconds for a connection, for the server's greeting, and for any silence within a delivery. */
-const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000, dnsTimeout: 5000 }
-
 /** SMTP where `SMTP_URL` is set; otherwise files in `DATA_DIR/mail`, and a line in the log with the link. */
 export function createTransport(config: Pick<Config, 'smtpUrl' | 'mailFrom' | 'dataDir'>, log: Log): Transport {
   const from = config.mailFrom ?? 'Bukhindor <no-reply@localhost>'
@@ -39,7 +37,7 @@ function smtpTransport(url: string, from: string): Transport {
     tls: { rejectUnauthorized: !isLocal },
     disableFileAccess: true,
     disableUrlAccess: true,
-    ...TIMEOUTS,
+    ...SMTP,
   })
   return {
     async send(letter, signal) {
