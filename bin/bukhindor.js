@@ -12,7 +12,7 @@ await keepCompiledCode()
 await import('../src/main.ts')
 
 /**
- * Code stripped of its types is kept between starts: that halves the time to the first request. What is kept is run, so
+ * Code stripped of its types is kept between starts, which shortens them. What is kept is run, so
  * it lies in a folder that nobody else can write, or nowhere: Node's own place for it belongs to whoever came first.
  */
 async function keepCompiledCode() {

@@ -18,8 +18,8 @@ export const SHED = new AppError('overloaded', { retryAfter: 1, detail: 'More re
  * Refuses what cannot be served in time, before any work is done for it: 503 `overloaded`. Requests wait in the sockets
  * for the event loop's next turn, so the work of a turn is how long they wait; a clock that is set once a turn measures
  * it at the cost of one comparison. What counts is the time of this thread on a core: a turn that waits for the disk, or
- * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One log line per second tells how many
- * were refused, instead of one for each.
+ * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One
+ * log line per second tells how many were refused, instead of one for each.
  */
 export function addOverload(app: App, log: Log): void {
   let began = 0

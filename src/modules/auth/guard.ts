@@ -29,7 +29,7 @@ interface Parts {
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
 export function createGuard({ database, tokens, sessions, audit, throttle }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-    // Nearly always everything is at hand, and nothing is waited for: that is a tenth of what such a request costs.
+    // Nearly always everything is at hand, and nothing is waited for.
     try {
       const accepted = andThen(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
         andThen(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),

@@ -63,7 +63,8 @@ export function createSessions({ database, clock, config }: { database: Database
 
   /**
    * Who a verified access token speaks for, as they are now. Notes the first use of its generation; where the database
-   * cannot write just now, as on a full disk, the next call does. Throws AppError `session_ended` when the session or its user is over.
+   * cannot write just now, as on a full disk, the next call does. Throws AppError `session_ended` when the session or its
+   * user is over.
    */
   function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
     return andThen(identities.find(sessionId), (identity) => {
