@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { duration, flag, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
+import { duration, flag, headerName, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
 
 /** The settings are wrong: `faults` names each of them. */
 export class ConfigError extends Error {
@@ -27,6 +28,7 @@ export interface Setting<T> {
 const setting = <T>(parse: (text: string) => T, fallback: T, about: string, more: Partial<Setting<T>> = {}) =>
   ({ parse, fallback, about, ...more }) satisfies Setting<T>
 
+const LOOPBACK_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*']
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
@@ -74,7 +76,13 @@ export const SETTINGS = {
     list(origin),
     null,
     'origins of browsers that may call, comma-separated; `*` as a port or as the leading label',
-    { shown: 'none in production, http://localhost:* otherwise' },
+    { shown: 'none in production, http://localhost:* and http://127.0.0.1:* otherwise' },
+  ),
+  CORS_ALLOWED_HEADERS: setting<string[]>(
+    list(headerName),
+    [],
+    'request headers that browsers may send beside those of the app, tracing and HTTP clients, comma-separated',
+    { shown: 'none' },
   ),
   TRUST_PROXY: setting<string[] | number | false>(
     trustProxy,
@@ -155,6 +163,7 @@ export type Config = Readonly<{
   appUrl: string
   appLinkUrl: string | null
   corsAllowedOrigins: string[]
+  corsAllowedHeaders: string[]
   trustProxy: string[] | number | false
   accessTokenTtl: number
   sessionIdle: number
@@ -188,10 +197,16 @@ function trustProxy(text: string): string[] | number | false {
   if (['off', 'false', '0'].includes(text)) return false
   if (/^\d+$/.test(text)) return integer(1, 32)(text)
   return list((part) => {
-    if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/.test(part))
+    if (!isNetwork(part) && !/^(loopback|linklocal|uniquelocal)$/.test(part))
       throw new Error('must be off, a number of proxies, or addresses such as 10.0.0.0/8')
     return part
   })(text)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number
+  return longest > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
 }
 
 function smtpUrl(text: string): string {
@@ -246,7 +261,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     appSecret: read('APP_SECRET'),
     appUrl: read('APP_URL') ?? `http://localhost:${port}`,
     appLinkUrl: read('APP_LINK_URL'),
-    corsAllowedOrigins: read('CORS_ALLOWED_ORIGINS') ?? (production ? [] : ['http://localhost:*']),
+    corsAllowedOrigins: read('CORS_ALLOWED_ORIGINS') ?? (production ? [] : LOOPBACK_ORIGINS),
+    corsAllowedHeaders: read('CORS_ALLOWED_HEADERS'),
     trustProxy: read('TRUST_PROXY'),
     accessTokenTtl: read('JWT_EXPIRATION'),
     sessionIdle: read('REFRESH_TOKEN_EXPIRATION'),

@@ -61,8 +61,27 @@ export function origin(text: string): string {
   return text
 }
 
+/** The name of a header field (RFC 9110, 5.1). */
+export function headerName(text: string): string {
+  if (!/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text))
+    throw new Error(`"${text}" must be the name of a header, such as X-Trace`)
+  return text
+}
+
 export function postgresOrSqliteUrl(text: string): string {
   if (!/^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(text))
     throw new Error('must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME')
+  if (!text.startsWith('sqlite:') && isUnescaped(text))
+    throw new Error(
+      'user and password must be percent-encoded: / is %2F, ? is %3F, # is %23, % is %25, @ is %40, : is %3A',
+    )
   return text
+}
+
+/** Whether what should be the password ends the host instead. An `@` alone is understood. */
+function isUnescaped(url: string): boolean {
+  const [, user = '', rest = ''] = /^\w+:\/\/(?:([^/?#]*)@)?(.*)$/s.exec(url) ?? []
+  const [path = ''] = rest.split('?', 1)
+  const queryWord = rest.slice(path.length).split('=', 1)[0] ?? ''
+  return /%(?![0-9a-f]{2})/i.test(user) || rest.includes('#') || path.includes('@') || queryWord.includes('@')
 }

@@ -33,6 +33,13 @@ export const REASONS = define({
     text: { en: 'The request could not be read.', ru: 'Не удалось прочитать запрос.' },
     about: 'The request is no valid HTTP, its path is not decodable, or a header is not of its form.',
   },
+  expectation_failed: {
+    status: 417,
+    action: 'fix',
+    title: 'Expectation failed',
+    text: { en: 'The request could not be processed.', ru: 'Не удалось обработать запрос.' },
+    about: 'The header `Expect` asks for something other than `100-continue`.',
+  },
   validation_failed: {
     status: 400,
     action: 'fix',

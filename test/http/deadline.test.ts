@@ -4,7 +4,7 @@ import { createServer as createPlainServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { after, before, describe, test } from 'node:test'
+import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '../../src/kernel/config.ts'
 import { type App, createServer } from '../../src/kernel/http/server.ts'
@@ -13,7 +13,11 @@ import { createLog } from '../../src/kernel/log.ts'
 
 const DEADLINE_MS = 1000
 
-/** Node's test runner fails a test during which the process meets an exception that nobody has caught. */
+/** What would have ended a process that is no test. */
+const uncaught: unknown[] = []
+process.on('uncaughtException', (error) => uncaught.push(error))
+afterEach(() => assert.deepEqual(uncaught, []))
+
 describe('At its deadline a request', () => {
   const lines: Record<string, unknown>[] = []
   let app: App

@@ -19,6 +19,12 @@ const FRAMEWORK: Record<string, Reason> = {
   ECONNRESET: 'malformed_request',
 }
 
+/** What is said instead of messages that repeat the path. */
+const ECHOING: Record<string, string> = {
+  FST_ERR_BAD_URL: 'The path cannot be decoded: a % must be followed by two hexadecimal digits of UTF-8.',
+  FST_ERR_MAX_PARAM_LENGTH: 'A part of the path is longer than 128 characters.',
+}
+
 /** Any thrown thing as the error that a caller may see; what we do not know is `internal` and tells nothing. */
 export function toAppError(thrown: unknown): AppError {
   const error = asAppError(thrown)
@@ -32,7 +38,7 @@ export function toAppError(thrown: unknown): AppError {
   const reason = FRAMEWORK[code]
   if (reason)
     return new AppError(reason, {
-      detail: message,
+      detail: ECHOING[code] ?? message,
       cause: error,
       ...(reason === 'deadline_exceeded' ? { retryAfter: 1 } : {}),
     })

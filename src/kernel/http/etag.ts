@@ -1,18 +1,50 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 
-/** The entity tag of a version (RFC 9110, 8.8.3). */
-export const etag = (version: number): string => `"${version}"`
+/** What the entity tag of an object is made of. */
+export interface Tagged {
+  version: number
+  /** RFC 3339. It is in the representation, and is no change that anybody could overwrite. */
+  last_login_at: string
+}
+
+const TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/ // RFC 9110, 8.8.3
+/** `"3"` is a tag of earlier versions of the service. */
+const OURS = /^"(\d{1,9})(?:-[0-9a-z]+)?"$/
+
+/** The entity tag of an object as it is shown: its version, and its last login. */
+export const etag = ({ version, last_login_at }: Tagged): string =>
+  `"${version}-${Math.max(0, Date.parse(last_login_at) || 0).toString(36)}"`
 
 /**
- * The version that a request with `If-Match` insists on; undefined where it has none, or `*`.
- * Throws AppError `precondition_failed` for a tag that none of ours can be.
+ * The versions of which a request with `If-Match` wants one; undefined where it has no such header, or `*`. Only the
+ * version counts: an edit need not fail since the person has signed in meanwhile. A weak tag never matches (RFC 9110,
+ * 13.1.1). Throws AppError `precondition_failed` for what is no list of tags.
  */
-export function ifMatch(request: FastifyRequest): number | undefined {
+export function ifMatch(request: FastifyRequest): readonly number[] | undefined {
   const header = request.headers['if-match']?.trim()
   if (header === undefined || header === '*') return undefined
-  const version = /^"(\d{1,9})"$/.exec(header)?.[1]
-  if (version === undefined)
-    throw new AppError('precondition_failed', { detail: 'If-Match must be the ETag of the object, such as "3".' })
-  return Number(version)
+  return tagsOf(header, 'If-Match')
+    .flatMap((tag) => OURS.exec(tag)?.[1] ?? [])
+    .map(Number)
+}
+
+/** Answers with an object and its tag; with 304 alone where the caller has it already (RFC 9110, 13.1.2). */
+export function sendTagged<T>(request: FastifyRequest, reply: FastifyReply, row: Tagged, body: T): FastifyReply {
+  const tag = etag(row)
+  reply.header('etag', tag)
+  const known = request.headers['if-none-match']?.trim()
+  const isKnown = known === '*' || known?.split(',').some((one) => strong(one) === tag)
+  return isKnown ? reply.code(304).send() : reply.send(body)
+}
+
+const strong = (tag: string): string => tag.trim().replace(/^W\//, '')
+
+function tagsOf(header: string, name: string): string[] {
+  const tags = header.split(',').map((tag) => tag.trim())
+  if (!tags.every((tag) => TAG.test(tag)))
+    throw new AppError('precondition_failed', {
+      detail: `${name} must be the ETag of the object, such as "3-mhsc8w00", or a list of them.`,
+    })
+  return tags
 }

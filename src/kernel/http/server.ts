@@ -1,6 +1,4 @@
-import type { ServerResponse } from 'node:http'
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
@@ -16,15 +14,16 @@ import { AppError } from '../errors.ts'
 import { guarded } from '../guarded.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
-import type { Reason } from '../reasons.ts'
 import { addDeadline } from './deadline.ts'
-import { problem, problemHeaders, sendProblem } from './errors.ts'
+import { sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
 import { addOverload, SHED } from './overload.ts'
+import { createRawErrors } from './raw-errors.ts'
 import { Problem } from './schemas.ts'
 import { createSecurity } from './security.ts'
 import { buildSerializer } from './serialization.ts'
 import { createSlowReaderGuard } from './slow-readers.ts'
+import { addStrictHttp } from './strict-http.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 export type App = FastifyInstance<
@@ -59,7 +58,9 @@ export interface Lifecycle {
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
   const deadlines = deadlinesOf(config.requestTimeout)
   const security = createSecurity(config)
+  const plain = plainLog(log)
   const slowReaders = createSlowReaderGuard(log)
+  const rawErrors = createRawErrors(security, log)
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
@@ -69,8 +70,8 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     trustProxy: trust(config.trustProxy),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    genReqId: ({ headers }) => requestId(headers['x-request-id']),
-    clientErrorHandler: (error, socket) => answerByHand(error, socket, security.fixed, log),
+    genReqId: () => newId(),
+    clientErrorHandler: rawErrors.write,
     frameworkErrors: (error, request, reply) => {
       try {
         slowReaders.watch(request.raw.socket)
@@ -108,14 +109,20 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
   })
   app.addHook('onRequest', (request, _reply, done) => {
     slowReaders.watch(request.raw.socket)
+    rawErrors.note(request.raw)
     done()
   })
   app.addHook('onClose', async () => slowReaders.stop())
   security.add(app)
+  addStrictHttp(app)
   addOverload(app, log)
-  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(log, request, reply, true))
+  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(plain, request, reply, true))
   addDraining(app, lifecycle)
-  addRequestLog(app, plainLog(log))
+  app.addHook('onResponse', (request, reply, done) => {
+    if (!request.raw.complete) rawErrors.silence(request.raw.socket)
+    if (request.failure !== SHED) logRequest(plain, request, reply)
+    done()
+  })
   app.setErrorHandler(sendProblem)
   addNotFound(app)
   return app
@@ -125,21 +132,14 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
 const trust = (proxies: Config['trustProxy']) =>
   typeof proxies === 'number' ? (_address: string, hop: number) => hop < proxies : proxies
 
-const requestId = (given: string | string[] | undefined): string =>
-  typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : newId()
+/** A caller's own id of a request, for the log alone: that by which we name it is always ours. */
+const clientRequestId = (given: string | string[] | undefined): string | undefined =>
+  typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : undefined
 
 /** The last request of a connection says so, and the client opens its next one at another instance. */
 function addDraining(app: App, lifecycle: Lifecycle): void {
   app.addHook('onRequest', (_request, reply, done) => {
     if (lifecycle.draining) reply.header('connection', 'close')
-    done()
-  })
-}
-
-function addRequestLog(app: App, log: Log): void {
-  app.addHook('onResponse', (request, reply, done) => {
-    if (!request.raw.complete) answered.add(request.raw.socket)
-    if (request.failure !== SHED) logRequest(log, request, reply)
     done()
   })
 }
@@ -150,6 +150,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, isAb
   const { failure, actor } = request
   const line = {
     request_id: request.id,
+    client_request_id: clientRequestId(request.headers['x-request-id']),
     method: request.method,
     route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
     status: reply.statusCode,
@@ -186,32 +187,4 @@ function addNotFound(app: App): void {
       : new AppError('not_found', { detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.` })
     return sendProblem(error, request, reply)
   })
-}
-
-/** Connections on which a request was answered before it had arrived whole: what is wrong with the rest gets no answer. */
-const answered = new WeakSet<Socket>()
-
-const CLIENT_ERRORS: Record<string, Reason> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
-}
-
-/** What arrives is no HTTP, or too slow: there is no request to answer, so the answer and its line are written by hand. */
-function answerByHand(error: Error & { code?: string }, socket: Socket, fixed: Record<string, string>, log: Log): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || answered.has(socket))
-    return void socket.destroy()
-  const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request')
-  const { status, reason } = failure
-  const id = newId()
-  const body = problem(failure, 'en', id)
-  const headers = {
-    ...fixed,
-    ...problemHeaders(failure),
-    'x-request-id': id,
-    connection: 'close',
-    'content-length': String(Buffer.byteLength(body)),
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-  log.info({ request_id: id, status, ip: socket.remoteAddress, reason }, 'request')
 }

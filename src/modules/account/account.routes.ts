@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { etag, ifMatch } from '../../kernel/http/etag.ts'
+import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { say } from '../../kernel/http/locale.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
@@ -33,14 +33,14 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       schema: {
         operationId: 'me',
         summary: 'One’s own profile',
-        description: 'The signed-in user, as of now.',
+        description: 'The signed-in user, as of now. With `If-None-Match`, 304 where nothing has changed.',
         tags,
         response: { 200: UserRef },
       },
     },
     (request, reply) => {
       const caller = callerOf(request)
-      reply.header('etag', etag(caller.version)).send(account.profile(caller))
+      sendTagged(request, reply, caller, account.profile(caller))
     },
   )
 
@@ -59,7 +59,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
     },
     async (request, reply) => {
       const user = await account.updateProfile(callerOf(request), request.body, originOf(request), ifMatch(request))
-      return reply.header('etag', etag(user.version)).send(account.toUser(user))
+      return reply.header('etag', etag(user)).send(account.toUser(user))
     },
   )
 

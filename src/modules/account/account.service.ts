@@ -11,7 +11,7 @@ import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
-import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
+import type { UserRow, Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
 interface Parts {
@@ -36,14 +36,15 @@ export function createAccount(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth, throttle } = parts
 
   /** Throws AppError `precondition_failed`. */
-  async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
+  async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, versions?: readonly number[]) {
     return database.transaction(async (trx) => {
-      const { after } = await users.update(trx, caller.id, changes, version)
-      await audit.record(trx, origin, {
-        action: 'user.updated',
-        target: caller.id,
-        details: { fields: changedFields(changes) },
-      })
+      const { after, fields } = await users.update(trx, caller.id, changes, versions)
+      if (fields.length > 0)
+        await audit.record(trx, origin, {
+          action: 'user.updated',
+          target: caller.id,
+          details: { fields: fields.join(', ') },
+        })
       return after
     })
   }

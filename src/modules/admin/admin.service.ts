@@ -9,7 +9,7 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { CreateUser, ListUsers, UpdateUser } from '../users/users.schemas.ts'
-import { changedFields, emailKey, type UserRow, type Users } from '../users/users.service.ts'
+import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 
 interface Parts {
   database: Database
@@ -50,11 +50,11 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     id: string,
     changes: UpdateUser,
     origin: Origin,
-    version?: number,
+    versions?: readonly number[],
   ): Promise<UserRow> {
     return database.transaction(async (trx) => {
       if (caller.role !== 'admin') refuseForeignFields(await users.lock(trx, id), changes)
-      return applyChanges(trx, id, changes, origin, version)
+      return applyChanges(trx, id, changes, origin, versions)
     })
   }
 
@@ -64,13 +64,14 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     id: string,
     changes: UpdateUser,
     origin: Origin,
-    version?: number,
+    versions?: readonly number[],
   ): Promise<UserRow> {
-    const { before, after } = await users.update(trx, id, changes, version)
+    const { before, after, fields } = await users.update(trx, id, changes, versions)
+    if (fields.length === 0) return after
     if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
     if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
     const details = {
-      fields: changedFields(changes),
+      fields: fields.join(', '),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
       ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
     }
@@ -79,9 +80,9 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
   }
 
   /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
-  async function remove(id: string, origin: Origin, version?: number): Promise<void> {
+  async function remove(id: string, origin: Origin, versions?: readonly number[]): Promise<void> {
     await database.transaction(async (trx) => {
-      await users.remove(trx, id, version)
+      await users.remove(trx, id, versions)
       await audit.record(trx, origin, { action: 'user.deleted', target: id })
     })
   }

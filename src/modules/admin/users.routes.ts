@@ -1,4 +1,4 @@
-import { etag, ifMatch } from '../../kernel/http/etag.ts'
+import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
@@ -45,7 +45,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       const user = await admin.create(request.body, localeOf(request), originOf(request))
       return reply
         .code(201)
-        .headers({ etag: etag(user.version), location: `/api/v1/users/${user.id}` })
+        .headers({ etag: etag(user), location: `/api/v1/users/${user.id}` })
         .send(admin.toUser(user))
     },
   )
@@ -148,7 +148,7 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
       schema: {
         operationId: 'getUser',
         summary: 'One user',
-        description: 'With an `ETag` for `If-Match`.',
+        description: 'With an `ETag` for `If-Match`; with `If-None-Match`, 304 where nothing has changed.',
         tags,
         params: IdParams,
         response: { 200: UserRef },
@@ -156,7 +156,7 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
     },
     async (request, reply) => {
       const user = await admin.find(request.params.id)
-      return reply.header('etag', etag(user.version)).send(admin.toUser(user))
+      return sendTagged(request, reply, user, admin.toUser(user))
     },
   )
 
@@ -184,7 +184,7 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
           originOf(request),
           ifMatch(request),
         )
-        return reply.header('etag', etag(user.version)).send(admin.toUser(user))
+        return reply.header('etag', etag(user)).send(admin.toUser(user))
       },
     })
 }

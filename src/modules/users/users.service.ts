@@ -60,18 +60,19 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   }
 
   /**
-   * Changes a user; `null` and absent fields stay. `version` is the one that the caller has seen, where it says so.
-   * Throws AppError `not_found`, `precondition_failed`, `email_taken`, `last_admin`.
+   * Changes a user; `null` and absent fields stay. `versions` are those that the caller has seen, where it says so. What
+   * is as it was changes nothing, and `fields` names the rest. Throws AppError `not_found`, `precondition_failed`, `email_taken`, `last_admin`.
    */
   async function update(
     trx: Db,
     id: string,
     changes: UpdateUser,
-    version?: number,
-  ): Promise<{ before: UserRow; after: UserRow }> {
-    const before = await lock(trx, id, version)
-    const given = withoutNulls(changes)
-    if (given.name !== undefined) given.name = cleanName(given.name)
+    versions?: readonly number[],
+  ): Promise<{ before: UserRow; after: UserRow; fields: string[] }> {
+    const before = await lock(trx, id, versions)
+    const given = changesOf(before, changes)
+    const fields = Object.keys(given)
+    if (fields.length === 0) return { before, after: before, fields }
     const leavesAdmins = given.role === 'user' || given.is_active === false
     if (leavesAdmins) await keepOneAdmin(trx, before)
     // Another address is not verified by the old one’s verification.
@@ -85,21 +86,21 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
         timestamp(clock.now()),
       ),
     )
-    return { before, after: (await store.userById(trx, { id }))[0] as UserRow }
+    return { before, after: (await store.userById(trx, { id }))[0] as UserRow, fields }
   }
 
   /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
-  async function remove(trx: Db, id: string, version?: number): Promise<UserRow> {
-    const user = await lock(trx, id, version)
+  async function remove(trx: Db, id: string, versions?: readonly number[]): Promise<UserRow> {
+    const user = await lock(trx, id, versions)
     await keepOneAdmin(trx, user)
     await store.deleteUser(trx, id)
     return user
   }
 
-  async function lock(trx: Db, id: string, version?: number): Promise<UserRow> {
+  async function lock(trx: Db, id: string, versions?: readonly number[]): Promise<UserRow> {
     const user = await store.userForUpdate(trx, id)
     if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
-    if (version !== undefined && user.version !== version)
+    if (versions && !versions.includes(user.version))
       throw new AppError('precondition_failed', { detail: `The user is at version "${user.version}".` })
     return user
   }
@@ -178,22 +179,22 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
 
 export type Users = ReturnType<typeof createUsers>
 
-/** The names of the fields that a change really has. */
-export const changedFields = (changes: object): string =>
-  Object.entries(changes)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([field]) => field)
-    .join(', ')
-
 const keys = (email: string, name: string) => ({
   email_key: emailKey(email),
   name_key: fold(name),
   search_text: searchText(email, name),
 })
 
-function withoutNulls(changes: UpdateUser) {
-  const given = Object.entries(changes).filter(([, value]) => value !== null && value !== undefined)
-  return Object.fromEntries(given) as { [K in keyof UpdateUser]?: NonNullable<UpdateUser[K]> }
+type Changes = { [K in keyof UpdateUser]?: NonNullable<UpdateUser[K]> }
+
+/** What of a request really changes a user: neither nulls nor what is so already. */
+function changesOf(user: UserRow, { name, ...others }: UpdateUser): Changes {
+  const wanted = { ...others, ...(typeof name === 'string' && { name: cleanName(name) }) }
+  const changed = Object.entries(wanted).filter(([field, value]) => {
+    const now = user[field as keyof UpdateUser]
+    return value !== null && value !== undefined && value !== (typeof value === 'boolean' ? Boolean(now) : now)
+  })
+  return Object.fromEntries(changed) as Changes
 }
 
 async function refuseTaken<T>(write: () => Promise<T>): Promise<T> {

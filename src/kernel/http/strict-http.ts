@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http'
+import { AppError } from '../errors.ts'
+import type { App } from './server.ts'
+
+/**
+ * Refuses what the parser lets through although another reader of the same bytes, such as a proxy, could take it for
+ * something else (RFC 9112, 3.2, 6.1 and 6.3), and expectations that are not met (RFC 9110, 10.1.1).
+ */
+export function addStrictHttp(app: App): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const fault = faultOf(request.raw)
+    if (!fault) return done()
+    reply.header('connection', 'close')
+    done(fault)
+  })
+  // Node would answer by itself, without a body.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+}
+
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as Node reads it
+
+function faultOf({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): AppError | undefined {
+  const encoding = headers['transfer-encoding']
+  if (encoding !== undefined && httpVersionMinor === 0)
+    return new AppError('malformed_request', { detail: 'HTTP/1.0 has no Transfer-Encoding.' })
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked')
+    return new AppError('malformed_request', { detail: 'Transfer-Encoding must be chunked, and nothing else.' })
+  let hosts = 0
+  for (let n = 0; n < rawHeaders.length; n += 2) if (isHost(rawHeaders[n] as string)) hosts++
+  if (hosts > 1) return new AppError('malformed_request', { detail: 'There must be one Host header.' })
+  if (headers.expect !== undefined && httpVersionMinor > 0 && !CONTINUE.test(headers.expect))
+    return new AppError('expectation_failed', { detail: 'Expect can be 100-continue, and nothing else.' })
+}
+
+const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'host'
