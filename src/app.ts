@@ -55,7 +55,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
   const links = createLinks({ database, clock, config })
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
-  const sessions = createSessions({ database, clock, config })
+  const sessions = createSessions({ database, clock, config, users })
   const throttle = createThrottle({ database, clock, key: keys.lookup })
   const tokens = await createAccessTokens(keys, clock, config)
   const refreshTokens = createRefreshTokens(keys.refresh)
@@ -86,7 +86,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     auth,
     throttle,
   })
-  const admin = createAdmin({ database, config, passwords, users, sessions, audit, auth })
+  const admin = createAdmin({ config, passwords, users, sessions, audit, auth })
   const idempotency = createIdempotency({ database, clock, config, keys })
   const housekeeping = createHousekeeping({
     database,

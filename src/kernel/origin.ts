@@ -11,8 +11,11 @@ export interface Device {
 export interface Origin {
   device: Device
   requestId: string | null
-  /** Who asks: a signed-in user, nobody known yet, whoever runs the machine, or the service itself. */
-  actor: { type: 'user'; id: string; sessionId: string } | { type: 'anonymous' | 'operator' | 'system' }
+  /**
+   * Who asks: a user, by a session or by what else has proved who they are; nobody known yet; whoever runs the machine; or
+   * the service itself.
+   */
+  actor: { type: 'user'; id: string; sessionId: string | null } | { type: 'anonymous' | 'operator' | 'system' }
 }
 
 const NOWHERE: Device = { device_id: null, app_type: null, app_version: null, user_agent: null, ip: null }

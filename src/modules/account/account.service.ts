@@ -37,7 +37,7 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
-    return database.transaction(async (trx) => {
+    return sessions.actAs(caller, async (trx) => {
       const { after } = await users.update(trx, caller.id, changes, version)
       await audit.record(trx, origin, {
         action: 'user.updated',
@@ -60,11 +60,8 @@ export function createAccount(parts: Parts) {
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
       throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
     const hash = await passwords.hash(input.new_password)
-    await database.transaction(async (trx) => {
-      // Changed by somebody else since the password was checked: then it was not their current one.
-      if ((await users.lock(trx, caller.id)).password_hash !== caller.password_hash)
-        throw new AppError('password_wrong')
-      await auth.setPassword(trx, caller, hash, 'password_changed', { except: caller.session_id })
+    await actConfirmed(caller, async (trx, present) => {
+      await auth.setPassword(trx, present, hash, 'password_changed', { except: caller.session_id })
       await audit.record(trx, origin, { action: 'password.changed', target: caller.id })
     })
   }
@@ -115,7 +112,10 @@ export function createAccount(parts: Parts) {
   }
 
   async function resendVerification(caller: Identity): Promise<void> {
-    if (!caller.email_verified) await database.transaction((trx) => auth.sendVerification(trx, caller))
+    if (caller.email_verified) return
+    await sessions.actAs(caller, async (trx, present) => {
+      if (!present.email_verified) await auth.sendVerification(trx, present)
+    })
   }
 
   /** Mails a link to the new address, and word of it to the old. Throws AppError `password_wrong`, `email_taken`. */
@@ -126,10 +126,10 @@ export function createAccount(parts: Parts) {
       throw new AppError('validation_failed', { fields: [{ path: '/new_email', reason: 'same_email' }] })
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError('email_taken')
-    await database.transaction(async (trx) => {
-      const link = await links.issue(trx, 'change_email', caller, newEmail)
-      await mailer.send(trx, 'change_email_confirm', caller, link, newEmail)
-      await mailer.send(trx, 'change_email_notice', caller, { newEmail })
+    await actConfirmed(caller, async (trx, present) => {
+      const link = await links.issue(trx, 'change_email', present, newEmail)
+      await mailer.send(trx, 'change_email_confirm', present, link, newEmail)
+      await mailer.send(trx, 'change_email_notice', present, { newEmail })
       await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
     })
   }
@@ -154,13 +154,13 @@ export function createAccount(parts: Parts) {
     await confirmPassword(caller, password, origin)
     const deleteAfter = timestamp(clock.now() + config.accountDeletionGrace)
     const isGone = config.accountDeletionGrace === 0
-    await database.transaction(async (trx) => {
-      if (isGone) return remove(trx, caller, origin)
+    await actConfirmed(caller, async (trx, present) => {
+      if (isGone) return remove(trx, present, origin)
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
-      const { link } = await links.issue(trx, 'undo_deletion', caller)
-      await mailer.send(trx, 'account_deletion', caller, { deleteAfter, link })
+      const { link } = await links.issue(trx, 'undo_deletion', present)
+      await mailer.send(trx, 'account_deletion', present, { deleteAfter, link })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
     })
     return { delete_after: deleteAfter, isGone }
@@ -196,6 +196,17 @@ export function createAccount(parts: Parts) {
         if (!(error instanceof AppError)) throw error
       }
     return deleted
+  }
+
+  /**
+   * A transaction of a caller whose password has been checked: where it was changed since, it was not their present one.
+   * Throws AppError `password_wrong`, `session_ended`.
+   */
+  function actConfirmed<T>(caller: Identity, work: (trx: Db, present: Identity) => Promise<T>): Promise<T> {
+    return sessions.actAs(caller, (trx, present) => {
+      if (present.password_hash !== caller.password_hash) throw new AppError('password_wrong')
+      return work(trx, present)
+    })
   }
 
   /** Throws AppError `password_wrong`, `rate_limited`. */

@@ -86,7 +86,7 @@ export function createAuth(parts: Parts) {
 
     const signedInAt = timestamp(clock.now())
     const grant = await database.transaction(async (trx) => {
-      const present = await users.lock(trx, user.id).catch(() => null)
+      const present = await users.lock(trx, user.id).catch(nullIfGone)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
       if (!isSame) throw new AppError('invalid_credentials')
@@ -212,7 +212,7 @@ export function createAuth(parts: Parts) {
 
   /** Ends live sessions of the caller. Returns how many there were. */
   async function end(caller: Identity, which: { only?: string; except?: string }, origin: Origin): Promise<number> {
-    return database.transaction(async (trx) => {
+    return sessions.actAs(caller, async (trx) => {
       const isLogout = which.only === caller.session_id || which.only === undefined
       const ended = await sessions.end(trx, caller.id, which, isLogout ? 'logout' : 'revoked')
       if (which.only !== undefined && ended)
@@ -245,6 +245,12 @@ export function createAuth(parts: Parts) {
 }
 
 export type Auth = ReturnType<typeof createAuth>
+
+/** Who was deleted a moment ago is nobody; any other error, as that of a lock that others hold for too long, stays one. */
+function nullIfGone(error: unknown): null {
+  if (error instanceof AppError && error.reason === 'not_found') return null
+  throw error
+}
 
 /** Whether a person has signed in before: the first time is no news to them. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER

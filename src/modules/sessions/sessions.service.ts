@@ -6,6 +6,8 @@ import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
+import type { Users } from '../users/users.service.ts'
+import { createActing } from './acting.ts'
 import { firstGeneration, type Generations, isNews, parseGenerations, refresh, see } from './generations.ts'
 import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
@@ -33,10 +35,15 @@ export interface Grant {
 /** How long sessions that are over can still be looked up, in ms. */
 const KEPT = 30 * DAY
 
-type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace'>
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace'>
+  users: Users
+}
 
 /** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
-export function createSessions({ database, clock, config }: { database: Database; clock: Clock; config: Settings }) {
+export function createSessions({ database, clock, config, users }: Parts) {
   const identities = createIdentities(database)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
@@ -134,6 +141,7 @@ export function createSessions({ database, clock, config }: { database: Database
     start,
     identify,
     proceed,
+    ...createActing({ database, users, isAlive }),
     async list(userId: string, currentId: string | null): Promise<Session[]> {
       const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()))
       return rows.map((row) => toSession(row, currentId))

@@ -155,6 +155,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     remove,
     list,
     lock,
+    lockAll: store.lockUsers,
     toUser,
     byId: async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0],
     byEmail: async (email: string, db: Db = database.db) =>
