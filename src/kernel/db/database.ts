@@ -11,7 +11,10 @@ export type Engine = 'sqlite' | 'postgres'
 export interface Database {
   readonly engine: Engine
   readonly db: Db
-  /** Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). */
+  /**
+   * Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). Where
+   * PostgreSQL has to end it for the sake of another one, `work` is done again: it must change nothing but by its `trx`.
+   */
   transaction<T>(work: (trx: Db) => Promise<T>): Promise<T>
   /** The first row of a hot query, outside of any transaction, on the shortest way that the engine has. */
   first<P extends Params, R>(query: HotQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)

@@ -1,9 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Deadlines } from '../deadlines.ts'
 import { AppError } from '../errors.ts'
 import { type Database, namedStatements } from './database.ts'
-import { DatabaseError } from './errors.ts'
+import { DatabaseError, isConflict } from './errors.ts'
 import { createTarget, type Target } from './postgres-target.ts'
 import { masked, parsePostgresUrl } from './postgres-url.ts'
 import type { Tables } from './schema.ts'
@@ -87,7 +88,7 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
   return {
     engine: 'postgres',
     db,
-    transaction: (work) => db.transaction().execute(work),
+    transaction: (work) => repeated(() => db.transaction().execute(work)),
     first: async (hot, params) => {
       const { sql, names } = hot.compiled(db)
       const values = names.map((name) => params[name])
@@ -96,6 +97,23 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
     dataVersion: () => null,
     ping: async () => void (await query('select 1')),
     close: () => db.destroy().then(() => (pool.ended ? undefined : pool.end())),
+  }
+}
+
+/** How often the work of a transaction is done at most. */
+const MAX_RUNS = 3
+/** The longest pause before a transaction runs again: two that met must not meet again, in ms. */
+const MAX_PAUSE_MS = 20
+
+/** Runs a transaction again that the server has ended because it and another one waited for each other, or cannot both be. */
+async function repeated<T>(run: () => Promise<T>): Promise<T> {
+  for (let runs = 1; ; runs++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (runs === MAX_RUNS || !isConflict(error)) throw error
+      await pause(Math.random() * MAX_PAUSE_MS)
+    }
   }
 }
 
