@@ -31,6 +31,7 @@ import { createMailer } from './modules/mails/mailer.service.ts'
 import { renderMail } from './modules/mails/mails.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
 import { createSessions } from './modules/sessions/sessions.service.ts'
+import { admitKey } from './modules/throttle/throttle.hooks.ts'
 import { createThrottle } from './modules/throttle/throttle.service.ts'
 import { createUsers } from './modules/users/users.service.ts'
 
@@ -87,7 +88,14 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     throttle,
   })
   const admin = createAdmin({ config, passwords, users, sessions, audit, auth })
-  const idempotency = createIdempotency({ database, clock, config, keys })
+  const idempotency = createIdempotency({
+    database,
+    clock,
+    config,
+    keys,
+    standingOf: sessions.standingOf,
+    admit: admitKey(throttle),
+  })
   const housekeeping = createHousekeeping({
     database,
     clock,
@@ -113,7 +121,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     tokens,
     refreshCookie: createRefreshCookie(config),
     throttle,
-    guard: createGuard({ database, tokens, sessions, audit, throttle }),
+    guard: createGuard({ database, tokens, sessions, audit, throttle, idempotency }),
     auth,
     account,
     exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),

@@ -3,8 +3,10 @@ import { parseRaw } from './raw.ts'
 
 /** A request whose headers have been sent, and whose body has not yet arrived whole. */
 export interface HeldRequest {
+  /** What is answered, be it before the body has come. */
+  answer: Promise<ReturnType<typeof parseRaw>>
   /** Sends the rest of the body. Returns the answer. */
-  finish(): Promise<{ status: number; headers: Headers; text: string }>
+  finish(): Promise<ReturnType<typeof parseRaw>>
   /** Lets the connection go without a further byte. */
   abandon(): void
 }
@@ -29,7 +31,9 @@ export async function holdRequest(
     const opening = connect(Number(port), hostname, () => resolve(opening)).once('error', reject)
   })
   let text = ''
-  const answered = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const answer = new Promise<ReturnType<typeof parseRaw>>((resolve) =>
+    socket.once('close', () => resolve(parseRaw(text))),
+  )
   socket.on('error', () => {}) // A server that refuses closes the connection: what it has said counts.
   socket.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
@@ -37,10 +41,10 @@ export async function holdRequest(
   socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
   socket.write(payload.subarray(0, -1))
   return {
-    async finish() {
+    answer,
+    finish() {
       socket.write(payload.subarray(-1))
-      await answered
-      return parseRaw(text)
+      return answer
     },
     abandon: () => socket.destroy(),
   }

@@ -203,7 +203,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
   app.post(
     '/reset-password/confirm',
     {
-      config: { reasons: ['link_invalid', 'password_refused'] },
+      config: { reasons: ['link_invalid', 'password_refused'], caller: ['token'] },
       schema: {
         operationId: 'resetPassword',
         summary: 'Set a password by a reset link',

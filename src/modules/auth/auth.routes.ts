@@ -21,7 +21,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
   app.post(
     '/register',
     {
-      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'] },
+      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'], caller: ['email', 'password'] },
       schema: {
         operationId: 'register',
         summary: 'Make an account',
@@ -49,6 +49,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'account_deletion_pending',
           'rate_limited',
         ],
+        caller: ['email', 'password'],
       },
       schema: {
         operationId: 'login',
@@ -64,6 +65,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     },
     async (request, reply) => {
       const user = await auth.login(request.body, originOf(request))
+      request.answeredSession = user.session_id
       return {
         message: say(request, 'signed_in'),
         user: request.body.delivery === 'cookie' ? cookie.deliver(reply, user) : user,
@@ -74,7 +76,10 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
   app.post(
     '/refresh',
     {
-      config: { reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'cross_site_request', 'rate_limited'] },
+      config: {
+        reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'cross_site_request', 'rate_limited'],
+        caller: ['refresh_token'],
+      },
       schema: {
         operationId: 'refresh',
         summary: 'Continue a session',
@@ -99,6 +104,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         if (error instanceof AppError && REASONS[error.reason].action === 'reauthenticate') cookie.clear(request, reply)
         throw error
       })
+      request.answeredSession = user.session_id
       return {
         message: say(request, 'refreshed'),
         user: delivery === 'cookie' ? cookie.deliver(reply, user) : user,
@@ -123,7 +129,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
     async (request, reply) => {
       await auth.logout(callerOf(request), originOf(request))
       cookie.clear(request, reply)
-      return reply.headers(CLEAR).send({ message: say(request, 'signed_out') })
+      return { message: say(request, 'signed_out') }
     },
   )
 
@@ -147,13 +153,10 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
       const keepCurrent = request.body.keep_current ?? false
       const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
       if (!keepCurrent) cookie.clear(request, reply)
-      return reply.headers(keepCurrent ? {} : CLEAR).send({ message: say(request, 'signed_out_everywhere'), revoked })
+      return { message: say(request, 'signed_out_everywhere'), revoked }
     },
   )
 }
-
-/** Browsers forget what they kept of the person (W3C Clear Site Data; ASVS 14.3.1). */
-const CLEAR = { 'clear-site-data': '"cache", "cookies", "storage"' }
 
 export const jwksRoute = (tokens: AccessTokens) => async (app: App) => {
   app.get(

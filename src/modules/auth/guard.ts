@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { andThen } from '../../kernel/and-then.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
+import type { Idempotency, Repeater } from '../../kernel/http/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
@@ -15,7 +16,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is asking; set in every scope but the public one. */
     identity: Identity | null
+    /** Why a request would not be let in, but that it may repeat the one by which its session ended. */
+    refusal: Refusal | null
   }
+}
+
+interface Refusal {
+  error: Error
+  repeater: Repeater
 }
 
 interface Parts {
@@ -24,21 +32,49 @@ interface Parts {
   sessions: Sessions
   audit: Audit
   throttle: Throttle
+  idempotency: Pick<Idempotency, 'mayRepeat' | 'repeat'>
 }
 
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
-export function createGuard({ database, tokens, sessions, audit, throttle }: Parts) {
+export function createGuard({ database, tokens, sessions, audit, throttle, idempotency }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
     // Nearly always everything is at hand, and nothing is waited for.
     try {
       const accepted = andThen(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
         andThen(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
       )
-      if (accepted instanceof Promise) accepted.then(() => done(), done)
+      if (accepted instanceof Promise)
+        accepted.then(
+          () => done(),
+          (error) => refuse(request, error, done),
+        )
       else done()
     } catch (error) {
-      done(error as Error)
+      refuse(request, error as Error, done)
     }
+  }
+
+  /** Refuses a request, unless it repeats the one by which its session ended: that is told when its body has come. */
+  function refuse(request: FastifyRequest, error: Error, done: (error?: Error) => void): void {
+    const mayRepeat = async (): Promise<void> => {
+      if (!(error instanceof AppError) || !['session_ended', 'token_expired'].includes(error.reason)) throw error
+      if (request.headers['idempotency-key'] === undefined) throw error
+      const { sub: userId, sid: sessionId } = await tokens.read(bearerToken(request.headers.authorization))
+      const repeater = { userId, sessionId }
+      if (!(await idempotency.mayRepeat(request, repeater))) throw error
+      request.identity = null
+      request.refusal = { error, repeater }
+    }
+    mayRepeat().then(() => done(), done)
+  }
+
+  /** The handler never sees a refused request: it gets the answer of before, or the refusal. */
+  async function answerRepeat(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { error, repeater }: Refusal,
+  ): Promise<void> {
+    if (!(await idempotency.repeat(request, reply, repeater))) throw error
   }
 
   function accept(request: FastifyRequest, claims: AccessClaims, identity: Identity): void {
@@ -62,16 +98,19 @@ export function createGuard({ database, tokens, sessions, audit, throttle }: Par
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
     documentAccess(app, access)
     const permit = async (request: FastifyRequest): Promise<void> => {
-      if (!allow || allow(request, callerOf(request))) return
+      if (!allow || request.refusal || allow(request, callerOf(request))) return
       await recordDenial(request)
       throw new AppError('forbidden')
     }
     app.addHook('onRequest', authenticate)
     if (allow) app.addHook('onRequest', permit)
     app.addHook('preValidation', (request, reply, done) =>
-      hasBody(request) ? authenticate(request, reply, done) : done(),
+      hasBody(request) && !request.refusal ? authenticate(request, reply, done) : done(),
     )
     if (allow) app.addHook('preValidation', async (request) => (hasBody(request) ? permit(request) : undefined))
+    app.addHook('preHandler', (request, reply, done) =>
+      request.refusal ? answerRepeat(request, reply, request.refusal).catch(done) : done(),
+    )
   }
 
   return {

@@ -24,6 +24,13 @@ export type Verdict =
 /** More generations than this within one grace time are not remembered: the oldest count as past. */
 const REMEMBERED = 16
 
+/** The column that counts them ends at 2^31 - 1, and there must be room for the next one. */
+const MAX_GENERATION = 2 ** 31 - 2
+
+/** Whether a value can be the number of a generation. */
+export const isGeneration = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_GENERATION
+
 export const firstGeneration = (): Generations => ({ current: 0, seen: [] })
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
@@ -13,6 +14,7 @@ import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
 
+export { isGeneration } from './generations.ts'
 export type Identity = store.IdentityRow
 
 export type EndReason =
@@ -137,9 +139,20 @@ export function createSessions({ database, clock, config, users }: Parts) {
   const isAlive = (identity: Identity, expiresAt: number): boolean =>
     identity.ended_at === null && Boolean(identity.is_active) && expiresAt > clock.now()
 
+  /**
+   * A text that stays the same for as long as a session lives and its user keeps the password, and tells neither; null once
+   * the session is over.
+   */
+  async function standingOf(sessionId: string): Promise<string | null> {
+    const identity = await identities.find(sessionId)
+    if (!identity || !isAlive(identity.row, identity.expiresAt)) return null
+    return createHash('sha256').update(`${sessionId}\n${identity.row.password_hash}`).digest('base64url')
+  }
+
   return {
     start,
     identify,
+    standingOf,
     proceed,
     ...createActing({ database, users, isAlive }),
     async list(userId: string, currentId: string | null): Promise<Session[]> {

@@ -76,6 +76,17 @@ export const EXPORT: WindowPolicy = { name: 'export', quota: 10, window: HOUR }
 /** By user: how many refusals are written down as events. Whoever asks on and on fills the log, and no table. */
 export const DENIAL: WindowPolicy = { name: 'denial', quota: 60, window: HOUR }
 
+/**
+ * By user, or by address (an IPv6 network of 64 bits) of somebody unknown: how many new idempotency keys are kept. An answer is
+ * kept for a day, so that whoever thinks up keys without end must not fill the disk.
+ */
+export const IDEMPOTENCY_KEYS = {
+  name: 'idempotency-keys',
+  quota: 3000,
+  window: HOUR,
+  unshared: 1000,
+} satisfies WindowPolicy
+
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
 /** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */

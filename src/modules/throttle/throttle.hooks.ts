@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
+import { AppError } from '../../kernel/errors.ts'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
 import { networkOf } from './places.ts'
-import type { GuessPolicy, WindowPolicy } from './policies.ts'
+import { type GuessPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
 import type { Throttle } from './throttle.service.ts'
 
 /** What a request is limited by; null for what is not limited. */
@@ -19,6 +20,22 @@ export const limited =
       if (key === null) continue
       for (const [name, value] of Object.entries(await throttle.limit(policy, key)))
         reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
+    }
+  }
+
+/**
+ * Counts a new idempotency key. Whoever is signed in has to wait once too many are kept: AppError `rate_limited`. From an
+ * address with too many, requests run as if they had none: a stranger must not keep their neighbours out.
+ */
+export const admitKey =
+  (throttle: Pick<Throttle, 'limit'>) =>
+  async ({ actor, ip }: FastifyRequest): Promise<boolean> => {
+    try {
+      await throttle.limit(IDEMPOTENCY_KEYS, actor?.userId ?? networkOf(ip) ?? 'this machine')
+      return true
+    } catch (error) {
+      if (!actor && error instanceof AppError && error.reason === 'rate_limited') return false
+      throw error
     }
   }
 
