@@ -31,6 +31,7 @@ import { createMailer } from './modules/mails/mailer.service.ts'
 import { renderMail } from './modules/mails/mails.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
 import { createSessions } from './modules/sessions/sessions.service.ts'
+import { createKnownDevices } from './modules/throttle/known-devices.ts'
 import { admitKey } from './modules/throttle/throttle.hooks.ts'
 import { createThrottle } from './modules/throttle/throttle.service.ts'
 import { createUsers } from './modules/users/users.service.ts'
@@ -58,6 +59,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config, users })
   const throttle = createThrottle({ database, clock, key: keys.lookup })
+  const knownDevices = createKnownDevices({ clock, keys: keys.device })
   const tokens = await createAccessTokens(keys, clock, config)
   const refreshTokens = createRefreshTokens(keys.refresh)
   const auth = createAuth({
@@ -73,6 +75,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     mailer,
     links,
     throttle,
+    knownDevices,
   })
   const account = createAccount({
     database,
@@ -86,6 +89,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     links,
     auth,
     throttle,
+    knownDevices,
   })
   const admin = createAdmin({ config, passwords, users, sessions, audit, auth })
   const idempotency = createIdempotency({

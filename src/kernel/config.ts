@@ -98,6 +98,17 @@ export const SETTINGS = {
     10_000,
     'how long a past refresh token still counts as a parallel call',
   ),
+  REFRESH_TAB_TOLERANCE: setting(
+    duration(0, 30 * DAY),
+    DAY,
+    'how long a past refresh token from the same browser counts as another of its tabs; `0` is not at all',
+    { shown: '24h' },
+  ),
+  MAX_SESSIONS: setting(
+    integer(1, 10_000),
+    100,
+    'live sessions of a user; a further sign-in ends the one that was used longest ago',
+  ),
   MIN_PASSWORD_LENGTH: setting(integer(8, 64), 8, 'shortest password, in characters; 128 is the longest'),
   REQUIRE_VERIFIED_EMAIL: setting(flag, false, 'refuse login before the e-mail is verified'),
   SMTP_URL: setting<string | null>(
@@ -160,6 +171,8 @@ export type Config = Readonly<{
   sessionIdle: number
   sessionMaxAge: number
   refreshGrace: number
+  refreshTabTolerance: number
+  maxSessions: number
   minPasswordLength: number
   requireVerifiedEmail: boolean
   smtpUrl: string | null
@@ -252,6 +265,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     sessionIdle: read('REFRESH_TOKEN_EXPIRATION'),
     sessionMaxAge: read('SESSION_MAX_AGE'),
     refreshGrace: read('REFRESH_GRACE'),
+    refreshTabTolerance: read('REFRESH_TAB_TOLERANCE'),
+    maxSessions: read('MAX_SESSIONS'),
     minPasswordLength: read('MIN_PASSWORD_LENGTH'),
     requireVerifiedEmail: read('REQUIRE_VERIFIED_EMAIL'),
     smtpUrl: read('SMTP_URL'),

@@ -10,6 +10,7 @@ export interface Keys {
   signing: { privateKey: KeyObject; publicKey: KeyObject }[]
   /** HMAC-SHA256 keys, 32 bytes each, by what they protect. */
   refresh: Buffer[]
+  device: Buffer[]
   cursor: Buffer[]
   /** AES-256-GCM keys for answers kept for idempotency. */
   sealing: Buffer[]
@@ -35,6 +36,7 @@ export function deriveKeys(secrets: Buffer[]): Keys {
       return { privateKey, publicKey: createPublicKey(privateKey) }
     }),
     refresh: all('refresh-token'),
+    device: all('device-token'),
     cursor: all('cursor'),
     sealing: all('sealing'),
     lookup: derive(secrets[0] as Buffer, 'lookup'),

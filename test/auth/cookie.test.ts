@@ -9,13 +9,19 @@ const NAME = '__Secure-bukhindor_refresh'
 const OWN = { origin: 'https://api.example.org', 'sec-fetch-site': 'same-origin' }
 const REFRESH = '/api/v1/auth/refresh'
 
-/** The one cookie that an answer sets: its name, value and attributes. */
-function cookieOf({ headers }: Response) {
-  const [line = assert.fail('no cookie'), ...more] = headers.getSetCookie()
-  assert.equal(more.length, 0)
-  const [pair = '', ...attributes] = line.split('; ')
-  return { name: pair.split('=')[0], value: pair.slice(pair.indexOf('=') + 1), attributes }
+/** The cookies that an answer sets, by their names without the prefix: value and attributes. */
+function cookiesOf({ headers }: Response) {
+  const cookies = headers.getSetCookie().map((line) => {
+    const [pair = '', ...attributes] = line.split('; ')
+    return { name: pair.split('=')[0] as string, value: pair.slice(pair.indexOf('=') + 1), attributes }
+  })
+  const named = new Map(cookies.map((cookie) => [cookie.name.replace(/^__Secure-/, ''), cookie]))
+  assert.equal(named.size, cookies.length, 'no cookie is set twice')
+  return named
 }
+const cookieOf = (answer: Response) => cookiesOf(answer).get('bukhindor_refresh') ?? assert.fail('no refresh cookie')
+const deviceCookieOf = (answer: Response) =>
+  cookiesOf(answer).get('bukhindor_device') ?? assert.fail('no device cookie')
 
 describeOnEachEngine('A refresh token by cookie', (engine) => {
   const t = useApp(engine, { env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deviceText, networkOf } from '../../src/modules/throttle/places.ts'
+import { networkOf } from '../../src/modules/throttle/places.ts'
 
 test('an address counts for itself in IPv4 and for its network of 64 bits in IPv6, however it is written', () => {
   const networks: Record<string, string | null> = {
@@ -22,13 +22,4 @@ test('an address counts for itself in IPv4 and for its network of 64 bits in IPv
 test('the machine itself is no network', () => {
   for (const address of ['127.0.0.1', '127.9.9.9', '::ffff:127.0.0.1', '::1', '', null])
     assert.equal(networkOf(address), null)
-})
-
-test('a device is what the app names it, or where and what it is when the name is short or missing', () => {
-  const device = { device_id: null, app_type: null, app_version: null, user_agent: 'browser', ip: '203.0.113.7' }
-  const named = { ...device, device_id: 'a-name-that-is-long-enough' }
-  assert.equal(deviceText(named), deviceText({ ...named, ip: '198.51.100.1', user_agent: 'newer' }))
-  assert.equal(deviceText(device), deviceText({ ...device, device_id: 'iPhone', app_version: '2' }))
-  const others = [named, device, { ...device, ip: '203.0.113.8' }, { ...device, user_agent: 'another' }]
-  assert.equal(new Set(others.map(deviceText)).size, others.length)
 })

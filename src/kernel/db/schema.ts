@@ -47,6 +47,10 @@ export interface SessionsTable {
   app_version: string | null
   user_agent: string | null
   ip: string | null
+  /** The known device from which it was begun; null where that was unknown till then: its id is then the session's. */
+  known_device_id: string | null
+  /** Null where no browser has begun it; else whether its last use showed the cookie of its device: `generations.ts`. */
+  browser_cookie: 'none' | 'shown' | 'lost' | null
   created_at: Time
   last_used_at: Time
   expires_at: Time
@@ -131,10 +135,10 @@ export interface ThrottlesTable {
   expires_at: Time
 }
 
-/** Devices that have signed in to an account. */
+/** Devices that have signed in to an account, and can prove it: `known-devices.ts`. */
 export interface KnownDevicesTable {
   user_id: string
-  /** A keyed fingerprint of what identifies it. */
+  /** An id of ours, which is in the tokens of the device. */
   device: string
   first_seen: Time
   last_seen: Time

@@ -15,7 +15,7 @@ const HSTS = 'max-age=63072000; includeSubDomains' // RFC 6797; two years
 const CORS_ALLOWED = {
   'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   'access-control-allow-headers':
-    'Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, X-Device-ID, X-App-Type, X-App-Version',
+    'Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, X-Device-ID, X-Device-Token, X-App-Type, X-App-Version',
   'access-control-max-age': '7200',
 }
 const CORS_EXPOSED =

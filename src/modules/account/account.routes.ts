@@ -116,7 +116,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       schema: {
         operationId: 'changePassword',
         summary: 'Change one’s password',
-        description: 'Ends the other sessions, and tells the person by e-mail.',
+        description: 'Ends the other sessions, forgets the other devices, and tells the person by e-mail.',
         tags,
         body: schemas.ChangePassword,
         response: { 200: Message },
@@ -207,15 +207,16 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       schema: {
         operationId: 'resetPassword',
         summary: 'Set a password by a reset link',
-        description: 'Ends all sessions. A password that is refused leaves the link as it is.',
+        description:
+          'Ends all sessions, and forgets all devices but this one. A password that is refused leaves the link as it is.',
         tags,
         body: schemas.ResetPassword,
-        response: { 200: Message },
+        response: { 200: schemas.PasswordReset },
       },
     },
     async (request) => {
-      await account.resetPassword(request.body, originOf(request))
-      return { message: say(request, 'password_reset') }
+      const device_token = await account.resetPassword(request.body, originOf(request))
+      return { message: say(request, 'password_reset'), device_token }
     },
   )
 

@@ -11,6 +11,7 @@ import {
   Untouched,
 } from '../../kernel/http/schemas.ts'
 import type { AuditEvent } from '../audit/audit.schemas.ts'
+import { DeviceToken } from '../auth/auth.schemas.ts'
 import { Session } from '../sessions/sessions.schemas.ts'
 import { UserRef } from '../users/users.schemas.ts'
 
@@ -24,6 +25,7 @@ export type ChangePassword = Static<typeof ChangePassword>
 export const ForgotPassword = Strict({ email: Email })
 export const ResetPassword = Strict({ token: Token, new_password: NewPassword })
 export type ResetPassword = Static<typeof ResetPassword>
+export const PasswordReset = Strict({ message: Type.String(), device_token: DeviceToken })
 export const ByToken = Strict({ token: Token })
 export const ChangeEmail = Strict({ new_email: Email, password: Password })
 export type ChangeEmail = Static<typeof ChangeEmail>

@@ -2,6 +2,7 @@ import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
+import { newId } from '../../kernel/ids.ts'
 import { type Origin, SYSTEM } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
@@ -10,6 +11,7 @@ import type { Auth } from '../auth/auth.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { KnownDevices } from '../throttle/known-devices.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import { changedFields, type UserRow, type Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
@@ -26,6 +28,7 @@ interface Parts {
   links: Links
   auth: Auth
   throttle: Throttle
+  knownDevices: KnownDevices
 }
 
 /** Known and unknown e-mails are answered after the same time, in ms: longer than either of them takes. */
@@ -33,7 +36,8 @@ const RESET_ANSWERED_AFTER = 80
 
 /** What people do with their own account between signing up and leaving. */
 export function createAccount(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth, throttle } = parts
+  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth, throttle, knownDevices } =
+    parts
 
   /** Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
@@ -61,7 +65,8 @@ export function createAccount(parts: Parts) {
       throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
     const hash = await passwords.hash(input.new_password)
     await actConfirmed(caller, async (trx, present) => {
-      await auth.setPassword(trx, present, hash, 'password_changed', { except: caller.session_id })
+      const device = await sessions.deviceOf(trx, caller.session_id)
+      await auth.setPassword(trx, present, hash, 'password_changed', { except: caller.session_id, device })
       await audit.record(trx, origin, { action: 'password.changed', target: caller.id })
     })
   }
@@ -79,10 +84,10 @@ export function createAccount(parts: Parts) {
   }
 
   /**
-   * Sets a password by a link and ends all sessions. The device with the link is known
-   * from now on: however strangers guess, its owner can sign in. Throws AppError `link_invalid`, `password_refused`.
+   * Sets a password by a link and ends all sessions. The device with the link is the only one that is known from now on:
+   * however strangers guess, its owner can sign in. Returns its token. Throws AppError `link_invalid`, `password_refused`.
    */
-  async function resetPassword(input: ResetPassword, origin: Origin): Promise<void> {
+  async function resetPassword(input: ResetPassword, origin: Origin): Promise<string> {
     const { user_id } = await links.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
     if (!user) throw new AppError('link_invalid')
@@ -93,13 +98,14 @@ export function createAccount(parts: Parts) {
       '/new_password',
     )
     const hash = await passwords.hash(input.new_password)
+    const device = newId(clock.now())
     await database.transaction(async (trx) => {
       await links.use(trx, 'reset_password', input.token)
-      await auth.setPassword(trx, user, hash, 'password_reset')
+      await auth.setPassword(trx, user, hash, 'password_reset', { device })
       if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
-      await throttle.remember(trx, user.id, origin.device)
       await audit.record(trx, origin, { action: 'password.reset', target: user.id })
     })
+    return knownDevices.encode({ userId: user.id, device })
   }
 
   /** Throws AppError `link_invalid`. */

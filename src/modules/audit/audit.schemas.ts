@@ -10,6 +10,7 @@ export const ACTIONS = [
   'login.succeeded',
   'login.failed',
   'refresh.reused',
+  'refresh.stale',
   'session.ended',
   'sessions.ended',
   'email.verified',

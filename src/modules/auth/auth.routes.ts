@@ -11,6 +11,7 @@ import type { Throttle } from '../throttle/throttle.service.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
 import type { RefreshCookie } from './cookies.ts'
+import { evidenceOf } from './evidence.ts'
 import { callerOf } from './guard.ts'
 import type { AccessTokens } from './tokens.ts'
 
@@ -33,8 +34,8 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       preHandler: limited(throttle, [REGISTRATION, byAddress]),
     },
     async (request, reply) => {
-      const user = await auth.register(request.body, localeOf(request), originOf(request))
-      return reply.code(201).send({ message: say(request, 'registered'), user })
+      const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
+      return reply.code(201).send({ message: say(request, 'registered'), user, device_token })
     },
   )
 
@@ -47,6 +48,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'account_inactive',
           'email_not_verified',
           'account_deletion_pending',
+          'cookie_not_deliverable',
           'rate_limited',
         ],
         caller: ['email', 'password'],
@@ -56,19 +58,22 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         summary: 'Sign in',
         description:
           'Begins a session on this device. `X-Device-ID`, `X-App-Type` and `X-App-Version` are kept with it, so that the ' +
-          'person recognises it in the list of sessions. Unknown e-mail and wrong password answer the same.',
+          'person recognises it in the list of sessions. Unknown e-mail and wrong password answer the same. Whoever sends ' +
+          '`X-Device-Token`, or in `Authorization` an access token of this account, expired or not, is known by it: wrong ' +
+          'tries of others do not keep them waiting.',
         tags,
         body: schemas.Login,
         response: { 200: schemas.SignedIn },
       },
+      preHandler: cookie.requireDeliverable,
       onSend: announced(LOGIN),
     },
     async (request, reply) => {
-      const user = await auth.login(request.body, originOf(request))
+      const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
       request.answeredSession = user.session_id
       return {
         message: say(request, 'signed_in'),
-        user: request.body.delivery === 'cookie' ? cookie.deliver(reply, user) : user,
+        user: cookie.deliver(request, reply, user, request.body.delivery),
       }
     },
   )
@@ -77,7 +82,14 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     '/refresh',
     {
       config: {
-        reasons: ['refresh_invalid', 'refresh_reused', 'session_ended', 'cross_site_request', 'rate_limited'],
+        reasons: [
+          'refresh_invalid',
+          'refresh_reused',
+          'session_ended',
+          'cross_site_request',
+          'cookie_not_deliverable',
+          'rate_limited',
+        ],
         caller: ['refresh_token'],
       },
       schema: {
@@ -85,29 +97,33 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         summary: 'Continue a session',
         description:
           'Gives a new access token and the next refresh token. Repeating it with the same refresh token gives the same ' +
-          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session. A browser ' +
-          'that keeps it as a cookie leaves it, or the whole body, out, and gets the next one by cookie.',
+          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session, unless it ' +
+          'comes from another tab of the same browser. A browser that keeps it as a cookie leaves it, or the whole body, ' +
+          'out, and gets the next one by cookie.',
         tags,
         body: schemas.Refresh,
         response: { 200: schemas.SignedIn },
       },
       preValidation: cookie.intoBody,
-      preHandler: limited(
-        throttle,
-        [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')],
-        [REFRESH_ADDRESS, byAddress],
-      ),
+      preHandler: [
+        cookie.requireDeliverable,
+        limited(
+          throttle,
+          [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')],
+          [REFRESH_ADDRESS, byAddress],
+        ),
+      ],
     },
     async (request, reply) => {
       const { refresh_token: token = '', delivery } = request.body
-      const user = await auth.refresh(token, originOf(request)).catch((error) => {
+      const user = await auth.refresh(token, originOf(request), evidenceOf(request, cookie)).catch((error) => {
         if (error instanceof AppError && REASONS[error.reason].action === 'reauthenticate') cookie.clear(request, reply)
         throw error
       })
       request.answeredSession = user.session_id
       return {
         message: say(request, 'refreshed'),
-        user: delivery === 'cookie' ? cookie.deliver(reply, user) : user,
+        user: cookie.deliver(request, reply, user, delivery),
       }
     },
   )

@@ -12,10 +12,16 @@ import {
 } from '../../kernel/http/schemas.ts'
 import { UserRef, userProperties } from '../users/users.schemas.ts'
 
+export const DeviceToken = Type.String({
+  description:
+    'Proves that this device has signed in to this account: send it as `X-Device-Token` at the next sign-in, so that ' +
+    'nobody else’s tries keep you out. Keep it after logout',
+})
+
 export const Register = Strict({ email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) })
 export type Register = Static<typeof Register>
 
-export const Registered = Strict({ message: Type.String(), user: UserRef })
+export const Registered = Strict({ message: Type.String(), user: UserRef, device_token: DeviceToken })
 
 const Delivery = Untouched(
   Type.Unsafe<'body' | 'cookie'>({
@@ -23,8 +29,8 @@ const Delivery = Untouched(
     enum: ['body', 'cookie'],
     default: 'body',
     description:
-      '`cookie`, for browsers: the refresh token comes as an HttpOnly cookie that only `/api/v1/auth` gets, and is left ' +
-      'out of the body',
+      '`cookie`, for browsers: the refresh token and the device token come as HttpOnly cookies that only `/api/v1/auth` ' +
+      'gets, and are left out of the body',
   }),
 )
 
@@ -54,6 +60,7 @@ const tokens = {
   refresh_token: Type.Optional(
     Type.String({ description: 'For `POST /api/v1/auth/refresh`; left out where it comes by cookie' }),
   ),
+  device_token: Type.Optional(DeviceToken),
   token_type: Type.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
   expires_in: Type.Integer({ description: 'Seconds for which the access token is good', examples: [900] }),
   refresh_expires_in: Type.Integer({ description: 'Seconds after which an unused session ends', examples: [2592000] }),
@@ -62,7 +69,7 @@ const tokens = {
 }
 
 export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
-/** What signing in gives, before a cookie may take its refresh token away. */
+/** What signing in gives, before cookies may take some of its tokens away. */
 export type SignedInUser = Required<Static<typeof SignedInUser>>
 export const SignedIn = Strict({
   message: Type.String(),

@@ -1,9 +1,11 @@
 import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
+import { isUnavailable } from '../../kernel/db/errors.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
+import { newId } from '../../kernel/ids.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
@@ -12,11 +14,14 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
-import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { Grant, Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import type { DeviceClaims, KnownDevices } from '../throttle/known-devices.ts'
+import { STALE_TAB } from '../throttle/policies.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import type { User } from '../users/users.schemas.ts'
 import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
+import type { Evidence } from './evidence.ts'
 import type { AccessTokens } from './tokens.ts'
 
 interface Parts {
@@ -32,6 +37,7 @@ interface Parts {
   mailer: Mailer
   links: Links
   throttle: Throttle
+  knownDevices: KnownDevices
 }
 
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
@@ -39,39 +45,49 @@ const LINK_REPEATED = 10 * MINUTE
 
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links, throttle } =
-    parts
+  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
+  const { throttle, knownDevices } = parts
   const inTurn = createTurns()
 
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
-  async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
+  async function register(
+    input: Register,
+    locale: Locale,
+    origin: Origin,
+  ): Promise<{ user: User; device_token: string }> {
     requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
     // One after another for one address: of many at once the first hashes a password, the rest are told.
+    const device = newId(clock.now())
     const row = await inTurn(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
       const passwordHash = await passwords.hash(input.password)
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
-        await throttle.remember(trx, user.id, origin.device)
+        await knownDevices.remember(trx, { userId: user.id, device })
         await audit.record(trx, origin, { action: 'user.registered', target: user.id })
         return user
       })
     })
-    return users.toUser(row)
+    return { user: users.toUser(row), device_token: knownDevices.encode({ userId: row.id, device }) }
   }
 
   /**
    * Throws AppError `rate_limited`, `invalid_credentials`, `account_inactive`, `email_not_verified`,
    * `account_deletion_pending`, `overloaded`.
    */
-  async function login(input: Login, origin: Origin): Promise<SignedInUser> {
+  async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
+    const claims = await claimedDevices(evidence)
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
-    const { ok, rehash, headers, throttled, knownDevice } = await throttle.login(guess, () =>
-      passwords.verify(user?.password_hash ?? null, input.password),
-    )
+    const attempt = {
+      emailKey: emailKey(input.email),
+      userId: user?.id ?? null,
+      devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
+      ip: origin.device.ip,
+    }
+    const checked = await throttle.login(attempt, () => passwords.verify(user?.password_hash ?? null, input.password))
+    const { ok, rehash, headers, throttled, device: knownDevice } = checked
     if (!user || !ok) {
       await audit.record(database.db, origin, {
         action: 'login.failed',
@@ -85,7 +101,7 @@ export function createAuth(parts: Parts) {
     const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
-    const grant = await database.transaction(async (trx) => {
+    const { grant, surplus } = await database.transaction(async (trx) => {
       const present = await users.lock(trx, user.id).catch(nullIfGone)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
@@ -94,12 +110,48 @@ export function createAuth(parts: Parts) {
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
       if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
-      await throttle.remember(trx, user.id, origin.device)
-      const grant = await sessions.start(trx, user.id, origin.device)
+      const { isBrowser } = evidence
+      const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
+      await knownDevices.remember(trx, { userId: user.id, device: grant.device })
       await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
-      return grant
+      const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
+      const hasMore = edge !== null && (await endSurplus(trx, user.id, grant.sessionId, edge, origin))
+      return { grant, surplus: hasMore ? edge : null }
     })
+    if (surplus) await endRemaining(user.id, grant.sessionId, surplus, origin)
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
+  }
+
+  /** The devices whose tokens a request shows, the surest first. Whether they are known still, the database tells. */
+  async function claimedDevices({ deviceToken, deviceCookies, accessToken }: Evidence): Promise<DeviceClaims[]> {
+    const fromAccessToken = accessToken === null ? null : await tokens.deviceOf(accessToken)
+    const [header, ...cookies] = [deviceToken ?? '', ...deviceCookies].map(knownDevices.decode)
+    return [header, fromAccessToken, ...cookies].filter((claims) => claims !== null && claims !== undefined)
+  }
+
+  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
+  async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
+    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
+    const reason = 'superseded'
+    const [sessionId] = ids
+    if (ids.length === 1 && sessionId)
+      await audit.record(trx, origin, { action: 'session.ended', target: userId, sessionId, details: { reason } })
+    else if (ids.length > 1)
+      await audit.record(trx, origin, {
+        action: 'sessions.ended',
+        target: userId,
+        details: { ended: ids.length, reason },
+      })
+    return hasMore
+  }
+
+  /** Only after an upgrade, or when the bound was lowered, there are so many. What fails, the next sign-in does. */
+  async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
+    try {
+      while (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin)));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+    }
   }
 
   /** Why somebody with the right password is not let in. */
@@ -129,17 +181,36 @@ export function createAuth(parts: Parts) {
   }
 
   /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
-  async function refresh(token: string, origin: Origin): Promise<SignedInUser> {
+  async function refresh(token: string, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = refreshTokens.decode(token)
     if (!claims) throw new AppError('refresh_invalid')
     const { sessionId, generation } = claims
+    const cookies = evidence.deviceCookies.map(knownDevices.decode)
+    const hasCookieOf = ({ userId, device }: DeviceClaims) =>
+      cookies.some((claims) => claims?.userId === userId && claims.device === device)
     const outcome = await database.transaction(async (trx) => {
-      const outcome = await sessions.proceed(trx, sessionId, generation, origin.device)
+      const outcome = await sessions.proceed(trx, sessionId, generation, origin.device, hasCookieOf)
       if ('reused' in outcome) await reportTheft(trx, outcome.identity, generation, origin)
+      else if (outcome.firstOfDay)
+        await knownDevices.touch(trx, { userId: outcome.identity.id, device: outcome.grant.device })
       return outcome
     })
     if ('reused' in outcome) throw new AppError('refresh_reused')
+    if (outcome.stale) await recordStaleTab(outcome.identity, generation, origin)
     return signedIn(outcome.identity, outcome.grant)
+  }
+
+  /** Tabs that are left behind come again and again: so many of a session in an hour are written down. */
+  async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id: sessionId, generation: current } = person
+    try {
+      await throttle.limit(STALE_TAB, sessionId)
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'rate_limited') return
+      throw error
+    }
+    const details = { generation, current }
+    await audit.record(database.db, origin, { action: 'refresh.stale', target: id, sessionId, details })
   }
 
   async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
@@ -156,13 +227,14 @@ export function createAuth(parts: Parts) {
   }
 
   async function signedIn(user: UserRow | Identity, grant: Grant): Promise<SignedInUser> {
-    const { sessionId, generation, expiresAt } = grant
-    const { token, expiresIn } = await tokens.sign({ userId: user.id, sessionId, generation, role: user.role })
+    const { sessionId, generation, device, expiresAt } = grant
+    const { token, expiresIn } = await tokens.sign({ userId: user.id, sessionId, generation, role: user.role, device })
     const now = clock.now()
     return {
       ...users.toUser(user),
       access_token: token,
       refresh_token: refreshTokens.encode({ sessionId, generation }),
+      device_token: knownDevices.encode({ userId: user.id, device }),
       token_type: 'Bearer',
       expires_in: expiresIn,
       refresh_expires_in: Math.max(0, Math.round((expiresAt - now) / 1000)),
@@ -180,19 +252,21 @@ export function createAuth(parts: Parts) {
   }
 
   /**
-   * Sets a password and tells the person. Ends their sessions, the one `except` apart, and makes worthless the links that
-   * an intruder may have asked for.
+   * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
+   * `device`, and makes worthless the links that an intruder may have asked for.
    */
   async function setPassword(
     trx: Db,
     user: UserRow,
     hash: string,
     reason: 'password_changed' | 'password_reset',
-    which: { except?: string } = {},
+    { device, ...which }: { except?: string; device?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
     await links.revoke(trx, user.id, ['reset_password', 'change_email'])
     await sessions.end(trx, user.id, which, reason)
+    await knownDevices.forgetAll(trx, user.id)
+    if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
     await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
     await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }

@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/errors.ts'
 import { isId, newId } from '../../kernel/ids.ts'
 import type { Keys } from '../../kernel/secrets.ts'
 import { isGeneration } from '../sessions/sessions.service.ts'
+import type { DeviceClaims } from '../throttle/known-devices.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
@@ -28,9 +29,12 @@ export interface AccessTokens {
     sessionId: string
     generation: number
     role: string
+    device: string
   }): Promise<{ token: string; expiresIn: number }>
   /** What a token of ours says, however long ago it expired. Throws AppError `token_invalid`. */
   read(token: string): Promise<AccessClaims>
+  /** The known device that a token of ours was given to, however long ago; null where it is none of ours. */
+  deviceOf(token: string): Promise<DeviceClaims | null>
   /** Throws AppError `token_invalid` or `token_expired`. */
   verify(token: string): AccessClaims | Promise<AccessClaims>
   /** The public keys, as RFC 7517 has them. */
@@ -90,10 +94,12 @@ export async function createAccessTokens(
 
   return {
     jwks: { keys: known.map(({ jwk }) => jwk) },
-    async sign({ userId, sessionId, generation, role }) {
+    async sign({ userId, sessionId, generation, role, device }) {
       const now = seconds()
       const expiresIn = Math.floor(config.accessTokenTtl / 1000)
-      const token = await new SignJWT({ sid: sessionId, gen: generation, role })
+      // A device that has the id of the session need not be named.
+      const did = device === sessionId ? undefined : device
+      const token = await new SignJWT({ sid: sessionId, gen: generation, role, did })
         .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: signer.jwk.kid })
         .setIssuer(config.appUrl)
         .setAudience(AUDIENCE)
@@ -105,6 +111,14 @@ export async function createAccessTokens(
       return { token, expiresIn }
     },
     read: async (token) => claimsOf(await payloadOf(token, 0)),
+    async deviceOf(token) {
+      try {
+        const { sub, sid, did = sid } = await payloadOf(token, 0)
+        return isUuid(sub) && isUuid(did) ? { userId: sub, device: did } : null
+      } catch {
+        return null
+      }
+    },
     verify(token) {
       const claims = verified.get(token)
       if (claims) {

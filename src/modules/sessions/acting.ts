@@ -2,7 +2,7 @@ import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import type { Users } from '../users/users.service.ts'
-import { type IdentityRow, identityForUpdate } from './sessions.store.ts'
+import { type IdentityRow, stateForUpdate } from './sessions.store.ts'
 
 /** A signed-in user, and the session by which they ask. */
 export type Caller = Pick<IdentityRow, 'id' | 'session_id'>
@@ -31,7 +31,7 @@ export function createActing({ database, users, isAlive }: Parts) {
   ): Promise<T> {
     return database.transaction(async (trx) => {
       await users.lockAll(trx, target === undefined ? [caller.id] : [caller.id, target])
-      const present = await identityForUpdate(trx, caller.session_id)
+      const present = await stateForUpdate(trx, caller.session_id)
       if (present?.id !== caller.id || !isAlive(present, Date.parse(present.expires_at)))
         throw new AppError('session_ended')
       return work(trx, present)

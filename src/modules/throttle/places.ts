@@ -1,8 +1,3 @@
-import type { Device } from '../../kernel/origin.ts'
-
-/** Shorter names of devices are no names but kinds: `iPhone` may be anybody's. */
-const SHORTEST_ID = 16
-
 /**
  * The network that an address counts for: itself in IPv4, its first 64 bits in IPv6, which are one household. Null for
  * the machine itself: behind a proxy that `TRUST_PROXY` does not name, that would be everybody.
@@ -23,7 +18,3 @@ export function networkOf(ip: string | null): string | null {
     .map((group) => group.replace(/^0+(?=.)/, ''))
     .join(':')}::/64`
 }
-
-/** What makes a device the same one at its next sign-in: the name that the app gives it, else where and what it is. */
-export const deviceText = ({ device_id, ip, user_agent }: Device): string =>
-  device_id && device_id.length >= SHORTEST_ID ? `id\n${device_id}` : `at\n${networkOf(ip) ?? ''}\n${user_agent ?? ''}`

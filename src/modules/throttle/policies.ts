@@ -32,7 +32,7 @@ export interface WindowPolicy {
 export const DEVICE_MEMORY = 400 * DAY
 
 /**
- * One account, for all devices together that have never signed in to it, and once more for each one that has. Five, since
+ * One account, for all together that prove no device of it, and once more for each device that is proven. Five, since
  * people mistype; a hundred in a row, since NIST SP 800-63B-4 (3.2.2) allows no more. Guessing all hundred takes a day.
  */
 export const LOGIN: GuessPolicy = { name: 'login', free: 5, longest: 15 * MINUTE, stop: 100, memory: DEVICE_MEMORY }
@@ -89,6 +89,8 @@ export const IDEMPOTENCY_KEYS = {
 
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
+/** By session: how many tabs that were left behind are written down as events. */
+export const STALE_TAB: WindowPolicy = { name: 'stale-tab', quota: 30, window: HOUR, unshared: 30 }
 /** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */
 export const REFRESH_ADDRESS: WindowPolicy = { name: 'refresh-address', quota: 3000, window: MINUTE, unshared: 1500 }
 
