@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { api } from './api.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
 import { openDatabase } from './kernel/db/database.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
+import { hashThreads } from './kernel/hash-threads.ts'
 import { createIdempotency } from './kernel/http/idempotency.ts'
 import { addOpenApi } from './kernel/http/openapi.ts'
 import { createCursors } from './kernel/http/pages.ts'
@@ -41,7 +41,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
   const { secrets } = loadSecrets(config)
   const keys = deriveKeys(secrets)
   const database = await openDatabase(config)
-  const passwords = createPasswords({ threads: Math.ceil(availableParallelism() / config.workers) })
+  const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
     database,
