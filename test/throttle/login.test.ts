@@ -168,7 +168,10 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await tryFrom(app, ip, 'sprayed-52@example.org')).status, 401)
     assert.equal((await tryFrom(app, ip, 'sprayed-53@example.org')).headers.get('retry-after'), '4')
     app.clock.advance(HOUR)
-    assert.match((await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '', /address";r=49$/)
+    assert.match(
+      (await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '',
+      /address";r=49, "login-site";r=9\d\d$/,
+    )
   })
 
   test('a try that is refused writes nothing, and a success without failures before it counts nothing', async () => {
@@ -252,7 +255,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     const { email } = await owner(one)
     for (let number = 0; number < 5; number++) await tryFrom(one, address(number), email)
     const device = { device_id: null, app_type: null, app_version: null, user_agent: 'stranger', ip: address(99) }
-    const guess = { emailKey: email, userId: null, device }
+    const guess = { emailKey: email, userId: null, origin: { device, network: address(99), site: null } }
     for (const seconds of [1, 2, 4]) {
       one.clock.advance(seconds * SECOND)
       let checked = 0

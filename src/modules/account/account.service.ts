@@ -59,7 +59,7 @@ export function createAccount(parts: Parts) {
     )
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
       throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
-    const hash = await passwords.hash(input.new_password)
+    const hash = await passwords.hash(input.new_password, turnOf(caller.id))
     await database.transaction(async (trx) => {
       // Changed by somebody else since the password was checked: then it was not their current one.
       if ((await users.lock(trx, caller.id)).password_hash !== caller.password_hash)
@@ -95,7 +95,7 @@ export function createAccount(parts: Parts) {
       { minLength: config.minPasswordLength, email: user.email, name: user.name },
       '/new_password',
     )
-    const hash = await passwords.hash(input.new_password)
+    const hash = await passwords.hash(input.new_password, turnOf(user_id))
     await database.transaction(async (trx) => {
       await links.use(trx, 'reset_password', input.token)
       await auth.setPassword(trx, user, hash, 'password_reset')
@@ -200,7 +200,7 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const check = () => passwords.verify(caller.password_hash, password)
+    const check = () => passwords.verify(caller.password_hash, password, turnOf(caller.id))
     const { ok, headers } = await throttle.confirm(caller.id, check)
     if (ok) return
     await audit.record(database.db, origin, {
@@ -230,5 +230,8 @@ export function createAccount(parts: Parts) {
     peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
   }
 }
+
+/** At the hashing threads: whoever is signed in, or has the link, waits behind no stranger. */
+const turnOf = (userId: string) => ({ lane: userId, priority: true })
 
 export type Account = ReturnType<typeof createAccount>

@@ -31,7 +31,8 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    const passwordHash = password === undefined ? null : await passwords.hash(password)
+    const turn = { lane: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
     return database.transaction(async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
       if (passwordHash === null) await auth.sendReset(trx, user)

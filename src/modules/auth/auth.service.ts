@@ -43,13 +43,17 @@ export function createAuth(parts: Parts) {
     parts
   const inTurn = createTurns()
 
+  /** Throws AppError `password_refused`. */
+  const requireGoodPassword = ({ password, email, name }: Register): void =>
+    requirePassword(password, { minLength: config.minPasswordLength, email, name })
+
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
-    requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
+    requireGoodPassword(input)
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const row = await inTurn(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
-      const passwordHash = await passwords.hash(input.password)
+      const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
@@ -68,9 +72,12 @@ export function createAuth(parts: Parts) {
   async function login(input: Login, origin: Origin): Promise<SignedInUser> {
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
-    const { ok, rehash, headers, throttled, knownDevice } = await throttle.login(guess, () =>
-      passwords.verify(user?.password_hash ?? null, input.password),
+    const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, origin }
+    // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
+    const turnOf = (knownDevice: boolean) =>
+      knownDevice && user ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const { ok, rehash, headers, throttled, knownDevice } = await throttle.login(guess, (knownDevice) =>
+      passwords.verify(user?.password_hash ?? null, input.password, turnOf(knownDevice)),
     )
     if (!user || !ok) {
       await audit.record(database.db, origin, {
@@ -82,7 +89,7 @@ export function createAuth(parts: Parts) {
       throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, turnOf(knownDevice)).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const grant = await database.transaction(async (trx) => {
@@ -224,6 +231,7 @@ export function createAuth(parts: Parts) {
   }
 
   return {
+    requireGoodPassword,
     register,
     login,
     refresh,

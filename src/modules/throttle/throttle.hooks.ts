@@ -1,14 +1,16 @@
 import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
-import { networkOf } from './places.ts'
 import type { GuessPolicy, WindowPolicy } from './policies.ts'
 import type { Throttle } from './throttle.service.ts'
 
 /** What a request is limited by; null for what is not limited. */
 type By = (request: FastifyRequest) => string | null
 
-/** The network of the caller. The machine itself is not limited: see `networkOf`. */
-export const byAddress: By = (request) => networkOf(request.ip)
+/** The network of the caller: one address in IPv4, one household in IPv6. */
+export const byAddress: By = (request) => request.client.network
+
+/** The wider network of an IPv6 caller, of 48 bits: so many households are at hand to one customer of some providers. */
+export const bySite: By = (request) => request.client.site
 
 /** A `preHandler` that counts a request for each policy, and refuses it with 429 where one is used up. */
 export const limited =

@@ -1,11 +1,19 @@
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
-import type { Device } from '../../kernel/origin.ts'
+import type { Device, Origin } from '../../kernel/origin.ts'
 import type { Verification } from '../../kernel/passwords.ts'
 import { fingerprint } from '../../kernel/secrets.ts'
 import { type Budget, createGuesses } from './guesses.ts'
-import { deviceText, networkOf } from './places.ts'
-import { CONFIRMATION, DEVICE_MEMORY, type GuessPolicy, LOGIN, LOGIN_ADDRESS, type WindowPolicy } from './policies.ts'
+import { deviceText } from './places.ts'
+import {
+  CONFIRMATION,
+  DEVICE_MEMORY,
+  type GuessPolicy,
+  LOGIN,
+  LOGIN_ADDRESS,
+  LOGIN_SITE,
+  type WindowPolicy,
+} from './policies.ts'
 import * as store from './throttle.store.ts'
 import { createWindows } from './windows.ts'
 
@@ -16,6 +24,8 @@ export type Throttle = ReturnType<typeof createThrottle>
  * to wait.
  */
 export type Checked = Verification & { headers: Record<string, string>; throttled: boolean }
+
+type LoginOrigin = Pick<Origin, 'device' | 'network' | 'site'>
 
 /** Nobody's id: an unknown e-mail asks the database the same as a known one. */
 const NOBODY = '00000000-0000-0000-0000-000000000000'
@@ -39,25 +49,33 @@ export function createThrottle({ database, clock, key }: { database: Database; c
   /**
    * Checks the password of a sign-in, `userId` being null for an unknown e-mail. A device that has signed in before has
    * a budget of its own, so that no stranger can keep the owner out; all others share one for the account, and one for
-   * their address. Throws AppError `rate_limited`, and what `check` throws.
+   * their address, and one for the wider network of that. `check` is told whether the device is such a one.
+   * Throws AppError `rate_limited`, and what `check` throws.
    */
   async function login(
-    { emailKey, userId, device }: { emailKey: string; userId: string | null; device: Device },
-    check: () => Promise<Verification>,
+    { emailKey, userId, origin }: { emailKey: string; userId: string | null; origin: LoginOrigin },
+    check: (knownDevice: boolean) => Promise<Verification>,
   ): Promise<Checked & { knownDevice: boolean }> {
+    const { device, network, site } = origin
     const name = print(deviceText(device))
     const strangers = accountKey(emailKey)
     const own = `${strangers}:${name}`
-    const network = networkOf(device.ip)
     const address = `login-address:${network ? print(network) : ''}`
+    const wider = `login-site:${site ? print(site) : ''}`
     let knownDevice = false
-    const checked = await guesses.guess(async () => {
-      const keys = { key_1: strangers, key_2: own, key_3: address }
-      const rows = await store.countsAndDevice(database.db, { ...keys, user_id: userId ?? NOBODY, device: name })
-      knownDevice = rows.some(({ key }) => key === name)
-      const mine = budget(rows, knownDevice ? own : strangers, LOGIN)
-      return network ? [mine, budget(rows, address, LOGIN_ADDRESS, knownDevice)] : [mine]
-    }, check)
+    const checked = await guesses.guess(
+      async () => {
+        const keys = { key_1: strangers, key_2: own, key_3: address, key_4: wider }
+        const rows = await store.countsAndDevice(database.db, { ...keys, user_id: userId ?? NOBODY, device: name })
+        knownDevice = rows.some(({ key }) => key === name)
+        return [
+          budget(rows, knownDevice ? own : strangers, LOGIN),
+          ...(network ? [budget(rows, address, LOGIN_ADDRESS, knownDevice)] : []),
+          ...(site ? [budget(rows, wider, LOGIN_SITE, knownDevice)] : []),
+        ]
+      },
+      () => check(knownDevice),
+    )
     return { ...checked, knownDevice }
   }
 

@@ -8,15 +8,15 @@ export interface CountRow {
   expires_at: string
 }
 
-/** The counts of up to three keys, and the device, under its own name, where the user knows it: all that a login asks. */
+/** The counts of up to four keys, and the device, under its own name, where the user knows it: all that a login asks. */
 export const countsAndDevice = hot<
-  { key_1: string; key_2: string; key_3: string; user_id: string; device: string },
+  { key_1: string; key_2: string; key_3: string; key_4: string; user_id: string; device: string },
   CountRow
 >('throttle_counts_and_device', (db, p) =>
   db
     .selectFrom('throttles')
     .select(['key', 'count', 'last_at', 'expires_at'])
-    .where('key', 'in', [p('key_1'), p('key_2'), p('key_3')])
+    .where('key', 'in', [p('key_1'), p('key_2'), p('key_3'), p('key_4')])
     .unionAll(
       db
         .selectFrom('known_devices')
