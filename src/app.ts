@@ -10,6 +10,7 @@ import { addOpenApi } from './kernel/http/openapi.ts'
 import { createCursors } from './kernel/http/pages.ts'
 import { type App, createServer } from './kernel/http/server.ts'
 import type { Log } from './kernel/log.ts'
+import { sharedLookupKey } from './kernel/lookup-key.ts'
 import { createOutbox } from './kernel/mail/outbox.ts'
 import { createTransport } from './kernel/mail/transport.ts'
 import { createPasswords } from './kernel/passwords.ts'
@@ -39,8 +40,13 @@ export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json'
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
 export async function createServices(config: Config, log: Log, { clock = systemClock }: { clock?: Clock } = {}) {
   const { secrets } = loadSecrets(config)
-  const keys = deriveKeys(secrets)
+  const derived = deriveKeys(secrets)
   const database = await openDatabase(config)
+  const lookup = await sharedLookupKey(database, clock, derived).catch(async (error) => {
+    await database.close()
+    throw error
+  })
+  const keys = { ...derived, lookup }
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
