@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { api } from './api.ts'
-import { type Clock, systemClock } from './kernel/clock.ts'
+import type { Clock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
+import { createDatabaseClock, fixed } from './kernel/db/clock.ts'
 import { openDatabase } from './kernel/db/database.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { hashThreads } from './kernel/hash-threads.ts'
@@ -38,15 +39,16 @@ import { createUsers } from './modules/users/users.service.ts'
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
-export async function createServices(config: Config, log: Log, { clock = systemClock }: { clock?: Clock } = {}) {
+export async function createServices(config: Config, log: Log, { clock: given }: { clock?: Clock } = {}) {
   const { secrets } = loadSecrets(config)
   const derived = deriveKeys(secrets)
   const database = await openDatabase(config)
-  const lookup = await sharedLookupKey(database, clock, derived).catch(async (error) => {
+  const closing = async (error: unknown) => {
     await database.close()
     throw error
-  })
-  const keys = { ...derived, lookup }
+  }
+  const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
+  const keys = { ...derived, lookup: await sharedLookupKey(database, clock, derived).catch(closing) }
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
@@ -114,6 +116,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     version: VERSION,
     lifecycle: { draining: false },
     database,
+    clock,
     passwords,
     users,
     tokens,
@@ -131,6 +134,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     operator: createOperator({ database, config, passwords, users, audit, auth, admin }),
     /** Begins what goes on without a request: mails and housekeeping. */
     start() {
+      clock.start()
       outbox.start()
       housekeeping.start()
     },
@@ -138,6 +142,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
       await housekeeping.stop()
       await outbox.stop()
       await passwords.close()
+      clock.stop()
       await database.close()
     },
   }
