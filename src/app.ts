@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { api } from './api.ts'
-import { type Clock, systemClock } from './kernel/clock.ts'
+import type { Clock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
+import { createDatabaseClock, fixed } from './kernel/db/clock.ts'
 import { openDatabase } from './kernel/db/database.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
+import { hashThreads } from './kernel/hash-threads.ts'
 import { createIdempotency } from './kernel/http/idempotency.ts'
 import { addOpenApi } from './kernel/http/openapi.ts'
 import { createCursors } from './kernel/http/pages.ts'
 import { type App, createServer } from './kernel/http/server.ts'
 import type { Log } from './kernel/log.ts'
+import { sharedLookupKey } from './kernel/lookup-key.ts'
 import { createOutbox } from './kernel/mail/outbox.ts'
 import { createTransport } from './kernel/mail/transport.ts'
 import { createPasswords } from './kernel/passwords.ts'
@@ -39,11 +41,17 @@ import { createUsers } from './modules/users/users.service.ts'
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
-export async function createServices(config: Config, log: Log, { clock = systemClock }: { clock?: Clock } = {}) {
+export async function createServices(config: Config, log: Log, { clock: given }: { clock?: Clock } = {}) {
   const { secrets } = loadSecrets(config)
-  const keys = deriveKeys(secrets)
+  const derived = deriveKeys(secrets)
   const database = await openDatabase(config)
-  const passwords = createPasswords({ threads: Math.ceil(availableParallelism() / config.workers) })
+  const closing = async (error: unknown) => {
+    await database.close()
+    throw error
+  }
+  const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
+  const keys = { ...derived, lookup: await sharedLookupKey(database, clock, derived).catch(closing) }
+  const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
     database,
@@ -120,6 +128,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     version: VERSION,
     lifecycle: { draining: false },
     database,
+    clock,
     passwords,
     users,
     tokens,
@@ -137,6 +146,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
     operator: createOperator({ database, config, passwords, users, audit, auth, admin }),
     /** Begins what goes on without a request: mails and housekeeping. */
     start() {
+      clock.start()
       outbox.start()
       housekeeping.start()
     },
@@ -144,6 +154,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
       await housekeeping.stop()
       await outbox.stop()
       await passwords.close()
+      clock.stop()
       await database.close()
     },
   }

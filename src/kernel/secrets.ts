@@ -14,8 +14,10 @@ export interface Keys {
   cursor: Buffer[]
   /** AES-256-GCM keys for answers kept for idempotency. */
   sealing: Buffer[]
-  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a throttle. */
+  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a throttle: `lookup-key.ts`. */
   lookup: Buffer
+  /** Names of the secrets that tell nothing of them. */
+  secretIds: string[]
 }
 
 const PKCS8_ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex') // RFC 8410, section 7
@@ -40,6 +42,7 @@ export function deriveKeys(secrets: Buffer[]): Keys {
     cursor: all('cursor'),
     sealing: all('sealing'),
     lookup: derive(secrets[0] as Buffer, 'lookup'),
+    secretIds: all('secret-id').map((id) => id.toString('base64url')),
   }
 }
 

@@ -144,6 +144,13 @@ export interface KnownDevicesTable {
   last_seen: Time
 }
 
+/** The key of fingerprints, sealed with each secret that is or was in force: `lookup-key.ts`. */
+export interface LookupKeysTable {
+  secret_id: string
+  sealed: string
+  created_at: Time
+}
+
 /** Every table of the service. */
 export interface Tables {
   users: UsersTable
@@ -155,5 +162,6 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   throttles: ThrottlesTable
   known_devices: KnownDevicesTable
+  lookup_keys: LookupKeysTable
   schema_migrations: SchemaMigrationsTable
 }

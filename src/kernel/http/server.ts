@@ -16,6 +16,7 @@ import { AppError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
 import type { Reason } from '../reasons.ts'
+import { addClient, type ClientOf } from './client.ts'
 import { addDeadline } from './deadline.ts'
 import { problem, problemHeaders, sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
@@ -61,14 +62,13 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     requestTimeout: deadlines.request,
     keepAliveTimeout: KEEP_ALIVE,
     http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: deadlines.headers, connectionsCheckingInterval: SLOW_CHECK },
-    trustProxy: trust(config.trustProxy),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     clientErrorHandler: (error, socket) => answerByHand(error, socket, security.fixed, log),
     frameworkErrors: (error, request, reply) => {
       security.write(request, reply)
-      reply.raw.once('finish', () => logRequest(log, request, reply))
+      reply.raw.once('finish', () => logRequest(log, request, reply, clientOf))
       sendProblem(error, request, reply)
     },
     exposeHeadRoutes: true,
@@ -78,6 +78,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
 
   app.decorateRequest('failure', null)
   app.decorateRequest('actor', null)
+  const clientOf = addClient(app, config, log)
   app.setValidatorCompiler(createValidatorCompiler())
   app.addSchema(Problem)
   app.removeAllContentTypeParsers()
@@ -95,15 +96,11 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
   addOverload(app, log)
   addDeadline(app, deadlines.request)
   addDraining(app, lifecycle)
-  addRequestLog(app, plainLog(log))
+  addRequestLog(app, plainLog(log), clientOf)
   app.setErrorHandler(sendProblem)
   addNotFound(app)
   return app
 }
-
-/** A number of proxies is trusted by its distance: the nearest `n` addresses. */
-const trust = (proxies: Config['trustProxy']) =>
-  typeof proxies === 'number' ? (_address: string, hop: number) => hop < proxies : proxies
 
 const requestId = (given: string | string[] | undefined): string =>
   typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : newId()
@@ -116,15 +113,15 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
   })
 }
 
-function addRequestLog(app: App, log: Log): void {
+function addRequestLog(app: App, log: Log, clientOf: ClientOf): void {
   app.addHook('onResponse', (request, reply, done) => {
     if (!request.raw.complete) answered.add(request.raw.socket)
-    if (request.failure !== SHED) logRequest(log, request, reply)
+    if (request.failure !== SHED) logRequest(log, request, reply, clientOf)
     done()
   })
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, clientOf: ClientOf): void {
   const { failure, actor } = request
   const line = {
     request_id: request.id,
@@ -132,7 +129,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
     route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
     status: reply.statusCode,
     duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-    ip: request.ip,
+    ip: clientOf(request.raw).ip,
     user_id: actor?.userId,
     session_id: actor?.sessionId,
     reason: failure?.reason,

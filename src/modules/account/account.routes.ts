@@ -13,8 +13,9 @@ import {
   RESEND,
   RESET,
   RESET_ADDRESS,
+  RESET_SITE,
 } from '../throttle/policies.ts'
-import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import { announced, byAddress, bySite, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
@@ -191,6 +192,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       preHandler: limited(
         throttle,
         [RESET_ADDRESS, byAddress],
+        [RESET_SITE, bySite],
         [RESET, ({ body }) => emailKey((body as { email: string }).email)],
       ),
     },

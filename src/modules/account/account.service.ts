@@ -63,7 +63,7 @@ export function createAccount(parts: Parts) {
     )
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
       throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
-    const hash = await passwords.hash(input.new_password)
+    const hash = await passwords.hash(input.new_password, turnOf(caller.id))
     await actConfirmed(caller, async (trx, present) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
       await auth.setPassword(trx, present, hash, 'password_changed', { except: caller.session_id, device })
@@ -97,7 +97,7 @@ export function createAccount(parts: Parts) {
       { minLength: config.minPasswordLength, email: user.email, name: user.name },
       '/new_password',
     )
-    const hash = await passwords.hash(input.new_password)
+    const hash = await passwords.hash(input.new_password, turnOf(user_id))
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
       await links.use(trx, 'reset_password', input.token)
@@ -217,7 +217,7 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const check = () => passwords.verify(caller.password_hash, password)
+    const check = () => passwords.verify(caller.password_hash, password, turnOf(caller.id))
     const { ok, headers } = await throttle.confirm(caller.id, check)
     if (ok) return
     await audit.record(database.db, origin, {
@@ -247,5 +247,8 @@ export function createAccount(parts: Parts) {
     peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
   }
 }
+
+/** At the hashing threads: whoever is signed in, or has the link, waits behind no stranger. */
+const turnOf = (userId: string) => ({ lane: userId, priority: true })
 
 export type Account = ReturnType<typeof createAccount>

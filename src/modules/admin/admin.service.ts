@@ -30,7 +30,8 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    const passwordHash = password === undefined ? null : await passwords.hash(password)
+    const turn = { lane: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
     return sessions.administer(origin, async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
       if (passwordHash === null) await auth.sendReset(trx, user)

@@ -5,8 +5,8 @@ import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { REASONS } from '../../kernel/reasons.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
-import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION } from '../throttle/policies.ts'
-import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../throttle/policies.ts'
+import { announced, byAddress, bySite, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
@@ -19,6 +19,9 @@ const tags = ['Auth']
 
 /** What anybody may call. */
 export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie) => async (app: App) => {
+  const presentedSession = ({ body }: { body: unknown }) =>
+    auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')
+
   app.post(
     '/register',
     {
@@ -31,7 +34,11 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         body: schemas.Register,
         response: { 201: schemas.Registered },
       },
-      preHandler: limited(throttle, [REGISTRATION, byAddress]),
+      preHandler: [
+        // A password that is refused was no try at making an account.
+        async ({ body }) => auth.requireGoodPassword(body),
+        limited(throttle, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
+      ],
     },
     async (request, reply) => {
       const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
@@ -109,8 +116,9 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         cookie.requireDeliverable,
         limited(
           throttle,
-          [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')],
-          [REFRESH_ADDRESS, byAddress],
+          [REFRESH, presentedSession],
+          // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
+          [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],
         ),
       ],
     },

@@ -49,18 +49,22 @@ export function createAuth(parts: Parts) {
   const { throttle, knownDevices } = parts
   const inTurn = createTurns()
 
+  /** Throws AppError `password_refused`. */
+  const requireGoodPassword = ({ password, email, name }: Register): void =>
+    requirePassword(password, { minLength: config.minPasswordLength, email, name })
+
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(
     input: Register,
     locale: Locale,
     origin: Origin,
   ): Promise<{ user: User; device_token: string }> {
-    requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
+    requireGoodPassword(input)
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const device = newId(clock.now())
     const row = await inTurn(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
-      const passwordHash = await passwords.hash(input.password)
+      const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
@@ -84,9 +88,14 @@ export function createAuth(parts: Parts) {
       emailKey: emailKey(input.email),
       userId: user?.id ?? null,
       devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
-      ip: origin.device.ip,
+      origin,
     }
-    const checked = await throttle.login(attempt, () => passwords.verify(user?.password_hash ?? null, input.password))
+    // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
+    const turnOf = (isProven: boolean) =>
+      isProven && user ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const checked = await throttle.login(attempt, (isProven) =>
+      passwords.verify(user?.password_hash ?? null, input.password, turnOf(isProven)),
+    )
     const { ok, rehash, headers, throttled, device: knownDevice } = checked
     if (!user || !ok) {
       await audit.record(database.db, origin, {
@@ -98,7 +107,7 @@ export function createAuth(parts: Parts) {
       throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, turnOf(knownDevice !== null)).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {
@@ -298,6 +307,7 @@ export function createAuth(parts: Parts) {
   }
 
   return {
+    requireGoodPassword,
     register,
     login,
     refresh,

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { DatabaseClock } from '../../kernel/db/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { PING } from '../../kernel/deadlines.ts'
 import { AppError } from '../../kernel/errors.ts'
@@ -15,13 +16,27 @@ const Health = Strict({
 })
 const Readiness = Strict({
   status: Type.Literal('ready'),
-  checks: Strict({ database: Type.Literal('ok'), accepting: Type.Literal('ok') }),
+  checks: Strict({
+    database: Type.Literal('ok'),
+    accepting: Type.Literal('ok'),
+    clock: Type.Union([Type.Literal('ok'), Type.Literal('differs')], {
+      description:
+        '`differs`: this machine’s clock is more than a second from the database’s, which counts. Still ready',
+    }),
+  }),
 })
 const tags = ['Operation']
 
+interface Parts {
+  database: Database
+  clock: Pick<DatabaseClock, 'differs'>
+  lifecycle: Lifecycle
+  version: string
+}
+
 /** Whether the process lives, and whether it should be sent requests. */
 export const healthRoutes =
-  ({ database, lifecycle, version }: { database: Database; lifecycle: Lifecycle; version: string }) =>
+  ({ database, clock, lifecycle, version }: Parts) =>
   async (app: App) => {
     for (const [url, operationId] of [
       ['/health', 'health'],
@@ -59,7 +74,10 @@ export const healthRoutes =
       async () => {
         const answers = await within(PING, database.ping())
         if (answers && !lifecycle.draining)
-          return { status: 'ready' as const, checks: { database: 'ok' as const, accepting: 'ok' as const } }
+          return {
+            status: 'ready' as const,
+            checks: { database: 'ok', accepting: 'ok', clock: clock.differs ? 'differs' : 'ok' } as const,
+          }
         throw new AppError(answers ? 'shutting_down' : 'database_unavailable', {
           retryAfter: 1,
           members: { checks: { database: answers ? 'ok' : 'failed', accepting: lifecycle.draining ? 'failed' : 'ok' } },

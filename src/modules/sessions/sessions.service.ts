@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { parseAddress } from '../../kernel/addresses.ts'
 import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
@@ -7,7 +8,6 @@ import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
-import { networkOf } from '../throttle/places.ts'
 import type { Users } from '../users/users.service.ts'
 import { createActing } from './acting.ts'
 import {
@@ -256,10 +256,9 @@ export type Sessions = ReturnType<typeof createSessions>
 
 const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
 
-/** An address that belongs to no network, as that of the machine itself, is compared as it is. */
 const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, cookie: Use['cookie']): Use => ({
   cookie,
-  network: networkOf(ip) ?? ip,
+  network: parseAddress(ip ?? '')?.network ?? ip,
   userAgent: user_agent,
 })
 
