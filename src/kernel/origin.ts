@@ -24,3 +24,9 @@ const NOWHERE: Device = { device_id: null, app_type: null, app_version: null, us
 export const OPERATOR: Origin = { device: NOWHERE, requestId: null, actor: { type: 'operator' } }
 /** A job of the service. */
 export const SYSTEM: Origin = { device: NOWHERE, requestId: null, actor: { type: 'system' } }
+
+/** The same, done by a person who has proved who they are without a session: by a password, or by a link in an e-mail. */
+export const doneBy = (origin: Origin, id: string, sessionId: string | null = null): Origin => ({
+  ...origin,
+  actor: { type: 'user', id, sessionId },
+})

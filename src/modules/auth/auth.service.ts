@@ -4,7 +4,7 @@ import type { Database, Db } from '../../kernel/db/database.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { doneBy, type Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import { createTurns } from '../../kernel/turns.ts'
@@ -54,7 +54,7 @@ export function createAuth(parts: Parts) {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
         await throttle.remember(trx, user.id, origin.device)
-        await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+        await audit.record(trx, doneBy(origin, user.id), { action: 'user.registered', target: user.id })
         return user
       })
     })
@@ -96,7 +96,8 @@ export function createAuth(parts: Parts) {
       if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
       await throttle.remember(trx, user.id, origin.device)
       const grant = await sessions.start(trx, user.id, origin.device)
-      await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
+      const person = doneBy(origin, user.id, grant.sessionId)
+      await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
       return grant
     })
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
@@ -207,7 +208,7 @@ export function createAuth(parts: Parts) {
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
     await links.revoke(trx, userId, ['undo_deletion'])
-    await audit.record(trx, origin, { action: 'account.deletion_undone', target: userId })
+    await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
   }
 
   /** Ends live sessions of the caller. Returns how many there were. */
