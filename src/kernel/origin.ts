@@ -31,3 +31,9 @@ const NOWHERE = {
 export const OPERATOR: Origin = { ...NOWHERE, requestId: null, actor: { type: 'operator' } }
 /** A job of the service. */
 export const SYSTEM: Origin = { ...NOWHERE, requestId: null, actor: { type: 'system' } }
+
+/** The same, done by a person who has proved who they are without a session: by a password, or by a link in an e-mail. */
+export const doneBy = (origin: Origin, id: string, sessionId: string | null = null): Origin => ({
+  ...origin,
+  actor: { type: 'user', id, sessionId },
+})

@@ -3,7 +3,7 @@ import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
-import { type Origin, SYSTEM } from '../../kernel/origin.ts'
+import { doneBy, type Origin, SYSTEM } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import type { Audit } from '../audit/audit.service.ts'
@@ -103,7 +103,7 @@ export function createAccount(parts: Parts) {
       await links.use(trx, 'reset_password', input.token)
       await auth.setPassword(trx, user, hash, 'password_reset', { device })
       if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
-      await audit.record(trx, origin, { action: 'password.reset', target: user.id })
+      await audit.record(trx, doneBy(origin, user.id), { action: 'password.reset', target: user.id })
     })
     return knownDevices.encode({ userId: user.id, device })
   }
@@ -113,7 +113,7 @@ export function createAccount(parts: Parts) {
     await database.transaction(async (trx) => {
       const { user_id } = await links.use(trx, 'verify_email', token)
       await users.verifyEmail(trx, user_id)
-      await audit.record(trx, origin, { action: 'email.verified', target: user_id })
+      await audit.record(trx, doneBy(origin, user_id), { action: 'email.verified', target: user_id })
     })
   }
 
@@ -147,7 +147,7 @@ export function createAccount(parts: Parts) {
       const { before } = await users.update(trx, user_id, { email, email_verified: true })
       await links.revoke(trx, user_id, ['verify_email', 'reset_password'])
       await mailer.send(trx, 'email_changed', before, { newEmail: email, at: timestamp(clock.now()) })
-      await audit.record(trx, origin, { action: 'email.changed', target: user_id })
+      await audit.record(trx, doneBy(origin, user_id), { action: 'email.changed', target: user_id })
     })
   }
 

@@ -114,11 +114,20 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
       sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id),
     remove,
     sendReset,
-    find,
-    list: (query: ListUsers) => users.list(query),
+    async view(id: string, origin: Origin): Promise<UserRow> {
+      const user = await find(id)
+      audit.noteView(origin, 'user.viewed', id)
+      return user
+    },
+    async list(query: ListUsers, origin: Origin) {
+      const page = await users.list(query)
+      audit.noteView(origin, 'users.listed')
+      return page
+    },
     toUser: users.toUser,
-    async sessionsOf(id: string, caller: Identity) {
+    async sessionsOf(id: string, caller: Identity, origin: Origin) {
       await find(id)
+      audit.noteView(origin, 'sessions.viewed', id)
       return sessions.list(id, caller.session_id)
     },
     /** Ends one session of a user, or all. Throws AppError `not_found`. */

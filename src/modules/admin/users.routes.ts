@@ -25,7 +25,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: UserList },
       },
     },
-    (request) => admin.list(request.query),
+    (request) => admin.list(request.query, originOf(request)),
   )
 
   app.post(
@@ -100,7 +100,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: SessionList },
       },
     },
-    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request)) }),
+    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request), originOf(request)) }),
   )
 
   app.delete(
@@ -155,7 +155,7 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      const user = await admin.find(request.params.id)
+      const user = await admin.view(request.params.id, originOf(request))
       return reply.header('etag', etag(user.version)).send(admin.toUser(user))
     },
   )

@@ -1,3 +1,4 @@
+import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
 import type { Audit } from './audit.service.ts'
@@ -16,6 +17,10 @@ export const auditRoutes = (audit: Audit) => async (app: App) => {
         response: { 200: AuditEventList },
       },
     },
-    (request) => audit.list(request.query),
+    async (request) => {
+      const page = await audit.list(request.query)
+      audit.noteView(originOf(request), 'audit.viewed')
+      return page
+    },
   )
 }

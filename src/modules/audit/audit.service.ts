@@ -1,4 +1,4 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
+import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
@@ -20,6 +20,11 @@ export interface Deed {
 
 const SORT = 'audit'
 
+/** So often at most it is written down that one person looks at the same thing, by each instance. */
+const VIEW_INTERVAL_MS = 10 * MINUTE
+/** So many views are remembered; beyond it some are written down twice. */
+const MAX_REMEMBERED_VIEWS = 10_000
+
 interface Parts {
   database: Database
   clock: Clock
@@ -29,25 +34,45 @@ interface Parts {
 
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
 export function createAudit({ database, clock, config, cursors }: Parts) {
+  const views = new Map<string, number>()
+
+  /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
+  async function record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
+    const { actor, device } = origin
+    await store.insertEvent(trx, {
+      id: newId(clock.now()),
+      at: timestamp(clock.now()),
+      action: deed.action,
+      outcome: deed.outcome ?? 'success',
+      actor_type: actor.type,
+      actor_id: actor.type === 'user' ? actor.id : null,
+      target_id: deed.target ?? null,
+      session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
+      request_id: origin.requestId,
+      ip: device.ip,
+      user_agent: device.user_agent,
+      details: JSON.stringify(deed.details ?? {}),
+    })
+  }
+
+  /**
+   * Notes that somebody looks at what is not their own. The read does not wait for it: a full disk must not keep an
+   * administrator from looking, and the next look tries again.
+   */
+  function noteView(origin: Origin, action: Action, target: string | null = null): void {
+    const { actor } = origin
+    if (actor.type !== 'user' || actor.id === target) return
+    const [key, now] = [`${actor.id} ${action} ${target}`, clock.now()]
+    const last = views.get(key)
+    if (last !== undefined && Math.abs(now - last) < VIEW_INTERVAL_MS) return
+    if (views.size >= MAX_REMEMBERED_VIEWS) views.clear()
+    views.set(key, now)
+    record(database.db, origin, { action, target }).catch(() => views.delete(key))
+  }
+
   return {
-    /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
-    async record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
-      const { actor, device } = origin
-      await store.insertEvent(trx, {
-        id: newId(clock.now()),
-        at: timestamp(clock.now()),
-        action: deed.action,
-        outcome: deed.outcome ?? 'success',
-        actor_type: actor.type,
-        actor_id: actor.type === 'user' ? actor.id : null,
-        target_id: deed.target ?? null,
-        session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
-        request_id: origin.requestId,
-        ip: device.ip,
-        user_agent: device.user_agent,
-        details: JSON.stringify(deed.details ?? {}),
-      })
-    },
+    record,
+    noteView,
 
     /** One page, the newest first. Throws AppError `invalid_cursor`. */
     async list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {

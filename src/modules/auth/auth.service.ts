@@ -6,7 +6,7 @@ import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
 import { newId } from '../../kernel/ids.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { doneBy, type Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import { createTurns } from '../../kernel/turns.ts'
@@ -69,7 +69,7 @@ export function createAuth(parts: Parts) {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
         await knownDevices.remember(trx, { userId: user.id, device })
-        await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+        await audit.record(trx, doneBy(origin, user.id), { action: 'user.registered', target: user.id })
         return user
       })
     })
@@ -122,7 +122,8 @@ export function createAuth(parts: Parts) {
       const { isBrowser } = evidence
       const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
       await knownDevices.remember(trx, { userId: user.id, device: grant.device })
-      await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
+      const person = doneBy(origin, user.id, grant.sessionId)
+      await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
       const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
       const hasMore = edge !== null && (await endSurplus(trx, user.id, grant.sessionId, edge, origin))
       return { grant, surplus: hasMore ? edge : null }
@@ -290,7 +291,7 @@ export function createAuth(parts: Parts) {
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
     await links.revoke(trx, userId, ['undo_deletion'])
-    await audit.record(trx, origin, { action: 'account.deletion_undone', target: userId })
+    await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
   }
 
   /** Ends live sessions of the caller. Returns how many there were. */
