@@ -163,7 +163,80 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(all).value, '')
   })
 
-  it('comes again with a repeat by idempotency key, and no other browser gets it', async () => {
+  it('has the device token beside it, which proves the device at the next sign-in and is in no body', async () => {
+    const { answer, email } = await browser()
+    const { name, value, attributes } = deviceCookieOf(answer)
+    assert.equal(name, '__Secure-bukhindor_device')
+    assert.deepEqual(attributes.sort(), [
+      'HttpOnly',
+      `Max-Age=${(400 * DAY) / SECOND}`,
+      'Path=/api/v1/auth',
+      'SameSite=Strict',
+      'Secure',
+    ])
+    assert.ok(!('device_token' in answer.body.user))
+    assert.ok(!JSON.stringify(answer.body).includes(value))
+    t.api.secrets.add(value)
+    const login = async (headers: Record<string, string>, password = PASSWORD) =>
+      (await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })).status
+    const cookie = `theme=dark; ${name}=${value}`
+    for (let number = 0; number < 5; number++) assert.equal(await login(OWN, 'a wrong password'), 401)
+    assert.equal(await login(OWN), 429)
+    assert.equal(await login({ cookie }), 429, 'nobody says that this site has sent it')
+    assert.equal(await login({ ...OWN, cookie: `${cookie}; ${name}=${value}` }), 429)
+    assert.equal(await login({ ...OWN, cookie }), 200)
+  })
+
+  it('leaves the devices of others who sign in in the same browser known', async () => {
+    let cookie = ''
+    const people: string[] = []
+    for (let number = 0; number < 3; number++) {
+      const { email } = await register(t.api)
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      const answer = await t.api.post('/api/v1/auth/login', { body, headers: { ...OWN, ...(cookie && { cookie }) } })
+      const { name, value } = deviceCookieOf(answer)
+      cookie = `${name}=${value}`
+      people.push(email)
+    }
+    t.api.secrets.add(cookie)
+    for (const email of people) {
+      const body = { email, password: 'a wrong password' }
+      for (let number = 0; number < 5; number++) await t.api.post('/api/v1/auth/login', { body })
+      const right = { email, password: PASSWORD }
+      assert.equal((await t.api.post('/api/v1/auth/login', { body: right })).status, 429)
+      assert.equal((await t.api.post('/api/v1/auth/login', { body: right, headers: { ...OWN, cookie } })).status, 200)
+    }
+  })
+
+  it('is refused at login, not lost later, where the browser would drop it', async () => {
+    const { email } = await register(t.api)
+    const app = 'https://app.example.org'
+    const dropped: [Record<string, string>, RegExp][] = [
+      [{ 'sec-fetch-site': 'cross-site', origin: app }, /Sec-Fetch-Site: cross-site/],
+      [{ 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' }, /https:\/\/app\.example\.com/],
+      [{ origin: 'https://evil.example.org', 'sec-fetch-site': 'same-site' }, /CORS_ALLOWED_ORIGINS/],
+      [{ origin: 'http://app.example.org' }, /https only/],
+    ]
+    for (const [headers, detail] of dropped) {
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      const answer = await t.api.post('/api/v1/auth/login', { body, headers })
+      assert.deepEqual([answer.status, answer.body.reason], [400, 'cookie_not_deliverable'], JSON.stringify(headers))
+      assert.match(answer.body.detail, detail)
+      assert.match(answer.body.detail, /"delivery": "body"/)
+      assert.equal(answer.headers.get('set-cookie'), null)
+      const inBody = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      assert.equal(inBody.status, 200)
+      const { refresh_token } = inBody.body.user
+      const moved = await t.api.post(REFRESH, { body: { refresh_token, delivery: 'cookie' }, headers })
+      assert.deepEqual([moved.status, moved.body.reason], [400, 'cookie_not_deliverable'])
+    }
+    for (const headers of [OWN, { origin: app, 'sec-fetch-site': 'same-site' }, {}]) {
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      assert.equal((await t.api.post('/api/v1/auth/login', { body, headers })).status, 200)
+    }
+  })
+
+  it('comes again with a repeat by idempotency key, and no other cookie gets it', async () => {
     const { email } = await register(t.api)
     const headers = { 'idempotency-key': randomUUID() }
     const login = { body: { email, password: PASSWORD, delivery: 'cookie' }, headers }
