@@ -180,8 +180,9 @@ export async function createApp(
     await addOpenApi(app, VERSION)
     await api(app, services)
     app.addHook('onClose', () => services.close())
+    // A start that fails since the port is taken has sent no mail and begun no job.
+    app.addHook('onListen', async () => services.start())
     await app.ready()
-    services.start()
     return { app, services }
   } catch (error) {
     await services.close()

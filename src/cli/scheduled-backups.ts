@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../kernel/config.ts'
+import { guarded } from '../kernel/guarded.ts'
 import type { Log } from '../kernel/log.ts'
 
 const NAME = /^bukhindor-\d{4}-\d{2}-\d{2}T[\d-]+\.\d{3}Z\.db$/
@@ -22,7 +23,8 @@ export function scheduleBackups(config: Pick<Config, 'dataDir' | 'backupEvery' |
   let timer: NodeJS.Timeout | undefined
   let child: ReturnType<typeof spawn> | undefined
 
-  async function run(): Promise<void> {
+  /** Whether it was done. */
+  async function run(): Promise<boolean> {
     const file = join(folder, `bukhindor-${new Date().toISOString().replaceAll(':', '-')}.db`)
     child = spawn(process.execPath, [ENTRY, 'backup', file, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW)
@@ -35,11 +37,17 @@ export function scheduleBackups(config: Pick<Config, 'dataDir' | 'backupEvery' |
       log.info({ backup: JSON.parse(output) }, 'backup')
       for (const old of backups(folder).slice(config.backupKeep)) rmSync(join(folder, old), { force: true })
     }
-    schedule(status === 0 ? config.backupEvery : Math.min(RETRY, config.backupEvery))
+    return status === 0
   }
 
   function schedule(delay: number): void {
-    timer = setTimeout(() => run().catch((err) => log.error({ err }, 'backup failed')), delay).unref()
+    const again = (isDone: boolean) => schedule(isDone ? config.backupEvery : Math.min(RETRY, config.backupEvery))
+    const work = () =>
+      run().then(again, (err) => {
+        again(false)
+        log.error({ err }, 'backup failed')
+      })
+    timer = setTimeout(guarded(log, 'backup', work), delay).unref()
   }
 
   const [newest] = backups(folder)

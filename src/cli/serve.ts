@@ -1,7 +1,9 @@
 import cluster from 'node:cluster'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Command } from 'commander'
 import { createApp, migrate, VERSION } from '../app.ts'
-import type { Config } from '../kernel/config.ts'
+import { type Config, loadConfig, readEnvironment } from '../kernel/config.ts'
 import { openDatabase } from '../kernel/db/database.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { migrationStatus } from '../kernel/db/migrator.ts'
@@ -17,13 +19,32 @@ export const serveCommand = (config: () => Config) =>
     .description('bring the database up to date and serve')
     .option('--no-migrate', 'leave the schema as it is, and stop if it is not up to date')
     .action(async ({ migrate: allowed }: { migrate: boolean }) => {
-      const settings = config()
+      const settings = await withRealPort(config)
       const log = await createLog(settings)
+      if (settings.production) process.on('SIGUSR1', () => {}) // Node's own listener would open its debugger.
       if (cluster.isWorker) return work(settings, log)
       await prepareSchema(settings, allowed, log)
-      const endBackups = scheduleBackups(settings, log)
-      await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log)).finally(endBackups)
+      await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log))
     })
+
+/** `PORT=0` is decided here, before links are made of it, and for all workers. */
+async function withRealPort(config: () => Config): Promise<Config> {
+  const settings = config()
+  if (settings.port !== 0) return settings
+  const port = await findFreePort(settings.host)
+  return loadConfig({ ...readEnvironment(), PORT: String(port) })
+}
+
+async function findFreePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host)
+  await once(server, 'listening').catch((error) => {
+    throw new DatabaseError(explainListen(error, host, 0), { cause: error })
+  })
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 /** One process does it all. */
 async function serve(config: Config, log: Log): Promise<void> {
@@ -31,15 +52,17 @@ async function serve(config: Config, log: Log): Promise<void> {
   const done = shutDownOnSignal({ app, services, log })
   const address = await listen(app, config)
   announce(config, address, log)
-  await done
+  const endBackups = scheduleBackups(config, log)
+  await done.finally(endBackups)
 }
 
 /** Several processes share the port; this one starts them, and serves nothing itself. */
 async function supervise(config: Config, log: Log): Promise<void> {
-  const { port, stop } = await startWorkers(config.workers, log)
+  const { port, stop } = await startWorkers(config, log)
   const done = onSignal(log, stop)
   announce(config, `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, log)
-  await done
+  const endBackups = scheduleBackups(config, log)
+  await done.finally(endBackups)
 }
 
 /** One of those several. */

@@ -15,6 +15,7 @@ import { edits, refreshes, registrations, resetToken } from './races.ts'
 import { sigterm } from './sigterm.ts'
 import { slowClients } from './slow-clients.ts'
 import { slowDatabase } from './slow-database.ts'
+import { abandonedDownload, slowReader } from './slow-reader.ts'
 import type { Fault } from './support/fault.ts'
 import { upgrade } from './upgrade.ts'
 
@@ -35,6 +36,8 @@ export const FAULTS: Fault[] = [
   overload,
   loginFlood,
   slowClients,
+  slowReader,
+  abandonedDownload,
   bodies,
   longStrings,
   registrations,

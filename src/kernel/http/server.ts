@@ -13,6 +13,7 @@ import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config.ts'
 import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../deadlines.ts'
 import { AppError } from '../errors.ts'
+import { guarded } from '../guarded.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
 import type { Reason } from '../reasons.ts'
@@ -24,6 +25,7 @@ import { addOverload, SHED } from './overload.ts'
 import { Problem } from './schemas.ts'
 import { createSecurity } from './security.ts'
 import { buildSerializer } from './serialization.ts'
+import { createSlowReaderGuard } from './slow-readers.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 export type App = FastifyInstance<
@@ -40,6 +42,8 @@ declare module 'fastify' {
     failure: AppError | null
     /** Who is asking, for its log line; set by the guard. */
     actor: { userId: string; sessionId: string } | null
+    /** Its line is in the log. */
+    isLogged: boolean
   }
 }
 
@@ -56,6 +60,7 @@ export interface Lifecycle {
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
   const deadlines = deadlinesOf(config.requestTimeout)
   const security = createSecurity(config)
+  const slowReaders = createSlowReaderGuard(log)
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
@@ -67,9 +72,18 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     clientErrorHandler: (error, socket) => answerByHand(error, socket, security.fixed, log),
     frameworkErrors: (error, request, reply) => {
-      security.write(request, reply)
-      reply.raw.once('finish', () => logRequest(log, request, reply, clientOf))
-      sendProblem(error, request, reply)
+      try {
+        slowReaders.watch(request.raw.socket)
+        security.write(request, reply)
+        reply.raw.once(
+          'finish',
+          guarded(log, 'request log', () => logRequest(log, request, reply, clientOf)),
+        )
+        sendProblem(error, request, reply)
+      } catch (err) {
+        log.error({ err, request_id: request.id }, 'an error could not be answered')
+        request.raw.socket.destroy()
+      }
     },
     exposeHeadRoutes: true,
     schemaController: { compilersFactory: { buildSerializer } },
@@ -79,6 +93,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
   app.decorateRequest('failure', null)
   app.decorateRequest('actor', null)
   const clientOf = addClient(app, config, log)
+  app.decorateRequest('isLogged', false)
   app.setValidatorCompiler(createValidatorCompiler())
   app.addSchema(Problem)
   app.removeAllContentTypeParsers()
@@ -92,9 +107,14 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
       done(error as Error)
     }
   })
+  app.addHook('onRequest', (request, _reply, done) => {
+    slowReaders.watch(request.raw.socket)
+    done()
+  })
+  app.addHook('onClose', async () => slowReaders.stop())
   security.add(app)
   addOverload(app, log)
-  addDeadline(app, deadlines.request)
+  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(log, request, reply, clientOf, true))
   addDraining(app, lifecycle)
   addRequestLog(app, plainLog(log), clientOf)
   app.setErrorHandler(sendProblem)
@@ -121,7 +141,15 @@ function addRequestLog(app: App, log: Log, clientOf: ClientOf): void {
   })
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, clientOf: ClientOf): void {
+function logRequest(
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  clientOf: ClientOf,
+  isAborted = false,
+): void {
+  if (request.isLogged) return
+  request.isLogged = true
   const { failure, actor } = request
   const line = {
     request_id: request.id,
@@ -133,6 +161,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, clie
     user_id: actor?.userId,
     session_id: actor?.sessionId,
     reason: failure?.reason,
+    aborted: isAborted || undefined,
     err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
   }
   if (reply.statusCode >= 500) log.error(line, 'request')

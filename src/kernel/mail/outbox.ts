@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, DAY, HOUR, MINUTE, SECOND, timestamp } from '../clock.ts'
 import type { Database, Db } from '../db/database.ts'
+import { guarded } from '../guarded.ts'
 import type { Locale } from '../i18n.ts'
 import { newId } from '../ids.ts'
 import type { Log } from '../log.ts'
@@ -80,7 +81,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       last_error: null,
     })
     again = true
-    setTimeout(wake, SOON).unref()
+    setTimeout(guarded(log, 'outbox', wake), SOON).unref()
   }
 
   /** Looks for due mails now instead of later. */
@@ -96,7 +97,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       .finally(() => {
         running = null
         if (stopped) return
-        timer = setTimeout(wake, again ? 50 : IDLE)
+        timer = setTimeout(guarded(log, 'outbox', wake), again ? 50 : IDLE)
         again = false
       })
   }
