@@ -72,7 +72,8 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
 
   /** The next connection; undefined where another try makes sense. */
   async function take(deadline: number): Promise<Connection | undefined> {
-    const taking = pool.idleCount > 0 ? pool.connect() : inTime(pool.connect(), deadline - performance.now())
+    const taking =
+      pool.idleCount > 0 ? pool.connect() : inTime(pool.connect(), Math.max(1, deadline - performance.now()))
     try {
       return (await taking) as Connection
     } catch (error) {
