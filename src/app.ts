@@ -4,6 +4,7 @@ import { api } from './api.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
 import { openDatabase } from './kernel/db/database.ts'
+import { createInstance } from './kernel/db/instances.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { createIdempotency } from './kernel/http/idempotency.ts'
 import { addOpenApi } from './kernel/http/openapi.ts'
@@ -103,9 +104,11 @@ export async function createServices(config: Config, log: Log, { clock = systemC
       accounts: account.purge,
     },
   })
+  const instance = createInstance({ database })
   return {
     config,
     version: VERSION,
+    instance,
     lifecycle: { draining: false },
     database,
     passwords,
@@ -129,6 +132,7 @@ export async function createServices(config: Config, log: Log, { clock = systemC
       housekeeping.start()
     },
     async close() {
+      await instance.end()
       await housekeeping.stop()
       await outbox.stop()
       await passwords.close()

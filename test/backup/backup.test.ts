@@ -154,7 +154,9 @@ describe('backups of the embedded database', () => {
     const newer = join(folder, 'newer.db')
     assert.equal((await bukhindor(env, 'backup', newer)).status, 0)
     chmodSync(newer, 0o600)
-    new BetterSqlite(newer).exec("insert into schema_migrations values (9999, 'later', 'x', 'now')").close()
+    new BetterSqlite(newer)
+      .exec("insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'later', 'x', 'now')")
+      .close()
     for (const [from, message] of [
       [damaged, /not intact/],
       [foreign, /no backup of this service/],

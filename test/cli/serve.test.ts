@@ -26,7 +26,9 @@ describe('bukhindor serve says in one message why it cannot start', () => {
   it('when the database was made by a newer version', async () => {
     await run(['migrate', 'up'])
     const database = new BetterSqlite(join(folder, 'bukhindor.db'))
-    database.exec(`insert into schema_migrations values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`)
+    database.exec(
+      `insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`,
+    )
     database.close()
     for (const args of [['serve'], ['migrate', 'up'], ['migrate', 'status'], ['user', 'list']]) {
       const { status, err } = await run(args)
