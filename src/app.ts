@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { api } from './api.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
-import { openDatabase } from './kernel/db/database.ts'
+import { hasRows, openDatabase } from './kernel/db/database.ts'
 import { createInstance } from './kernel/db/instances.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { createIdempotency } from './kernel/http/idempotency.ts'
@@ -39,9 +39,12 @@ export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json'
 
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
 export async function createServices(config: Config, log: Log, { clock = systemClock }: { clock?: Clock } = {}) {
-  const { secrets } = loadSecrets(config)
-  const keys = deriveKeys(secrets)
   const database = await openDatabase(config)
+  const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(async (error) => {
+    await database.close()
+    throw error
+  })
+  const keys = deriveKeys(secrets)
   const passwords = createPasswords({ threads: Math.ceil(availableParallelism() / config.workers) })
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
