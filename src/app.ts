@@ -3,7 +3,8 @@ import { api } from './api.ts'
 import type { Clock } from './kernel/clock.ts'
 import type { Config } from './kernel/config.ts'
 import { createDatabaseClock, fixed } from './kernel/db/clock.ts'
-import { openDatabase } from './kernel/db/database.ts'
+import { hasRows, openDatabase } from './kernel/db/database.ts'
+import { createInstance } from './kernel/db/instances.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { hashThreads } from './kernel/hash-threads.ts'
 import { createIdempotency } from './kernel/http/idempotency.ts'
@@ -42,13 +43,13 @@ export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json'
 
 /** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
 export async function createServices(config: Config, log: Log, { clock: given }: { clock?: Clock } = {}) {
-  const { secrets } = loadSecrets(config)
-  const derived = deriveKeys(secrets)
   const database = await openDatabase(config)
   const closing = async (error: unknown) => {
     await database.close()
     throw error
   }
+  const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
+  const derived = deriveKeys(secrets)
   const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
   const keys = { ...derived, lookup: await sharedLookupKey(database, clock, derived).catch(closing) }
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
@@ -123,9 +124,11 @@ export async function createServices(config: Config, log: Log, { clock: given }:
       accounts: account.purge,
     },
   })
+  const instance = createInstance({ database })
   return {
     config,
     version: VERSION,
+    instance,
     lifecycle: { draining: false },
     database,
     clock,
@@ -151,6 +154,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
       housekeeping.start()
     },
     async close() {
+      await instance.end()
       await housekeeping.stop()
       await outbox.stop()
       await passwords.close()

@@ -11,7 +11,7 @@ export const backupCommand = (config: () => Config) =>
     .option('--json', 'as JSON')
     .addHelpText(
       'after',
-      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: without it a restored database signs everybody out.',
+      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: the service does not start on a restored database without it.',
     )
     .action(async (file: string, { force, json }: { force?: boolean; json?: boolean }) => {
       const done = await backupSqlite(embedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'), file, {

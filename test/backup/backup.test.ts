@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -111,6 +121,7 @@ describe('backups of the embedded database', () => {
     const restored = join(elsewhere.DATA_DIR, 'bukhindor.db')
     assert.deepEqual(JSON.parse(stdout), { file: restored, kept: null })
     assert.deepEqual(contents(restored), contents(live))
+    copyFileSync(join(env.DATA_DIR, 'secret.key'), join(elsewhere.DATA_DIR, 'secret.key'))
     const other = await startServer(elsewhere)
     const login = await call(other.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })
     assert.equal(login.status, 200)
@@ -154,7 +165,9 @@ describe('backups of the embedded database', () => {
     const newer = join(folder, 'newer.db')
     assert.equal((await bukhindor(env, 'backup', newer)).status, 0)
     chmodSync(newer, 0o600)
-    new BetterSqlite(newer).exec("insert into schema_migrations values (9999, 'later', 'x', 'now')").close()
+    new BetterSqlite(newer)
+      .exec("insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'later', 'x', 'now')")
+      .close()
     for (const [from, message] of [
       [damaged, /not intact/],
       [foreign, /no backup of this service/],

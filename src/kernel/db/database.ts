@@ -1,4 +1,4 @@
-import { type Compilable, type CompiledQuery, type Kysely, PostgresAdapter } from 'kysely'
+import { type Compilable, type CompiledQuery, type Kysely, PostgresAdapter, sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { deadlinesOf, PATIENT } from '../deadlines.ts'
 import type { Tables } from './schema.ts'
@@ -99,4 +99,12 @@ export async function openDatabase(
   }
   const { openPostgres } = await import('./postgres.ts')
   return openPostgres(database.url, { poolSize: database.poolSize, deadlines })
+}
+
+/** Whether a table has a row; one that is not there yet has none. */
+export async function hasRows({ db }: Database, table: keyof Tables): Promise<boolean> {
+  const tables = await db.introspection.getTables()
+  if (!tables.some(({ name }) => name === table)) return false
+  const row = await db.selectFrom(table).select(sql.lit(1).as('one')).limit(1).executeTakeFirst()
+  return row !== undefined
 }

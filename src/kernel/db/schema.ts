@@ -63,6 +63,8 @@ export interface SchemaMigrationsTable {
   name: string
   checksum: string
   applied_at: Time
+  /** The oldest version of the schema whose program may run on this one; the column is missing before migration 10. */
+  compatible_from?: number | null
 }
 
 export interface OneTimeTokensTable {
