@@ -11,12 +11,19 @@ export type Engine = 'sqlite' | 'postgres'
 export interface Database {
   readonly engine: Engine
   readonly db: Db
+  /**
+   * For reads whose work grows with what is stored: lists, exports. Each has a deadline that interrupts it, and on SQLite
+   * runs outside of this process; each sees what was committed before it began. It takes no writes and no transactions.
+   */
+  readonly reads: Db
   /** Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). */
   transaction<T>(work: (trx: Db) => Promise<T>): Promise<T>
   /** The first row of a hot query, outside of any transaction, on the shortest way that the engine has. */
   first<P extends Params, R>(query: HotQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)
   /** A number that differs after any commit by anybody; null where the engine has no such thing at hand. */
   dataVersion(): number | null
+  /** Lets the engine renew what its planner goes by, where it does not do so by itself. Cheap when there is nothing to do. */
+  optimize(): Promise<void>
   /** Throws when the database does not answer. */
   ping(): Promise<void>
   close(): Promise<void>

@@ -87,6 +87,7 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
   return {
     engine: 'postgres',
     db,
+    reads: db, // Its statements have deadlines of their own, and are no work of this process.
     transaction: (work) => db.transaction().execute(work),
     first: async (hot, params) => {
       const { sql, names } = hot.compiled(db)
@@ -94,6 +95,7 @@ export async function openPostgres(url: string, { poolSize, deadlines }: Postgre
       return (await query(sql, values)).rows[0]
     },
     dataVersion: () => null,
+    optimize: async () => {}, // Autovacuum does it.
     ping: async () => void (await query('select 1')),
     close: () => db.destroy().then(() => (pool.ended ? undefined : pool.end())),
   }

@@ -54,7 +54,7 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
       const { limit = 50, cursor, from, to, ...filters } = query
       const before = cursor ? cursors.decode(cursor, SORT).id : undefined
       const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
-      const rows = await store.listEvents(database.db, { ...filters, ...range, before, limit: limit + 1 })
+      const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })
       const last = rows.length > limit ? rows[limit - 1] : undefined
       return {
         events: rows.slice(0, limit).map(toEvent),
