@@ -22,7 +22,7 @@ export interface Database {
   first<P extends Params, R>(query: HotQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)
   /** A number that differs after any commit by anybody; null where the engine has no such thing at hand. */
   dataVersion(): number | null
-  /** Lets the engine renew what its planner goes by, where it does not do so by itself. Cheap when there is nothing to do. */
+  /** Renews what the planner goes by, where the engine does not do so by itself. May take seconds: not while serving. */
   optimize(): Promise<void>
   /** Throws when the database does not answer. */
   ping(): Promise<void>

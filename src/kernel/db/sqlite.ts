@@ -33,8 +33,8 @@ export function openSqlite(file: string, deadlines: OfSqlite): Database {
 }
 
 /**
- * Lets SQLite gather the statistics that its planner is without: of a sample of each index, and only where a table has
- * grown or shrunk tenfold since (https://sqlite.org/lang_analyze.html).
+ * Statistics for SQLite's planner: of a sample of each index, and only where a table has grown or shrunk tenfold since
+ * (https://sqlite.org/lang_analyze.html). It counts the rows, at 0.2 s for each index of a million: not while serving.
  */
 const OPTIMIZE = 'pragma optimize = 0x10002'
 
@@ -61,7 +61,9 @@ function databaseOver(
     ping: async () => {
       reader.prepare('select 1').get()
     },
-    optimize: async () => void (await sql.raw(OPTIMIZE).execute(db)),
+    optimize: async () => {
+      await sql.raw(OPTIMIZE).execute(db)
+    },
     close: async () => {
       await reads.close()
       reader.close()

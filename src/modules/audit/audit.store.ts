@@ -1,6 +1,6 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { DAY } from '../../kernel/clock.ts'
-import { type Db, hot } from '../../kernel/db/database.ts'
+import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
 import { firstIdOf } from '../../kernel/ids.ts'
 
@@ -43,17 +43,53 @@ interface Filters {
 /** By so much the time within an id may differ from the time of the event, when a clock was set back. */
 const SLACK = DAY
 
-/** Events, the newest first: ids are in the order of time, and lead to a time without a look at all that came later. */
-export function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
-  let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit)
-  for (const name of ['action', 'actor_id', 'target_id'] as const) {
-    const wanted = exact[name]
-    if (wanted !== undefined) query = query.where(name, '=', wanted)
-  }
-  if (from) query = query.where('at', '>=', from).where('id', '>=', firstIdOf(Date.parse(from) - SLACK))
-  if (to) query = query.where('at', '<', to).where('id', '<', firstIdOf(Date.parse(to) + SLACK))
-  if (before) query = query.where('id', '<', before)
-  return query.execute()
+/** What leads to the events of some filters, and the index over it that goes on with the id. */
+const INDEXES = {
+  '': 'sqlite_autoindex_audit_events_1',
+  action: 'audit_events_action',
+  actor_id: 'audit_events_actor_id',
+  target_id: 'audit_events_target_id',
+  'actor_id, action': 'audit_events_actor_action',
+  'target_id, action': 'audit_events_target_action',
+  'actor_id, target_id': 'audit_events_actor_target',
+}
+
+const NO_ID = '00000000-0000-0000-0000-000000000000'
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/**
+ * Events, the newest first. Two of the filters at most lead to them, by an index that goes on with the id. No planner's
+ * guess about numbers may choose another: for PostgreSQL range and order are written over all columns of the index, and
+ * SQLite is told its name. Ids are in the order of time, and lead to a time without a look at all that came later.
+ */
+export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
+  const lead = leadOf(exact)
+  const columns = [...lead.map((name) => sql.ref(name)), sql.ref('id')]
+  const bound = (id: string) => sql.join([...lead.map((name) => exact[name]), id])
+  const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : NO_ID
+  const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : LAST_ID, before ?? LAST_ID].sort()[0] as string
+  const conditions = [
+    sql`(${sql.join(columns)}) >= (${bound(oldest)})`,
+    sql`(${sql.join(columns)}) < (${bound(newest)})`,
+    ...(exact.action !== undefined && !lead.includes('action') ? [sql`action = ${exact.action}`] : []),
+    ...(from ? [sql`at >= ${from}`] : []),
+    ...(to ? [sql`at < ${to}`] : []),
+  ]
+  const index = INDEXES[lead.join(', ') as keyof typeof INDEXES]
+  const hint = engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(index)}` : sql``
+  const { rows } = await sql<AuditRow>`
+    select ${sql.join(COLUMNS.map((name) => sql.ref(name)))} from audit_events ${hint}
+    where ${sql.join(conditions, sql` and `)}
+    order by ${sql.join(columns.map((column) => sql`${column} desc`))} limit ${limit}`.execute(db)
+  return rows
+}
+
+function leadOf({ action, actor_id, target_id }: Pick<Filters, 'action' | 'actor_id' | 'target_id'>) {
+  const given: ('actor_id' | 'target_id' | 'action')[] = []
+  if (actor_id !== undefined) given.push('actor_id')
+  if (target_id !== undefined) given.push('target_id')
+  if (action !== undefined && given.length < 2) given.push('action')
+  return given
 }
 
 export const eventsAbout = (db: Db, userId: string): Promise<AuditRow[]> =>
@@ -64,9 +100,15 @@ export const eventsAbout = (db: Db, userId: string): Promise<AuditRow[]> =>
     .orderBy('id')
     .execute()
 
-/** Deletes up to `limit` events from before a time; returns how many. */
+/** Deletes up to `limit` events from before a time, the oldest first; returns how many. An id is never older than its event. */
 export async function deleteEventsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const old = db.selectFrom('audit_events').select('id').where('at', '<', before).limit(limit)
+  const old = db
+    .selectFrom('audit_events')
+    .select('id')
+    .where('id', '<', firstIdOf(Date.parse(before)))
+    .where('at', '<', before)
+    .orderBy('id')
+    .limit(limit)
   const { numDeletedRows } = await db.deleteFrom('audit_events').where('id', 'in', old).executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -35,7 +35,6 @@ export function createHousekeeping({ database, clock, log, chores }: Parts) {
       } catch (err) {
         log.warn({ err, chore: name }, 'housekeeping failed') // the others are done all the same
       }
-    await database.optimize().catch((err) => log.warn({ err }, 'housekeeping failed'))
     if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'housekeeping')
     return deleted
   }
