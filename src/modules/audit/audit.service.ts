@@ -66,8 +66,9 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     purge: (limit: number) =>
       store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
 
-    /** All events in which a person is the actor or the target, for their export. */
-    about: async (userId: string): Promise<AuditEvent[]> => (await store.eventsAbout(database.db, userId)).map(toEvent),
+    /** Up to `limit` events in which a person is the actor or the target, after the event `after`; for their export. */
+    about: async (userId: string, after: string, limit: number): Promise<AuditEvent[]> =>
+      (await store.eventsAbout(database.reads, userId, after, limit)).map(toEvent),
   }
 }
 

@@ -1,8 +1,8 @@
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { DAY } from '../../kernel/clock.ts'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
-import { firstIdOf } from '../../kernel/ids.ts'
+import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/ids.ts'
 
 export type AuditRow = Selectable<AuditEventsTable>
 
@@ -43,6 +43,8 @@ interface Filters {
 /** By so much the time within an id may differ from the time of the event, when a clock was set back. */
 const SLACK = DAY
 
+type Lead = 'actor_id' | 'target_id' | 'action'
+
 /** What leads to the events of some filters, and the index over it that goes on with the id. */
 const INDEXES = {
   '': 'sqlite_autoindex_audit_events_1',
@@ -54,9 +56,6 @@ const INDEXES = {
   'actor_id, target_id': 'audit_events_actor_target',
 }
 
-const NO_ID = '00000000-0000-0000-0000-000000000000'
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-
 /**
  * Events, the newest first. Two of the filters at most lead to them, by an index that goes on with the id. No planner's
  * guess about numbers may choose another: for PostgreSQL range and order are written over all columns of the index, and
@@ -64,41 +63,77 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
  */
 export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
   const lead = leadOf(exact)
-  const columns = [...lead.map((name) => sql.ref(name)), sql.ref('id')]
-  const bound = (id: string) => sql.join([...lead.map((name) => exact[name]), id])
-  const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : NO_ID
-  const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : LAST_ID, before ?? LAST_ID].sort()[0] as string
-  const conditions = [
-    sql`(${sql.join(columns)}) >= (${bound(oldest)})`,
-    sql`(${sql.join(columns)}) < (${bound(newest)})`,
+  const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : LEAST_ID
+  const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : GREATEST_ID, before ?? GREATEST_ID].sort()[0] as string
+  const others = [
     ...(exact.action !== undefined && !lead.includes('action') ? [sql`action = ${exact.action}`] : []),
     ...(from ? [sql`at >= ${from}`] : []),
     ...(to ? [sql`at < ${to}`] : []),
   ]
-  const index = INDEXES[lead.join(', ') as keyof typeof INDEXES]
-  const hint = engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(index)}` : sql``
-  const { rows } = await sql<AuditRow>`
-    select ${sql.join(COLUMNS.map((name) => sql.ref(name)))} from audit_events ${hint}
-    where ${sql.join(conditions, sql` and `)}
-    order by ${sql.join(columns.map((column) => sql`${column} desc`))} limit ${limit}`.execute(db)
+  const { rows } = await walk(db, {
+    lead,
+    exact,
+    after: oldest,
+    before: newest,
+    others,
+    direction: 'desc',
+    limit,
+  }).execute(db)
   return rows
 }
 
-function leadOf({ action, actor_id, target_id }: Pick<Filters, 'action' | 'actor_id' | 'target_id'>) {
-  const given: ('actor_id' | 'target_id' | 'action')[] = []
+interface Walk {
+  lead: readonly Lead[]
+  exact: Partial<Record<Lead, string | undefined>>
+  /** Between which ids, without these. */
+  after: string
+  before: string
+  others?: RawBuilder<unknown>[]
+  direction: 'asc' | 'desc'
+  limit: number
+}
+
+/** A walk along one index, from an id to another, among the events that `lead` leads to. */
+function walk(db: Db, { lead, exact, after, before, others = [], direction, limit }: Walk): RawBuilder<AuditRow> {
+  const columns = [...lead.map((name) => sql.ref(name)), sql.ref('id')]
+  const bound = (id: string) => sql.join([...lead.map((name) => exact[name]), id])
+  const conditions = [
+    sql`(${sql.join(columns)}) > (${bound(after)})`,
+    sql`(${sql.join(columns)}) < (${bound(before)})`,
+    ...others,
+  ]
+  const hint =
+    engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(INDEXES[lead.join(', ') as keyof typeof INDEXES])}` : sql``
+  const order = columns.map((column) => sql`${column} ${sql.raw(direction)}`)
+  return sql<AuditRow>`
+    select ${sql.join(COLUMNS.map((name) => sql.ref(name)))} from audit_events ${hint}
+    where ${sql.join(conditions, sql` and `)} order by ${sql.join(order)} limit ${limit}`
+}
+
+function leadOf({ action, actor_id, target_id }: Pick<Filters, Lead>) {
+  const given: Lead[] = []
   if (actor_id !== undefined) given.push('actor_id')
   if (target_id !== undefined) given.push('target_id')
   if (action !== undefined && given.length < 2) given.push('action')
   return given
 }
 
-export const eventsAbout = (db: Db, userId: string): Promise<AuditRow[]> =>
-  db
-    .selectFrom('audit_events')
-    .selectAll()
-    .where((eb) => eb.or([eb('actor_id', '=', userId), eb('target_id', '=', userId)]))
-    .orderBy('id')
-    .execute()
+/** Up to `limit` events after one of them in which a person is the actor or the target, the oldest first. */
+export async function eventsAbout(db: Db, userId: string, after: string, limit: number): Promise<AuditRow[]> {
+  const of = (name: 'actor_id' | 'target_id') =>
+    walk(db, {
+      lead: [name],
+      exact: { [name]: userId },
+      after,
+      before: GREATEST_ID,
+      direction: 'asc',
+      limit,
+    })
+  const { rows } = await sql<AuditRow>`
+    select * from (${of('actor_id')}) as done union select * from (${of('target_id')}) as suffered
+    order by id limit ${limit}`.execute(db)
+  return rows
+}
 
 /** Deletes up to `limit` events from before a time, the oldest first; returns how many. An id is never older than its event. */
 export async function deleteEventsBefore(db: Db, before: string, limit: number): Promise<number> {
