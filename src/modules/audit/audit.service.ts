@@ -1,4 +1,4 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
+import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
@@ -16,7 +16,12 @@ export interface Deed {
   sessionId?: string | null
   /** Small facts; never a password, a token, or the e-mail of somebody we do not know. */
   details?: Record<string, string | number | boolean | null>
+  /** Not written where the same session has done the same to the same target within `SAME_EVENT_MS`. */
+  once?: boolean
 }
+
+/** A minute: somebody who writes on and on leaves an event in each, not one for each write. */
+const SAME_EVENT_MS = MINUTE
 
 const SORT = 'audit'
 
@@ -33,11 +38,11 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
     async record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
       const { actor, device } = origin
-      await store.insertEvent(trx, {
+      const event = {
         id: newId(clock.now()),
         at: timestamp(clock.now()),
         action: deed.action,
-        outcome: deed.outcome ?? 'success',
+        outcome: deed.outcome ?? ('success' as const),
         actor_type: actor.type,
         actor_id: actor.type === 'user' ? actor.id : null,
         target_id: deed.target ?? null,
@@ -46,7 +51,9 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
         ip: device.ip,
         user_agent: device.user_agent,
         details: JSON.stringify(deed.details ?? {}),
-      })
+      }
+      if (deed.once && (await store.hasSameEvent(trx, event, clock.now() - SAME_EVENT_MS))) return
+      await store.insertEvent(trx, event)
     },
 
     /** One page, the newest first. Throws AppError `invalid_cursor`. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
-import { DAY } from '../../kernel/clock.ts'
+import { DAY, timestamp } from '../../kernel/clock.ts'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
 import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/ids.ts'
@@ -116,6 +116,26 @@ function leadOf({ action, actor_id, target_id }: Pick<Filters, Lead>) {
   if (target_id !== undefined) given.push('target_id')
   if (action !== undefined && given.length < 2) given.push('action')
   return given
+}
+
+/** Whether somebody has done the same to the same target, in the same session, since a time in milliseconds. */
+export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: number): Promise<boolean> {
+  const { at, actor_id, target_id, session_id, action, outcome, details } = event
+  if (actor_id === null || target_id === null) return false
+  const same = { session_id, action, outcome, details }
+  const { rows } = await walk(trx, {
+    lead: ['actor_id', 'target_id'],
+    exact: { actor_id, target_id },
+    after: firstIdOf(since),
+    before: GREATEST_ID,
+    others: [
+      sql`at > ${timestamp(since)} and at <= ${at}`, // The clock may have been set back since.
+      ...Object.entries(same).map(([name, value]) => sql`${sql.ref(name)} = ${value}`),
+    ],
+    direction: 'desc',
+    limit: 1,
+  }).execute(trx)
+  return rows.length > 0
 }
 
 /** Up to `limit` events after one of them in which a person is the actor or the target, the oldest first. */

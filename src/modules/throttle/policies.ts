@@ -76,6 +76,12 @@ export const EXPORT: WindowPolicy = { name: 'export', quota: 10, window: HOUR }
 /** By user: how many refusals are written down as events. Whoever asks on and on fills the log, and no table. */
 export const DENIAL: WindowPolicy = { name: 'denial', quota: 60, window: HOUR }
 
+/**
+ * By user, over everything that somebody signed in writes. People tap a few times in a minute, and an administrator’s
+ * screen sends a hundred at once; a script that goes on and on fills the audit log and the disk.
+ */
+export const WRITES: WindowPolicy = { name: 'writes', quota: 240, window: MINUTE, unshared: 120 }
+
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
 /** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */
