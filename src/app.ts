@@ -169,7 +169,13 @@ export type Services = Awaited<ReturnType<typeof createServices>>
 /** Brings the schema of the configured database up to date, however long that takes. Returns what was applied. */
 export async function migrate(config: Config): Promise<string[]> {
   const database = await openDatabase(config, { patient: true })
-  return migrateUp(database).finally(() => database.close())
+  try {
+    const applied = await migrateUp(database)
+    await database.optimize()
+    return applied
+  } finally {
+    await database.close()
+  }
 }
 
 /** The whole application, not listening yet. `close` finishes what runs and lets everything go. */

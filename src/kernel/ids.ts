@@ -43,5 +43,9 @@ export function firstIdOf(milliseconds: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`
 }
 
+/** No id is less, and none is greater. */
+export const LEAST_ID = '00000000-0000-0000-0000-000000000000'
+export const GREATEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
 /** Whether a text is a UUID in its canonical lower-case form. */
 export const isId = (text: string): boolean => UUID.test(text)

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSyn
 import { copyFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import BetterSqlite from 'better-sqlite3'
+import { PATIENT } from '../deadlines.ts'
 import { makeFolder } from '../folders.ts'
 import { DatabaseError } from './errors.ts'
 import { migrationStatus } from './migrator.ts'
@@ -146,7 +147,7 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
   file.close()
   if (!isOurs) throw new DatabaseError(`${from} is no backup of this service`)
-  const database = openSqlite(draft, { lock: LOCK_WAIT })
+  const database = openSqlite(draft, { ...PATIENT, lock: LOCK_WAIT })
   await migrationStatus(database).finally(() => database.close())
   requireIntact(draft)
 }

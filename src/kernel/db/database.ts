@@ -12,6 +12,11 @@ export interface Database {
   readonly engine: Engine
   readonly db: Db
   /**
+   * For reads whose work grows with what is stored: lists, exports. Each has a deadline that interrupts it, and on SQLite
+   * runs outside of this process; each sees what was committed before it began. It takes no writes and no transactions.
+   */
+  readonly reads: Db
+  /**
    * Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). Where
    * PostgreSQL has to end it for the sake of another one, `work` is done again: it must change nothing but by its `trx`.
    */
@@ -20,6 +25,8 @@ export interface Database {
   first<P extends Params, R>(query: HotQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)
   /** A number that differs after any commit by anybody; null where the engine has no such thing at hand. */
   dataVersion(): number | null
+  /** Renews what the planner goes by, where the engine does not do so by itself. May take seconds: not while serving. */
+  optimize(): Promise<void>
   /** Throws when the database does not answer. */
   ping(): Promise<void>
   close(): Promise<void>

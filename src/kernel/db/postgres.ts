@@ -43,6 +43,7 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
     engine: 'postgres',
     db,
     transaction: (work) => repeated(() => db.transaction().execute(work)),
+    reads: db, // Its statements have deadlines of their own, and are no work of this process.
     first: async (hot, params) => {
       const { sql, names } = hot.compiled(db)
       const { rows } = await query(
@@ -55,6 +56,7 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
       throw Object.assign(new Error('the database has become a standby'), { code: '57P03' })
     },
     dataVersion: () => null,
+    optimize: async () => {}, // Autovacuum does it.
     ping: async () => {
       const client = await connect()
       try {

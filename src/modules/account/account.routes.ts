@@ -105,8 +105,11 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       preHandler: limited(throttle, [EXPORT, byCaller]),
     },
     async (request, reply) => {
-      const file = await exports.of(callerOf(request), originOf(request))
-      return reply.header('content-disposition', 'attachment; filename="bukhindor-export.json"').send(file)
+      reply
+        .type('application/json; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="bukhindor-export.json"')
+      const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
+      return reply.send(file as never)
     },
   )
 

@@ -47,6 +47,7 @@ export function createAccount(parts: Parts) {
         action: 'user.updated',
         target: caller.id,
         details: { fields: changedFields(changes) },
+        once: true,
       })
       return after
     })

@@ -78,7 +78,8 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
       ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
     }
-    await audit.record(trx, origin, { action: 'user.updated', target: id, details })
+    const isOwn = origin.actor.type === 'user' && origin.actor.id === id && isProfile(changes)
+    await audit.record(trx, origin, { action: 'user.updated', target: id, details, once: isOwn })
     return after
   }
 
@@ -150,6 +151,12 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
 }
 
 export type Admin = ReturnType<typeof createAdmin>
+
+/** Whether a change is of nothing but what everybody changes of themselves. */
+const isProfile = (changes: UpdateUser): boolean =>
+  Object.entries(changes).every(
+    ([field, value]) => (OWN_FIELDS as readonly string[]).includes(field) || value === null || value === undefined,
+  )
 
 function refuseForeignFields(user: UserRow, changes: UpdateUser): void {
   const own: readonly string[] = OWN_FIELDS

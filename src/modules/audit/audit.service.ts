@@ -16,7 +16,12 @@ export interface Deed {
   sessionId?: string | null
   /** Small facts; never a password, a token, or the e-mail of somebody we do not know. */
   details?: Record<string, string | number | boolean | null>
+  /** Not written where the same session has done the same to the same target within `SAME_EVENT_MS`. */
+  once?: boolean
 }
+
+/** A minute: somebody who writes on and on leaves an event in each, not one for each write. */
+const SAME_EVENT_MS = MINUTE
 
 const SORT = 'audit'
 
@@ -39,11 +44,11 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
   /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
   async function record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
     const { actor, device } = origin
-    await store.insertEvent(trx, {
+    const event = {
       id: newId(clock.now()),
       at: timestamp(clock.now()),
       action: deed.action,
-      outcome: deed.outcome ?? 'success',
+      outcome: deed.outcome ?? ('success' as const),
       actor_type: actor.type,
       actor_id: actor.type === 'user' ? actor.id : null,
       target_id: deed.target ?? null,
@@ -52,7 +57,9 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
       ip: device.ip,
       user_agent: device.user_agent,
       details: JSON.stringify(deed.details ?? {}),
-    })
+    }
+    if (deed.once && (await store.hasSameEvent(trx, event, clock.now() - SAME_EVENT_MS))) return
+    await store.insertEvent(trx, event)
   }
 
   /**
@@ -79,7 +86,7 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
       const { limit = 50, cursor, from, to, ...filters } = query
       const before = cursor ? cursors.decode(cursor, SORT).id : undefined
       const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
-      const rows = await store.listEvents(database.db, { ...filters, ...range, before, limit: limit + 1 })
+      const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })
       const last = rows.length > limit ? rows[limit - 1] : undefined
       return {
         events: rows.slice(0, limit).map(toEvent),
@@ -91,8 +98,9 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     purge: (limit: number) =>
       store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
 
-    /** All events in which a person is the actor or the target, for their export. */
-    about: async (userId: string): Promise<AuditEvent[]> => (await store.eventsAbout(database.db, userId)).map(toEvent),
+    /** Up to `limit` events in which a person is the actor or the target, after the event `after`; for their export. */
+    about: async (userId: string, after: string, limit: number): Promise<AuditEvent[]> =>
+      (await store.eventsAbout(database.reads, userId, after, limit)).map(toEvent),
   }
 }
 

@@ -8,7 +8,7 @@ import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
-import { DENIAL } from '../throttle/policies.ts'
+import { DENIAL, WRITES } from '../throttle/policies.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import type { AccessClaims, AccessTokens } from './tokens.ts'
 
@@ -94,6 +94,11 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
     await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
   }
 
+  /** Every write of somebody signed in counts: no route has to think of it. */
+  async function limitWrite(request: FastifyRequest): Promise<void> {
+    if (!request.refusal) await throttle.limit(WRITES, callerOf(request).id)
+  }
+
   /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
     documentAccess(app, access)
@@ -103,6 +108,11 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
       throw new AppError('forbidden')
     }
     app.addHook('onRequest', authenticate)
+    app.addHook('onRoute', (route) => {
+      if (![route.method].flat().some(isWrite)) return
+      route.onRequest = [...[route.onRequest ?? []].flat(), limitWrite]
+      route.config = { ...route.config, reasons: [...(route.config?.reasons ?? []), 'rate_limited'] }
+    })
     if (allow) app.addHook('onRequest', permit)
     app.addHook('preValidation', (request, reply, done) =>
       hasBody(request) && !request.refusal ? authenticate(request, reply, done) : done(),
@@ -124,6 +134,8 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
     ),
   }
 }
+
+const isWrite = (method: string): boolean => !['GET', 'HEAD', 'OPTIONS'].includes(method)
 
 /** Who is asking. Only for routes in a scope that requires a token. */
 export function callerOf(request: FastifyRequest): Identity {

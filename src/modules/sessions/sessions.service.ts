@@ -241,9 +241,9 @@ export function createSessions({ database, clock, config, users }: Parts) {
     },
     /** Deletes up to `limit` sessions that have long been over. Returns how many. */
     purge: (limit: number) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - KEPT), limit),
-    /** Every session of a user that is still stored, for their export. */
-    async history(userId: string, currentId: string | null) {
-      const rows = await store.allSessions(database.db, userId)
+    /** Up to `limit` sessions of a user that are still stored, after the session `after`; for their export. */
+    async history(userId: string, currentId: string | null, after: string, limit: number) {
+      const rows = await store.sessionsAfter(database.reads, userId, after, limit)
       return rows.map((row) => ({ ...toSession(row, currentId), ended_at: row.ended_at, end_reason: row.end_reason }))
     },
     /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */

@@ -125,8 +125,17 @@ export async function sessionsBeyond(
 export const endTheseSessions = (db: Db, ids: string[], now: string, reason: string) =>
   db.updateTable('sessions').set({ ended_at: now, end_reason: reason }).where('id', 'in', ids).execute()
 
-export const allSessions = (db: Db, userId: string): Promise<SessionRow[]> =>
-  db.selectFrom('sessions').selectAll().where('user_id', '=', userId).orderBy('created_at').execute()
+/** Up to `limit` sessions of a user after one of them, the oldest first. */
+export const sessionsAfter = (db: Db, userId: string, after: string, limit: number): Promise<SessionRow[]> =>
+  db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('id', '>', after)
+    .orderBy('user_id')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
 
 /** Deletes up to `limit` sessions that were over before a time; returns how many. */
 export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {

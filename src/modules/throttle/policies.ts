@@ -98,11 +98,16 @@ export const IDEMPOTENCY_KEYS = {
   unshared: 1000,
 } satisfies WindowPolicy
 
+/**
+ * By user, over everything that somebody signed in writes. People tap a few times in a minute, and an administrator’s
+ * screen sends a hundred at once; a script that goes on and on fills the audit log and the disk.
+ */
+export const WRITES: WindowPolicy = { name: 'writes', quota: 240, window: MINUTE, unshared: 120 }
+
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
 /** By session: how many tabs that were left behind are written down as events. */
 export const STALE_TAB: WindowPolicy = { name: 'stale-tab', quota: 30, window: HOUR, unshared: 30 }
-/** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */
 /**
  * By address, of refreshes with a token of ours. Such tokens cannot be guessed: this is for a client that runs wild, not
  * for a town behind one address, and needs no wider count.

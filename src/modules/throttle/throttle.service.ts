@@ -115,7 +115,7 @@ export function createThrottle({ database, clock, key }: { database: Database; c
      */
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
     /** When the devices known to a user were first and last seen, for their export. */
-    devicesOf: (userId: string) => store.devicesOf(database.db, userId),
+    devicesOf: (userId: string) => store.devicesOf(database.reads, userId),
     /** Deletes up to `limit` counts that have expired. Returns how many. */
     purge: (limit: number) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
     /** Deletes up to `limit` devices that nobody has signed in from for long. Returns how many. */

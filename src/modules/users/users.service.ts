@@ -123,9 +123,9 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       created_from: query.created_from && timestamp(Date.parse(query.created_from)),
       created_to: query.created_to && timestamp(Date.parse(query.created_to)),
     }
-    const { total, lead } = await planner.of(database.db, filters)
+    const { total, lead } = await planner.of(database.reads, filters)
     const rows = await pageOfUsers(
-      database.db,
+      database.reads,
       filters,
       {
         column: COLUMNS[order.replace('-', '') as Sort],
