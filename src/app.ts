@@ -37,7 +37,7 @@ import { createSessions } from './modules/sessions/sessions.service.ts'
 import { createKnownDevices } from './modules/throttle/known-devices.ts'
 import { admitKey } from './modules/throttle/throttle.hooks.ts'
 import { createThrottle } from './modules/throttle/throttle.service.ts'
-import { createUsers } from './modules/users/users.service.ts'
+import { createUsers, emailKey } from './modules/users/users.service.ts'
 
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 
@@ -62,13 +62,13 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     transport: createTransport(config, log),
     render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
   })
-  const mailer = createMailer({ outbox })
   const links = createLinks({ database, clock, config })
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config, users })
   const throttle = createThrottle({ database, clock, key: keys.lookup })
   const knownDevices = createKnownDevices({ clock, keys: keys.device })
+  const mailer = createMailer({ outbox, log, take: throttle.take, emailKey })
   const tokens = await createAccessTokens(keys, clock, config)
   const refreshTokens = createRefreshTokens(keys.refresh)
   const auth = createAuth({
@@ -143,6 +143,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),
     admin,
     audit,
+    mailer,
     outbox,
     housekeeping,
     idempotency,

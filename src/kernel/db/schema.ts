@@ -29,6 +29,8 @@ export interface UsersTable {
   updated_at: Time
   /** `NEVER` until the first login, so that a list sorted by it has no NULLs to step over. */
   last_login_at: Time
+  /** Counts what makes links to change the e-mail worthless: another address or password, and being shut out. */
+  security_version: Generated<number>
   /** Set when the person has deleted the account: until then they can undo it. */
   delete_after: Generated<Time | null>
 }
@@ -74,6 +76,8 @@ export interface OneTimeTokensTable {
   kind: string
   /** The address that the link was sent to. */
   email: string
+  /** That of the account when it was asked for. */
+  security_version: Generated<number>
   created_at: Time
   expires_at: Time
 }

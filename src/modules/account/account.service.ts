@@ -101,9 +101,10 @@ export function createAccount(parts: Parts) {
     const hash = await passwords.hash(input.new_password, turnOf(user_id))
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
-      await links.use(trx, 'reset_password', input.token)
-      await auth.setPassword(trx, user, hash, 'password_reset', { device })
-      if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
+      const { email } = await links.use(trx, 'reset_password', input.token)
+      // By the link, as any other.
+      if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email))) throw new AppError('link_invalid')
+      await auth.setPassword(trx, { ...user, email_verified: true }, hash, 'password_reset', { device })
       await audit.record(trx, doneBy(origin, user.id), { action: 'password.reset', target: user.id })
     })
     return knownDevices.encode({ userId: user.id, device })
@@ -112,8 +113,8 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`. */
   async function verifyEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id } = await links.use(trx, 'verify_email', token)
-      await users.verifyEmail(trx, user_id)
+      const { user_id, email } = await links.use(trx, 'verify_email', token)
+      if (!(await users.verifyEmail(trx, user_id, email))) throw new AppError('link_invalid')
       await audit.record(trx, doneBy(origin, user_id), { action: 'email.verified', target: user_id })
     })
   }
@@ -134,7 +135,8 @@ export function createAccount(parts: Parts) {
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError('email_taken')
     await actConfirmed(caller, async (trx, present) => {
-      const link = await links.issue(trx, 'change_email', present, newEmail)
+      // Bound to the account as this request has found it: not to what a rescue has made of it meanwhile.
+      const link = () => links.issue(trx, 'change_email', caller, newEmail)
       await mailer.send(trx, 'change_email_confirm', present, link, newEmail)
       await mailer.send(trx, 'change_email_notice', present, { newEmail })
       await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
@@ -166,8 +168,10 @@ export function createAccount(parts: Parts) {
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
-      const { link } = await links.issue(trx, 'undo_deletion', present)
-      await mailer.send(trx, 'account_deletion', present, { deleteAfter, link })
+      await mailer.send(trx, 'account_deletion', present, async () => {
+        const { link } = await links.issue(trx, 'undo_deletion', present)
+        return { deleteAfter, link }
+      })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
     })
     return { delete_after: deleteAfter, isGone }

@@ -71,7 +71,9 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
     version?: number,
   ): Promise<UserRow> {
     const { before, after } = await users.update(trx, id, changes, version)
-    if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
+    const isShutOut = before.is_active && !after.is_active
+    if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
+    if (isShutOut || before.email !== after.email) await auth.revokeLinks(trx, id)
     if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
     const details = {
       fields: changedFields(changes),
@@ -136,6 +138,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
       await find(id)
       const work = async (trx: Db) => {
         const revoked = await sessions.end(trx, id, only === undefined ? {} : { only }, 'revoked')
+        if (only === undefined) await users.bumpSecurityVersion(trx, id)
         if (revoked && only !== undefined)
           await audit.record(trx, origin, { action: 'session.ended', target: id, sessionId: only })
         else if (revoked)

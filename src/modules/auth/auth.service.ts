@@ -253,13 +253,17 @@ export function createAuth(parts: Parts) {
     }
   }
 
-  async function sendVerification(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user))
+  const sendVerification = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'verify_email')
+  const sendReset = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'reset_password')
+
+  /** To the address that the user has by now: locked first, as wherever a link is made or used. */
+  async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
+    const user = await users.lockIfThere(trx, id)
+    if (user) await mailer.send(trx, kind, user, () => links.issue(trx, kind, user))
   }
 
-  async function sendReset(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user))
-  }
+  /** Makes worthless the links that whoever had got into an account may have asked for. */
+  const revokeLinks = (trx: Db, userId: string) => links.revoke(trx, userId, ['reset_password', 'change_email'])
 
   /**
    * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
@@ -273,7 +277,7 @@ export function createAuth(parts: Parts) {
     { device, ...which }: { except?: string; device?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
-    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
+    await revokeLinks(trx, user.id)
     await sessions.end(trx, user.id, which, reason)
     await knownDevices.forgetAll(trx, user.id)
     if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
@@ -317,6 +321,7 @@ export function createAuth(parts: Parts) {
     sendVerification,
     sendReset,
     setPassword,
+    revokeLinks,
     tellOfNewEmail,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
@@ -345,5 +350,6 @@ export const whereFrom = ({ device }: Origin, clock: Clock) => ({
   at: timestamp(clock.now()),
   device: device.user_agent,
   appType: device.app_type,
+  appVersion: device.app_version,
   ip: device.ip,
 })

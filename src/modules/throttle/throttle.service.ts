@@ -114,6 +114,8 @@ export function createThrottle({ database, clock, key }: { database: Database; c
      * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
      */
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
+    /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
+    take: (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`),
     /** When the devices known to a user were first and last seen, for their export. */
     devicesOf: (userId: string) => store.devicesOf(database.reads, userId),
     /** Deletes up to `limit` counts that have expired. Returns how many. */

@@ -23,6 +23,25 @@ export const updateUser = (db: Db, id: string, changes: UserChanges, now: string
     .where('id', '=', id)
     .execute()
 
+/** Verifies an e-mail where it is still the user's. Tells whether it is. */
+export async function verifyEmail(db: Db, id: string, email: string, now: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('users')
+    .set((eb) => ({ email_verified: true, updated_at: now, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('email', '=', email)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Nothing that anybody could see has changed, so `version` stays. */
+export const countSecurityVersion = (db: Db, id: string) =>
+  db
+    .updateTable('users')
+    .set((eb) => ({ security_version: eb('security_version', '+', 1) }))
+    .where('id', '=', id)
+    .execute()
+
 /** The last login is no change that anybody could overwrite, so neither the version nor `updated_at` moves. */
 export const touchLogin = hot<{ id: string; now: string }, never>(
   'user_touch_login',
