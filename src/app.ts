@@ -154,7 +154,7 @@ export async function createApp(
   const services = await createServices(config, log, options)
   try {
     const app = createServer(config, log, services.lifecycle)
-    await addOpenApi(app, VERSION)
+    await addOpenApi(app, { version: VERSION, server: config.appUrl })
     await api(app, services)
     app.addHook('onClose', () => services.close())
     await app.ready()
