@@ -188,7 +188,7 @@ export async function createApp(
   const services = await createServices(config, log, options)
   try {
     const app = createServer(config, log, services.lifecycle)
-    await addOpenApi(app, VERSION)
+    await addOpenApi(app, { version: VERSION, server: config.appUrl })
     await api(app, services)
     app.addHook('onClose', () => services.close())
     // A start that fails since the port is taken has sent no mail and begun no job.

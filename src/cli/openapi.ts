@@ -16,7 +16,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     const { app } = await createApp(config, await createLog(config))
     const document = app.swagger() as unknown as Record<string, unknown>
     await app.close()
-    return document
+    return { ...document, servers: [{ url: '/' }] } // Where the service is reached is not known here.
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -182,11 +182,11 @@ describeOnEachEngine('Idempotency keys', (engine) => {
 
   it('are in the document of every write under /api/v1', async () => {
     const { paths } = t.app.swagger() as unknown as {
-      paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>
+      paths: Record<string, Record<string, { parameters?: { $ref?: string }[] }>>
     }
     for (const [path, operations] of Object.entries(paths))
       for (const [method, { parameters = [] }] of Object.entries(operations)) {
-        const isDocumented = parameters.some(({ name, in: where }) => name === 'idempotency-key' && where === 'header')
+        const isDocumented = parameters.some(({ $ref }) => $ref === '#/components/parameters/Idempotency-Key')
         assert.equal(isDocumented, path.startsWith('/api/v1/') && method !== 'get', `${method} ${path}`)
       }
   })

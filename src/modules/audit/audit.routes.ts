@@ -10,8 +10,8 @@ export const auditRoutes = (audit: Audit) => async (app: App) => {
       config: { reasons: ['invalid_cursor'] },
       schema: {
         operationId: 'listAuditEvents',
-        summary: 'The audit log',
-        description: 'Who did what to whom, when and from where; the newest first.',
+        summary: 'List audit events',
+        description: 'Returns who did what to whom, when and from where; the newest first.',
         tags: ['Audit'],
         querystring: ListAuditEvents,
         response: { 200: AuditEventList },

@@ -16,6 +16,8 @@ import { callerOf } from './guard.ts'
 import type { AccessTokens } from './tokens.ts'
 
 const tags = ['Auth']
+/** What is kept with a session. */
+const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
 /** What anybody may call. */
 export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie) => async (app: App) => {
@@ -28,8 +30,8 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       config: { reasons: ['password_refused', 'email_taken', 'rate_limited'], caller: ['email', 'password'] },
       schema: {
         operationId: 'register',
-        summary: 'Make an account',
-        description: 'Makes an account by e-mail and password. It does not sign in: call login next.',
+        summary: 'Create an account',
+        description: 'Creates an account with an e-mail and a password. It does not sign in: call login next.',
         tags,
         body: schemas.Register,
         response: { 201: schemas.Registered },
@@ -59,15 +61,16 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'rate_limited',
         ],
         caller: ['email', 'password'],
+        headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
       },
       schema: {
-        operationId: 'login',
+        operationId: 'signIn',
         summary: 'Sign in',
         description:
-          'Begins a session on this device. `X-Device-ID`, `X-App-Type` and `X-App-Version` are kept with it, so that the ' +
-          'person recognises it in the list of sessions. Unknown e-mail and wrong password answer the same. Whoever sends ' +
-          '`X-Device-Token`, or in `Authorization` an access token of this account, expired or not, is known by it: wrong ' +
-          'tries of others do not keep them waiting.',
+          'Starts a session on this device. Unknown e-mail and wrong password get the same answer. With ' +
+          '`"delivery": "cookie"` the tokens come as cookies instead of in the body. A device that sends its `X-Device-Token`, or ' +
+          'an access token of this account in `Authorization` (an expired one will do), has attempts of its own: wrong ' +
+          'passwords tried by others do not keep it waiting.',
         tags,
         body: schemas.Login,
         response: { 200: schemas.SignedIn },
@@ -98,15 +101,17 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'rate_limited',
         ],
         caller: ['refresh_token'],
+        headers: [...DEVICE_HEADERS, 'Set-Cookie'],
+        optionalBody: true,
       },
       schema: {
-        operationId: 'refresh',
-        summary: 'Continue a session',
+        security: [{ refreshCookie: [] }, {}],
+        operationId: 'refreshSession',
+        summary: 'Refresh the tokens',
         description:
-          'Gives a new access token and the next refresh token. Repeating it with the same refresh token gives the same ' +
-          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session, unless it ' +
-          'comes from another tab of the same browser. A browser that keeps it as a cookie leaves it, or the whole body, ' +
-          'out, and gets the next one by cookie.',
+          'Returns a new access token and the next refresh token. Repeating it with the same refresh token returns the same ' +
+          'successor until that has been used, so a lost answer costs nothing. Using an outdated refresh token ends the ' +
+          'session, unless it comes from another tab of the same browser. A browser that keeps the token as a cookie leaves it, or the whole body, out, and gets the next one as a cookie.',
         tags,
         body: schemas.Refresh,
         response: { 200: schemas.SignedIn },
@@ -142,12 +147,13 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout',
     {
+      config: { headers: ['Set-Cookie'] },
       schema: {
-        operationId: 'logout',
+        operationId: 'signOut',
         summary: 'Sign out',
         description: 'Ends this session: its access token and its refresh token are refused from the next request on.',
         tags,
-        response: { 200: Message },
+        response: { 200: Message('signed_out') },
       },
     },
     async (request, reply) => {
@@ -160,11 +166,11 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout-all',
     {
+      config: { headers: ['Set-Cookie'], optionalBody: true },
       schema: {
-        operationId: 'logoutAll',
+        operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',
-        description:
-          'Ends all sessions of the person, or, with `keep_current`, all the others. The body may be left out.',
+        description: 'Ends all sessions of the user or, with `keep_current`, all others. The body may be left out.',
         tags,
         body: schemas.LogoutAll,
         response: { 200: Revoked },
@@ -187,9 +193,9 @@ export const jwksRoute = (tokens: AccessTokens) => async (app: App) => {
     '/.well-known/jwks.json',
     {
       schema: {
-        operationId: 'jwks',
-        summary: 'Public signing keys',
-        description: 'The keys (RFC 7517) by which other services check access tokens without asking this one.',
+        operationId: 'getSigningKeys',
+        summary: 'Get the public signing keys',
+        description: 'Returns the keys (RFC 7517) with which other services verify access tokens offline.',
         tags: ['Operation'],
         response: { 200: schemas.Jwks },
       },

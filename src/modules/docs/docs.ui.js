@@ -13,4 +13,10 @@ globalThis.SwaggerUIBundle({
   defaultModelRendering: 'example',
   displayRequestDuration: true,
   validatorUrl: null,
+  // The document names the public address. What is tried here is tried at the host that has shown the page.
+  responseInterceptor: (response) => {
+    if (new URL(response.url).pathname !== '/openapi.json') return response
+    const spec = { ...JSON.parse(response.text), servers: [{ url: location.origin }] }
+    return { ...response, text: JSON.stringify(spec), body: spec, obj: spec }
+  },
 })

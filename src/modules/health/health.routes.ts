@@ -8,23 +8,29 @@ import type { App, Lifecycle } from '../../kernel/http/server.ts'
 
 const SERVICE = 'bukhindor-backend'
 
-const Health = Strict({
-  status: Type.String({ examples: ['ok'] }),
-  service: Type.String({ examples: [SERVICE] }),
-  version: Type.String(),
-  uptime_seconds: Type.Integer(),
-})
-const Readiness = Strict({
-  status: Type.Literal('ready'),
-  checks: Strict({
-    database: Type.Literal('ok'),
-    accepting: Type.Literal('ok'),
-    clock: Type.Union([Type.Literal('ok'), Type.Literal('differs')], {
-      description:
-        '`differs`: this machine’s clock is more than a second from the database’s, which counts. Still ready',
+const Health = Strict(
+  {
+    status: Type.String({ examples: ['ok'] }),
+    service: Type.String({ examples: [SERVICE] }),
+    version: Type.String({ examples: ['0.1.0'] }),
+    uptime_seconds: Type.Integer({ examples: [86400] }),
+  },
+  { title: 'Health' },
+)
+const Readiness = Strict(
+  {
+    status: Type.Literal('ready'),
+    checks: Strict({
+      database: Type.Literal('ok'),
+      accepting: Type.Literal('ok'),
+      clock: Type.Union([Type.Literal('ok'), Type.Literal('differs')], {
+        description:
+          '`differs`: the clock of this machine is more than a second off the database’s, which is used. Still ready',
+      }),
     }),
-  }),
-})
+  },
+  { title: 'Readiness' },
+)
 const tags = ['Operation']
 
 interface Parts {
@@ -39,17 +45,17 @@ export const healthRoutes =
   ({ database, clock, lifecycle, version }: Parts) =>
   async (app: App) => {
     for (const [url, operationId] of [
-      ['/health', 'health'],
-      ['/api/health', 'apiHealth'],
-      ['/health/live', 'live'],
+      ['/health', 'checkHealth'],
+      ['/api/health', 'checkApiHealth'],
+      ['/health/live', 'checkLiveness'],
     ] as const)
       app.get(
         url,
         {
           schema: {
             operationId,
-            summary: 'Is the process alive?',
-            description: 'Answers as long as the process can answer at all, the database notwithstanding.',
+            summary: 'Liveness check',
+            description: 'Answers 200 as long as the process runs, whatever the state of the database.',
             tags,
             response: { 200: Health },
           },
@@ -64,9 +70,10 @@ export const healthRoutes =
       {
         config: { reasons: ['shutting_down'] },
         schema: {
-          operationId: 'ready',
-          summary: 'Should it be sent requests?',
-          description: '503 while it goes away or the database does not answer; names each check.',
+          operationId: 'checkReadiness',
+          summary: 'Readiness check',
+          description:
+            'Answers 503 while the instance shuts down or its database does not answer, and names each check.',
           tags,
           response: { 200: Readiness },
         },
