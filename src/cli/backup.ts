@@ -14,9 +14,13 @@ export const backupCommand = (config: () => Config) =>
       '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: the service does not start on a restored database without it.',
     )
     .action(async (file: string, { force, json }: { force?: boolean; json?: boolean }) => {
+      const interrupted = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.on(signal, () => interrupted.abort(new DatabaseError('interrupted: no backup was made')))
       const done = await backupSqlite(embedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'), file, {
         force,
         progress: process.stderr.isTTY ? showProgress : undefined,
+        signal: interrupted.signal,
       })
       process.stdout.write(json ? `${JSON.stringify(done)}\n` : `wrote ${done.file}, ${size(done.bytes)}, checked\n`)
     })

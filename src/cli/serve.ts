@@ -1,9 +1,11 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { createApp, type Services, VERSION } from '../app.ts'
 import { type Config, loadConfig, readEnvironment } from '../kernel/config.ts'
+import { ephemeralReason } from '../kernel/container.ts'
 import { openDatabase } from '../kernel/db/database.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { migrateUp, migrationStatus, requireNonePending } from '../kernel/db/migrator.ts'
@@ -103,11 +105,17 @@ function announce(config: Config, address: string, log: Log): void {
 }
 
 /** What works, and is seldom meant in production. */
-function doubts({ production, appUrl, smtpUrl }: Config): string[] {
+function doubts({ production, appUrl, smtpUrl, database }: Config): string[] {
   if (!production) return []
+  const ephemeral = database.engine === 'sqlite' ? ephemeralReason(dirname(database.file)) : null
   return [
     ...(appUrl.startsWith('http:') ? [`APP_URL is ${appUrl}: links in e-mails lead there, unencrypted`] : []),
     ...(smtpUrl ? [] : ['SMTP_URL is not set: e-mails become files, and their links are in this log']),
+    ...(database.engine === 'sqlite' && ephemeral
+      ? [
+          `DATABASE_URL is ${database.file}, which lies in ${ephemeral}: accounts will be lost, and each further replica has a database of its own. Use a persistent volume and one replica, or PostgreSQL`,
+        ]
+      : []),
   ]
 }
 

@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
@@ -192,6 +197,13 @@ describe('backups of the embedded database', () => {
     for (const name of names) assert.equal(integrity(join(backups, name)), 'ok')
   })
 
+  test('a folder that is not there is not made', async () => {
+    const { status, stderr } = await bukhindor(env, 'backup', join(folder, 'mistyped', 'copy.db'))
+    assert.equal(status, 1)
+    assert.match(stderr, /there is no folder .*mistyped: make it first/)
+    assert.ok(!existsSync(join(folder, 'mistyped')))
+  })
+
   test('with PostgreSQL the commands name the tools that do it', async () => {
     const postgres = { DATABASE_URL: 'postgres://localhost/x', APP_SECRET: 'A'.repeat(43) }
     for (const [command, tool] of [
@@ -202,5 +214,86 @@ describe('backups of the embedded database', () => {
       assert.equal(status, 1)
       assert.match(stderr, tool)
     }
+  })
+})
+
+describe('backups that do not come to an end', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unfinished-'))
+  const env = { DATA_DIR: join(folder, 'live') }
+  const live = join(env.DATA_DIR, 'bukhindor.db')
+  const backups = join(env.DATA_DIR, 'backups')
+  before(async () => {
+    await bukhindor(env, 'migrate', 'up')
+    // Large enough that it takes a while: it is interrupted as soon as its draft is there.
+    const database = new BetterSqlite(live)
+    database.exec(`create table filling (bytes blob);
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
+      insert into filling select randomblob(500000) from n`)
+    database.close()
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  const drafts = (of: string) => (existsSync(of) ? readdirSync(of).filter((name) => name.includes('.part')) : [])
+  async function draftIn(of: string): Promise<void> {
+    const deadline = performance.now() + 30_000
+    while (drafts(of).length === 0) {
+      assert.ok(performance.now() < deadline, 'no draft came')
+      await pause(2)
+    }
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    test(`one that is interrupted by ${signal} leaves nothing behind`, async () => {
+      const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', join(folder, 'copy.db')], {
+        env: { PATH: process.env.PATH, ...env },
+      })
+      await draftIn(folder)
+      child.kill(signal)
+      const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+      assert.equal(status, 1)
+      assert.equal(stderr, 'bukhindor: interrupted: no backup was made\n')
+      assert.deepEqual(readdirSync(folder), ['live'])
+    })
+
+  test('what one that was killed has left goes with the next to the same file', async () => {
+    const file = join(folder, 'killed.db')
+    const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', file], {
+      env: { PATH: process.env.PATH, ...env },
+    })
+    await draftIn(folder)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    assert.ok(drafts(folder).length > 0)
+    assert.equal((await bukhindor(env, 'backup', file)).status, 0)
+    assert.deepEqual(readdirSync(folder), ['killed.db', 'live'])
+  })
+
+  test('a service that stops gives its own up without an error, and begins none right after a start', async () => {
+    const scheduled = { ...env, BACKUP_EVERY: '1s', BACKUP_KEEP: '2' }
+    const server = await startServer(scheduled)
+    await draftIn(backups)
+    assert.equal(await server.stop('SIGINT'), 0)
+    assert.doesNotMatch(server.output(), /"level":"error"/)
+    assert.deepEqual(drafts(backups), [])
+
+    writeFileSync(join(backups, 'bukhindor-2026-01-01T00-00-00.000Z.db.1.part'), 'left by a service that was killed')
+    const next = await startServer({ ...scheduled, BACKUP_EVERY: '1h' })
+    assert.deepEqual(drafts(backups), [])
+    await pause(1500)
+    assert.deepEqual(drafts(backups), [])
+    assert.equal(await next.stop('SIGINT'), 0)
+  })
+
+  test('one that would not fit on the disk is not begun', async () => {
+    // A file with a hole: as long as that, and takes nothing.
+    const { bavail, bsize } = statfsSync(folder)
+    const huge = join(folder, 'huge')
+    mkdirSync(huge)
+    writeFileSync(join(huge, 'bukhindor.db'), '')
+    truncateSync(join(huge, 'bukhindor.db'), Math.min(bavail * bsize + 2 ** 30, 2 ** 42))
+    const { status, stderr } = await bukhindor({ DATA_DIR: huge }, 'backup', join(folder, 'too-large.db'))
+    assert.equal(status, 1)
+    assert.match(stderr, /no backup was made: .* has \d+ MiB free, and a copy needs \d+ MiB/)
+    assert.deepEqual(drafts(folder), [])
   })
 })
