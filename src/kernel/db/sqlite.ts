@@ -5,7 +5,7 @@ import { Kysely, sql } from 'kysely'
 import type { Deadlines } from '../deadlines.ts'
 import { makeFolder } from '../folders.ts'
 import type { Database } from './database.ts'
-import { DatabaseError } from './errors.ts'
+import { DatabaseError, isUnavailable } from './errors.ts'
 import type { Tables } from './schema.ts'
 import { connect } from './sqlite-connect.ts'
 import { readDialect, sqliteDialect } from './sqlite-driver.ts'
@@ -62,7 +62,12 @@ function databaseOver(
       reader.prepare('select 1').get()
     },
     optimize: async () => {
-      await sql.raw(OPTIMIZE).execute(db)
+      await sql
+        .raw(OPTIMIZE)
+        .execute(db)
+        .catch((error) => {
+          if (!isUnavailable(error)) throw error // A full disk keeps nobody from reading.
+        })
     },
     close: async () => {
       await reads.close()

@@ -137,15 +137,15 @@ export const sessionsAfter = (db: Db, userId: string, after: string, limit: numb
     .limit(limit)
     .execute()
 
-/** Deletes up to `limit` sessions that were over before a time; returns how many. */
+/** Deletes up to `limit` sessions that were over before a time; returns how many. Each way of being over has an index. */
 export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const old = db
-    .selectFrom('sessions')
-    .select('id')
-    .where((eb) => eb.or([eb('expires_at', '<', before), eb('ended_at', '<', before)]))
-    .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+  const over = async (column: 'expires_at' | 'ended_at', most: number): Promise<number> => {
+    const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(most)
+    const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+    return Number(numDeletedRows)
+  }
+  const ended = await over('ended_at', limit)
+  return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended
 }
 
 /** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */

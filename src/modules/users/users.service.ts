@@ -7,8 +7,8 @@ import { AppError } from '../../kernel/errors.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
 import { newId } from '../../kernel/ids.ts'
 import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } from './identity.ts'
-import { createPlanner } from './list.plan.ts'
-import { type Filters, type Page, pageOfUsers } from './list.store.ts'
+import { createPlanner, WALKED } from './list.plan.ts'
+import { type Filters, hasFilters, type Lead, type Page, pageOfUsers, pageWithin } from './list.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
@@ -145,18 +145,13 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       created_to: query.created_to && timestamp(Date.parse(query.created_to)),
     }
     const { total, lead } = await planner.of(database.reads, filters)
-    const rows = await pageOfUsers(
-      database.reads,
-      filters,
-      {
-        column: COLUMNS[order.replace('-', '') as Sort],
-        direction: order.startsWith('-') ? 'desc' : 'asc',
-        limit: limit + 1,
-        offset: (page - 1) * limit,
-        after,
-      },
-      lead,
-    )
+    const rows = await pageBy(lead, filters, {
+      column: COLUMNS[order.replace('-', '') as Sort],
+      direction: order.startsWith('-') ? 'desc' : 'asc',
+      limit: limit + 1,
+      offset: (page - 1) * limit,
+      after,
+    })
     const current = after?.page ?? page
     const last = rows.length > limit ? rows[limit - 1] : undefined
     return {
@@ -168,6 +163,14 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
         ? cursors.encode({ sort: order, value: last.sort_value, id: last.id, page: current + 1 })
         : null,
     }
+  }
+
+  async function pageBy(lead: Lead, filters: Filters, page: Page) {
+    const db = database.reads
+    const isBare = !filters.term && !hasFilters(filters)
+    if (lead !== 'order' || isBare) return pageOfUsers(db, filters, page, lead)
+    const soon = await pageWithin(db, filters, page, WALKED + page.offset)
+    return soon ?? pageOfUsers(db, filters, page, await planner.instead(db, filters))
   }
 
   return {
