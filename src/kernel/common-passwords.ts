@@ -32,7 +32,6 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
   const isWord = (text: string): boolean => {
     if (text.length < 3 || text.length > 2 * LONGEST_ENTRY) return false
     if (isListed(text) || isListed([...text].reverse().join(''))) return true
-    if (text.length > 4 && isSequence(text)) return true
     const half = text.slice(0, text.length / 2)
     return half.length > 2 && half + half === text && isListed(half)
   }
@@ -42,7 +41,7 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
     const readings = new Set([text, text.replace(SEPARATORS, '')])
     if (IS_LEET.test(text))
       for (const reading of [...readings]) for (const one of 'il') readings.add(unleet(reading, one))
-    return [...readings].some(isWord)
+    return (text.length > 4 && isSequence(text)) || [...readings].some(isWord)
   }
 
   /** Whether a word is left when signs at its ends are taken for a decoration: all of them, or some, as in `5ummer2026`. */

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
 import { hashSync } from '@node-rs/argon2'
 import { checkPassword } from '../../src/kernel/password-policy.ts'
 
-const require = createRequire(import.meta.url)
-const json = (path: string): string[] => JSON.parse(readFileSync(require.resolve(path), 'utf8'))
-const PASSWORDS = json('@zxcvbn-ts/language-common/src/passwords.json')
-const WORDS = json('@zxcvbn-ts/language-en/src/commonWords.json')
-const DICEWARE = json('@zxcvbn-ts/language-common/src/diceware.json')
+const json = (url: string): string[] => JSON.parse(readFileSync(new URL(url), 'utf8'))
+const PASSWORDS = json(import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json'))
+const WORDS = json(import.meta.resolve('@zxcvbn-ts/language-en/src/commonWords.json'))
+const DICEWARE = json(import.meta.resolve('@zxcvbn-ts/language-common/src/diceware.json'))
 
 const passes = (password: string) => checkPassword(password, { minLength: 8 }) === null
 const share = (passwords: string[]) => passwords.filter(passes).length / passwords.length
