@@ -37,6 +37,7 @@ export function scheduleBackups(
   let failures = 0
 
   async function run(): Promise<void> {
+    makeFolder(folder) // Here, where a folder that cannot be made is a backup that failed, and ends nothing.
     const file = join(folder, `bukhindor-${new Date().toISOString().replaceAll(':', '-')}.db`)
     const args = [ENTRY, 'backup', file, '--json']
     child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -72,7 +73,7 @@ export function scheduleBackups(
     clearTimeout(timer)
     const copying = child
     if (!copying) return
-    const ended = once(copying, 'close')
+    const ended = once(copying, 'close').catch(() => {})
     copying.kill()
     await Promise.race([ended, pause(STOP_MS, null, { ref: false })])
     copying.kill('SIGKILL') // It may be checking a large copy, and hear nothing meanwhile.
@@ -80,8 +81,8 @@ export function scheduleBackups(
     removeDrafts(folder, isScheduled)
   }
 
-  makeFolder(folder)
-  removeDrafts(folder, isScheduled) // Nobody else writes them: these are of a service that was killed.
+  // Nobody else writes them: these are of a service that was killed.
+  if (existsSync(folder)) removeDrafts(folder, isScheduled)
   const [newest] = backups(folder)
   const age = newest ? Date.now() - statSync(join(folder, newest)).mtimeMs : Number.POSITIVE_INFINITY
   schedule(Math.max(RETRY_MS, config.backupEvery - age))

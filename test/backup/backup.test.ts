@@ -24,6 +24,7 @@ import BetterSqlite from 'better-sqlite3'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
 const PASSWORD = 'a walk along the river'
+const MAX_WRITES = 100
 
 /** Runs `bukhindor`; never rejects. */
 function bukhindor(env: Record<string, string>, ...args: string[]) {
@@ -84,7 +85,9 @@ describe('backups of the embedded database', () => {
     let acknowledged = 0
     let isDone = false
     const load = Array.from({ length: 4 }, async () => {
-      while (!isDone) {
+      // Fewer than one person may write in a minute, and slowly enough to go on while the copy is made.
+      while (!isDone && acknowledged < MAX_WRITES) {
+        await pause(40)
         const next = acknowledged + 1
         const { status } = await call(
           server.url,
@@ -202,6 +205,24 @@ describe('backups of the embedded database', () => {
     assert.equal(status, 1)
     assert.match(stderr, /there is no folder .*mistyped: make it first/)
     assert.ok(!existsSync(join(folder, 'mistyped')))
+  })
+
+  test('the file shrinks by `database vacuum`, with every row, and not while the service runs', async () => {
+    const busy = await bukhindor(env, 'database', 'vacuum')
+    assert.equal(busy.status, 1)
+    assert.match(busy.stderr, /is in use: stop the service first/)
+    const database = new BetterSqlite(join(elsewhere.DATA_DIR, 'bukhindor.db'))
+    database.exec(`create table filling (bytes blob);
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
+      insert into filling select randomblob(100000) from n; drop table filling`)
+    database.close()
+    const rows = contents(join(elsewhere.DATA_DIR, 'bukhindor.db'))
+    const { status, stdout, stderr } = await bukhindor(elsewhere, 'database', 'vacuum', '--json')
+    assert.equal(status, 0, stderr)
+    const { before, after } = JSON.parse(stdout)
+    assert.ok(before - after > 4_000_000, stdout)
+    assert.deepEqual(contents(join(elsewhere.DATA_DIR, 'bukhindor.db')), rows)
+    assert.equal(integrity(join(elsewhere.DATA_DIR, 'bukhindor.db')), 'ok')
   })
 
   test('with PostgreSQL the commands name the tools that do it', async () => {

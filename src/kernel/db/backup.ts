@@ -46,7 +46,7 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
   removeDrafts(dirname(to), (name) => name.startsWith(`${basename(to)}.`) && !isRunning(name))
   const draft = `${to}.${process.pid}.part`
   try {
-    requireSpace(file, dirname(to))
+    requireSpace([file, `${file}-wal`], dirname(to), 'no backup was made')
     closeSync(openSync(draft, 'wx', 0o600))
     await copySnapshot(file, draft, { progress, signal })
     requireIntact(draft)
@@ -102,14 +102,14 @@ function isRunning(draft: string): boolean {
   }
 }
 
-/** Throws DatabaseError where a copy of `file` would not fit, or fill the disk. */
-function requireSpace(file: string, folder: string): void {
-  const sizes = [file, `${file}-wal`].map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+/** Throws DatabaseError, which begins with `outcome`, where copies of `files` would not fit, or fill the disk. */
+export function requireSpace(files: string[], folder: string, outcome: string): void {
+  const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
   const needed = sizes.reduce((sum, size) => sum + size, RESERVED_BYTES)
   const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize < needed)
     throw new DatabaseError(
-      `no backup was made: ${folder} has ${mebibytes(bavail * bsize)} MiB free, and a copy needs ${mebibytes(needed)} MiB, with what it leaves to the service`,
+      `${outcome}: ${folder} has ${mebibytes(bavail * bsize)} MiB free, and a copy needs ${mebibytes(needed)} MiB, with what it leaves to the service`,
     )
 }
 
