@@ -105,10 +105,10 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       preHandler: limited(throttle, [EXPORT, byCaller]),
     },
     async (request, reply) => {
+      const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
       reply
         .type('application/json; charset=utf-8')
         .header('content-disposition', 'attachment; filename="bukhindor-export.json"')
-      const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
       return reply.send(file as never)
     },
   )

@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import type { Db } from '../database.ts'
 
+/** Only indexes change: an older version is slower, and right. */
+export const compatibleFrom = 10
+
 /**
  * An index for every combination of the filters of the audit list, each in the order of the list. Of one actor and one
  * target there are few enough events to hold the action against the entries of the index.
