@@ -17,6 +17,7 @@ import { User } from './modules/users/users.schemas.ts'
 export async function api(app: App, services: Services): Promise<void> {
   const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
   app.decorateRequest('identity', null)
+  app.decorateRequest('refusal', null)
   for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
 
   idempotency.protectWrites(app)
@@ -26,7 +27,7 @@ export async function api(app: App, services: Services): Promise<void> {
     await open.register(healthRoutes(services))
     await open.register(jwksRoute(tokens))
     await open.register(docsRoutes(services.version))
-    await open.register(accountPages(account, config.minPasswordLength))
+    await open.register(accountPages(account, config.minPasswordLength, refreshCookie))
     await open.register(authRoutes(auth, throttle, refreshCookie), { prefix: '/api/v1/auth' })
     await open.register(recoveryRoutes(account, throttle), { prefix: '/api/v1/auth' })
   })

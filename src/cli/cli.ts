@@ -6,7 +6,7 @@ import { AppError } from '../kernel/errors.ts'
 import { fieldMessage } from '../kernel/i18n.messages.ts'
 import { createLog, isJsonLog } from '../kernel/log.ts'
 import { REASONS } from '../kernel/reasons.ts'
-import { backupCommand, restoreCommand } from './backup.ts'
+import { backupCommand, databaseCommand, restoreCommand } from './backup.ts'
 import { configCommand } from './config.ts'
 import { migrateCommand } from './migrate.ts'
 import { openapiCommand } from './openapi.ts'
@@ -33,6 +33,7 @@ export async function run(args: string[]): Promise<number> {
     openapiCommand(),
     backupCommand(config),
     restoreCommand(config),
+    databaseCommand(config),
     configCommand(config),
   ])
     program.addCommand(inheriting(command))

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import { parseNetworks } from './addresses.ts'
 import { duration, flag, headerName, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
 
 /** The settings are wrong: `faults` names each of them. */
@@ -106,6 +106,17 @@ export const SETTINGS = {
     10_000,
     'how long a past refresh token still counts as a parallel call',
   ),
+  REFRESH_TAB_TOLERANCE: setting(
+    duration(0, 30 * DAY),
+    DAY,
+    'how long a past refresh token from the same browser counts as another of its tabs; `0` is not at all',
+    { shown: '24h' },
+  ),
+  MAX_SESSIONS: setting(
+    integer(1, 10_000),
+    100,
+    'live sessions of a user; a further sign-in ends the one that was used longest ago',
+  ),
   MIN_PASSWORD_LENGTH: setting(integer(8, 64), 8, 'shortest password, in characters; 128 is the longest'),
   REQUIRE_VERIFIED_EMAIL: setting(flag, false, 'refuse login before the e-mail is verified'),
   SMTP_URL: setting<string | null>(
@@ -141,6 +152,11 @@ export const SETTINGS = {
     1,
     'processes that share the port; `auto` is one per core',
   ),
+  HASH_THREADS: setting<number | 'auto'>(
+    (text) => (text === 'auto' ? 'auto' : integer(1, 256)(text)),
+    'auto',
+    'threads that hash passwords, of all workers together; `auto` is one per core, as far as the memory of the container reaches',
+  ),
   BACKUP_EVERY: setting(
     duration(0, 20 * DAY),
     0,
@@ -169,6 +185,8 @@ export type Config = Readonly<{
   sessionIdle: number
   sessionMaxAge: number
   refreshGrace: number
+  refreshTabTolerance: number
+  maxSessions: number
   minPasswordLength: number
   requireVerifiedEmail: boolean
   smtpUrl: string | null
@@ -179,6 +197,7 @@ export type Config = Readonly<{
   logFormat: 'json' | 'pretty' | null
   requestTimeout: number
   workers: number
+  hashThreads: number | 'auto'
   backupEvery: number
   backupKeep: number
 }>
@@ -197,16 +216,13 @@ function trustProxy(text: string): string[] | number | false {
   if (['off', 'false', '0'].includes(text)) return false
   if (/^\d+$/.test(text)) return integer(1, 32)(text)
   return list((part) => {
-    if (!isNetwork(part) && !/^(loopback|linklocal|uniquelocal)$/.test(part))
-      throw new Error('must be off, a number of proxies, or addresses such as 10.0.0.0/8')
+    try {
+      parseNetworks(part)
+    } catch (error) {
+      throw new Error(`must be off, a number of proxies, or their addresses; ${(error as Error).message}`)
+    }
     return part
   })(text)
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number
-  return longest > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
 }
 
 function smtpUrl(text: string): string {
@@ -268,6 +284,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     sessionIdle: read('REFRESH_TOKEN_EXPIRATION'),
     sessionMaxAge: read('SESSION_MAX_AGE'),
     refreshGrace: read('REFRESH_GRACE'),
+    refreshTabTolerance: read('REFRESH_TAB_TOLERANCE'),
+    maxSessions: read('MAX_SESSIONS'),
     minPasswordLength: read('MIN_PASSWORD_LENGTH'),
     requireVerifiedEmail: read('REQUIRE_VERIFIED_EMAIL'),
     smtpUrl: read('SMTP_URL'),
@@ -278,6 +296,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     logFormat: read('LOG_FORMAT'),
     requestTimeout: read('REQUEST_TIMEOUT'),
     workers: workers === 'auto' ? availableParallelism() : workers,
+    hashThreads: read('HASH_THREADS'),
     backupEvery: read('BACKUP_EVERY'),
     backupKeep: read('BACKUP_KEEP'),
   }

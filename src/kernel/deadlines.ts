@@ -11,9 +11,9 @@ export const deadlinesOf = (request: number) => ({
   headers: Math.min(10 * SECOND, request),
   /** For a free database connection, a new one included. */
   connection: Math.min(SECOND, request),
-  /** For one statement; also for a transaction that sits idle. SQLite’s statements are not interrupted: they are short. */
+  /** For one statement; also for a transaction that sits idle. On SQLite it holds for `reads`; the others are short. */
   statement: Math.round((request * 2) / 3),
-  /** For a lock in the database: a row’s in PostgreSQL, the right to write in SQLite. */
+  /** For a lock in the database: a row’s in PostgreSQL, the right to write in SQLite, or a free process to read in. */
   lock: Math.round(request / 3),
 })
 

@@ -13,6 +13,7 @@ const SECRET = [
   'token',
   'access_token',
   'refresh_token',
+  'device_token',
 ]
 const REDACTED = [
   ...SECRET,

@@ -183,6 +183,18 @@ export const REASONS = define({
       'The refresh cookie came with a request that neither this service’s own pages nor an allowed origin of the same ' +
       'site has sent (`Sec-Fetch-Site`, `Origin`).',
   },
+  cookie_not_deliverable: {
+    status: 400,
+    action: 'fix',
+    title: 'Cookie not deliverable',
+    text: {
+      en: 'Your browser does not keep the sign-in cookie here. Please contact support.',
+      ru: 'Браузер не сохранит здесь cookie для входа. Обратитесь в поддержку.',
+    },
+    about:
+      'A sign-in with `"delivery": "cookie"` came from a page whose browser would drop the cookie: another site, an origin ' +
+      'that is not allowed, or plain http. Serve the app on the same site, or use `"delivery": "body"`.',
+  },
   last_admin: {
     status: 409,
     action: 'none',

@@ -9,13 +9,19 @@ const NAME = '__Secure-bukhindor_refresh'
 const OWN = { origin: 'https://api.example.org', 'sec-fetch-site': 'same-origin' }
 const REFRESH = '/api/v1/auth/refresh'
 
-/** The one cookie that an answer sets: its name, value and attributes. */
-function cookieOf({ headers }: Response) {
-  const [line = assert.fail('no cookie'), ...more] = headers.getSetCookie()
-  assert.equal(more.length, 0)
-  const [pair = '', ...attributes] = line.split('; ')
-  return { name: pair.split('=')[0], value: pair.slice(pair.indexOf('=') + 1), attributes }
+/** The cookies that an answer sets, by their names without the prefix: value and attributes. */
+function cookiesOf({ headers }: Response) {
+  const cookies = headers.getSetCookie().map((line) => {
+    const [pair = '', ...attributes] = line.split('; ')
+    return { name: pair.split('=')[0] as string, value: pair.slice(pair.indexOf('=') + 1), attributes }
+  })
+  const named = new Map(cookies.map((cookie) => [cookie.name.replace(/^__Secure-/, ''), cookie]))
+  assert.equal(named.size, cookies.length, 'no cookie is set twice')
+  return named
 }
+const cookieOf = (answer: Response) => cookiesOf(answer).get('bukhindor_refresh') ?? assert.fail('no refresh cookie')
+const deviceCookieOf = (answer: Response) =>
+  cookiesOf(answer).get('bukhindor_device') ?? assert.fail('no device cookie')
 
 describeOnEachEngine('A refresh token by cookie', (engine) => {
   const t = useApp(engine, { env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })
@@ -157,6 +163,79 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(all).value, '')
   })
 
+  it('has the device token beside it, which proves the device at the next sign-in and is in no body', async () => {
+    const { answer, email } = await browser()
+    const { name, value, attributes } = deviceCookieOf(answer)
+    assert.equal(name, '__Secure-bukhindor_device')
+    assert.deepEqual(attributes.sort(), [
+      'HttpOnly',
+      `Max-Age=${(400 * DAY) / SECOND}`,
+      'Path=/api/v1/auth',
+      'SameSite=Strict',
+      'Secure',
+    ])
+    assert.ok(!('device_token' in answer.body.user))
+    assert.ok(!JSON.stringify(answer.body).includes(value))
+    t.api.secrets.add(value)
+    const login = async (headers: Record<string, string>, password = PASSWORD) =>
+      (await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })).status
+    const cookie = `theme=dark; ${name}=${value}`
+    for (let number = 0; number < 5; number++) assert.equal(await login(OWN, 'a wrong password'), 401)
+    assert.equal(await login(OWN), 429)
+    assert.equal(await login({ cookie }), 429, 'nobody says that this site has sent it')
+    assert.equal(await login({ ...OWN, cookie: `${cookie}; ${name}=${value}` }), 429)
+    assert.equal(await login({ ...OWN, cookie }), 200)
+  })
+
+  it('leaves the devices of others who sign in in the same browser known', async () => {
+    let cookie = ''
+    const people: string[] = []
+    for (let number = 0; number < 3; number++) {
+      const { email } = await register(t.api)
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      const answer = await t.api.post('/api/v1/auth/login', { body, headers: { ...OWN, ...(cookie && { cookie }) } })
+      const { name, value } = deviceCookieOf(answer)
+      cookie = `${name}=${value}`
+      people.push(email)
+    }
+    t.api.secrets.add(cookie)
+    for (const email of people) {
+      const body = { email, password: 'a wrong password' }
+      for (let number = 0; number < 5; number++) await t.api.post('/api/v1/auth/login', { body })
+      const right = { email, password: PASSWORD }
+      assert.equal((await t.api.post('/api/v1/auth/login', { body: right })).status, 429)
+      assert.equal((await t.api.post('/api/v1/auth/login', { body: right, headers: { ...OWN, cookie } })).status, 200)
+    }
+  })
+
+  it('is refused at login, not lost later, where the browser would drop it', async () => {
+    const { email } = await register(t.api)
+    const app = 'https://app.example.org'
+    const dropped: [Record<string, string>, RegExp][] = [
+      [{ 'sec-fetch-site': 'cross-site', origin: app }, /Sec-Fetch-Site: cross-site/],
+      [{ 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' }, /https:\/\/app\.example\.com/],
+      [{ origin: 'https://evil.example.org', 'sec-fetch-site': 'same-site' }, /CORS_ALLOWED_ORIGINS/],
+      [{ origin: 'http://app.example.org' }, /https only/],
+    ]
+    for (const [headers, detail] of dropped) {
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      const answer = await t.api.post('/api/v1/auth/login', { body, headers })
+      assert.deepEqual([answer.status, answer.body.reason], [400, 'cookie_not_deliverable'], JSON.stringify(headers))
+      assert.match(answer.body.detail, detail)
+      assert.match(answer.body.detail, /"delivery": "body"/)
+      assert.equal(answer.headers.get('set-cookie'), null)
+      const inBody = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      assert.equal(inBody.status, 200)
+      const { refresh_token } = inBody.body.user
+      const moved = await t.api.post(REFRESH, { body: { refresh_token, delivery: 'cookie' }, headers })
+      assert.deepEqual([moved.status, moved.body.reason], [400, 'cookie_not_deliverable'])
+    }
+    for (const headers of [OWN, { origin: app, 'sec-fetch-site': 'same-site' }, {}]) {
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      assert.equal((await t.api.post('/api/v1/auth/login', { body, headers })).status, 200)
+    }
+  })
+
   it('comes again with a repeat by idempotency key, and no other cookie gets it', async () => {
     const { email } = await register(t.api)
     const headers = { 'idempotency-key': randomUUID() }
@@ -170,9 +249,10 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     const cookie = cookieOf(first).value
     const next = await refresh(cookie, { ...OWN, ...headers })
     assert.deepEqual(cookieOf(await refresh(cookie, { ...OWN, ...headers })), cookieOf(next))
-    const stranger = await refresh((await browser()).cookie, { ...OWN, ...headers })
-    assert.deepEqual([stranger.status, stranger.body.reason], [422, 'idempotency_key_reused'])
-    assert.equal(stranger.headers.get('set-cookie'), null)
+    const other = await browser()
+    const own = await refresh(other.cookie, { ...OWN, ...headers })
+    assert.deepEqual([own.status, own.headers.get('idempotency-replayed')], [200, null])
+    assert.notEqual(own.body.user.session_id, next.body.user.session_id)
   })
 })
 

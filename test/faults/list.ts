@@ -1,6 +1,7 @@
 import { backup } from './backup.ts'
 import { bodies, longStrings } from './bodies.ts'
 import { clockJump } from './clock-jump.ts'
+import { demoted } from './demoted.ts'
 import { diskFull } from './disk-full.ts'
 import { failover } from './failover.ts'
 import { fsync } from './fsync.ts'
@@ -26,6 +27,7 @@ export const FAULTS: Fault[] = [
   fsync,
   postgresRestart,
   failover,
+  demoted,
   slowDatabase,
   diskFull,
   clockJump,

@@ -3,6 +3,7 @@ import { createClient, PASSWORD } from './support/client.ts'
 import type { Fault } from './support/fault.ts'
 
 const GRACE = 10_000
+const RULES = { grace: GRACE, tolerance: 0 }
 const STEPS = 30
 
 /** Numbers from 0 to 1 that are the same in each run (mulberry32, public domain). */
@@ -24,7 +25,7 @@ function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; 
   let stolen: number | null = null
   let alive = true
   const ask = (generation: number): number | null => {
-    const verdict = refresh(server, generation, now, GRACE)
+    const verdict = refresh(server, generation, now, RULES)
     if (verdict.kind === 'reused') alive = false
     if (verdict.kind === 'advanced') server = verdict.next
     return alive ? server.current : null
@@ -42,14 +43,14 @@ function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; 
     }
     if (answer !== null) {
       device = answer
-      if (next() < 0.8) server = see(server, device, now, GRACE) ?? server // a call with its access token
+      if (next() < 0.8) server = see(server, device, now, RULES) ?? server // a call with its access token
     }
   }
   const signedOut = !alive
   if (stolen === null || signedOut) return { signedOut: signedOut && !isRobbed, found: signedOut }
   // The owner has gone on and is in use; the thief comes after the grace time.
   while (server.current <= stolen + 1) device = ask(device) ?? device
-  server = see(server, device, now, GRACE) ?? server
+  server = see(server, device, now, RULES) ?? server
   now += GRACE + 1
   ask(stolen)
   return { signedOut: false, found: !alive }

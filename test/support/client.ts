@@ -18,7 +18,7 @@ export interface Response {
 
 export type Api = ReturnType<typeof createApi>
 
-const SECRET = /^(password|(new|current)_password|(access|refresh)_token|token)$/
+const SECRET = /^(password|(new|current)_password|(access|refresh|device)_token|token)$/
 
 /** A client over real HTTP that holds every answer against the document of the service (`contract.ts`). */
 export function createApi(url: string, document: unknown) {

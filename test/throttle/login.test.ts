@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/kernel/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, signIn, startApp, type TestApp, useApp } from '../support/app.ts'
 import { mailTo, startSmtp, tokenIn } from '../support/smtp.ts'
-import { address, behindProxy, beside, DEVICE, ownerTries, tryFrom, WRONG } from '../support/strangers.ts'
+import { address, behindProxy, beside, DEVICE, ownerKeeps, ownerTries, tryFrom, WRONG } from '../support/strangers.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -89,7 +89,9 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     const mail = await smtp.waitFor(mailTo(email, /reset your password/))
     const body = { token: tokenIn(mail), new_password: 'a different walk' }
     const headers = { 'x-forwarded-for': '203.0.113.5', ...DEVICE }
-    assert.equal((await app.api.post('/api/v1/auth/reset-password/confirm', { body, headers })).status, 200)
+    const confirmed = await app.api.post('/api/v1/auth/reset-password/confirm', { body, headers })
+    assert.equal(confirmed.status, 200)
+    ownerKeeps(email, confirmed.body.device_token)
     for (let number = 0; number < 6; number++) await tryFrom(app, address(number), email)
     assert.equal((await tryFrom(app, address(8), email, 'a different walk')).status, 429)
     assert.equal((await ownerTries(app, email, 'a different walk')).status, 200)
@@ -97,31 +99,14 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
 
   test('a known device has a budget of its own, which no stranger and no other device uses up', async () => {
     const { email } = await owner(app)
-    const another = { 'x-device-id': 'another-device-of-theirs', 'user-agent': 'the app' }
-    assert.equal((await tryFrom(app, '192.0.2.1', email, PASSWORD, another)).status, 200)
+    const { body } = await tryFrom(app, '192.0.2.1', email, PASSWORD)
+    const another = { 'x-device-token': body.user.device_token }
     for (let number = 0; number < 5; number++) assert.equal((await ownerTries(app, email, WRONG)).status, 401)
     assert.equal((await ownerTries(app, email)).status, 429)
     assert.equal((await tryFrom(app, '192.0.2.1', email, PASSWORD, another)).status, 200)
     assert.equal((await tryFrom(app, address(1), email)).headers.get('ratelimit')?.slice(0, 11), '"login";r=4')
     app.clock.advance(SECOND)
     assert.equal((await ownerTries(app, email)).status, 200)
-  })
-
-  test('a device without a name of its own is known by its address and what it is', async () => {
-    const { email } = await register(app.api)
-    const browser: Record<string, string>[] = [
-      { 'user-agent': 'browser' },
-      { 'user-agent': 'browser', 'x-device-id': 'iPhone' },
-    ]
-    for (const headers of browser) {
-      await clearCounts()
-      const ip = `198.51.100.${Object.keys(headers).length}`
-      assert.equal((await tryFrom(app, ip, email, PASSWORD, headers)).status, 200)
-      for (let number = 0; number < 5; number++) await tryFrom(app, address(number), email, WRONG, headers)
-      assert.equal((await tryFrom(app, '198.51.100.77', email, PASSWORD, headers)).status, 429, 'elsewhere')
-      assert.equal((await tryFrom(app, ip, email, PASSWORD, { ...headers, 'user-agent': 'else' })).status, 429)
-      assert.equal((await tryFrom(app, ip, email, PASSWORD, headers)).status, 200)
-    }
   })
 
   test('an unknown e-mail is answered as a known one, try by try', async () => {
@@ -168,7 +153,10 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await tryFrom(app, ip, 'sprayed-52@example.org')).status, 401)
     assert.equal((await tryFrom(app, ip, 'sprayed-53@example.org')).headers.get('retry-after'), '4')
     app.clock.advance(HOUR)
-    assert.match((await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '', /address";r=49$/)
+    assert.match(
+      (await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '',
+      /address";r=49, "login-site";r=9\d\d$/,
+    )
   })
 
   test('a try that is refused writes nothing, and a success without failures before it counts nothing', async () => {
@@ -251,8 +239,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     t.after(() => two.close())
     const { email } = await owner(one)
     for (let number = 0; number < 5; number++) await tryFrom(one, address(number), email)
-    const device = { device_id: null, app_type: null, app_version: null, user_agent: 'stranger', ip: address(99) }
-    const guess = { emailKey: email, userId: null, device }
+    const guess = { emailKey: email, userId: null, devices: [], origin: { network: address(99), site: null } }
     for (const seconds of [1, 2, 4]) {
       one.clock.advance(seconds * SECOND)
       let checked = 0

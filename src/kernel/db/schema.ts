@@ -29,6 +29,8 @@ export interface UsersTable {
   updated_at: Time
   /** `NEVER` until the first login, so that a list sorted by it has no NULLs to step over. */
   last_login_at: Time
+  /** Counts what makes links to change the e-mail worthless: another address or password, and being shut out. */
+  security_version: Generated<number>
   /** Set when the person has deleted the account: until then they can undo it. */
   delete_after: Generated<Time | null>
 }
@@ -47,6 +49,10 @@ export interface SessionsTable {
   app_version: string | null
   user_agent: string | null
   ip: string | null
+  /** The known device from which it was begun; null where that was unknown till then: its id is then the session's. */
+  known_device_id: string | null
+  /** Null where no browser has begun it; else whether its last use showed the cookie of its device: `generations.ts`. */
+  browser_cookie: 'none' | 'shown' | 'lost' | null
   created_at: Time
   last_used_at: Time
   expires_at: Time
@@ -59,6 +65,8 @@ export interface SchemaMigrationsTable {
   name: string
   checksum: string
   applied_at: Time
+  /** The oldest version of the schema whose program may run on this one; the column is missing before migration 10. */
+  compatible_from?: number | null
 }
 
 export interface OneTimeTokensTable {
@@ -68,6 +76,8 @@ export interface OneTimeTokensTable {
   kind: string
   /** The address that the link was sent to. */
   email: string
+  /** That of the account when it was asked for. */
+  security_version: Generated<number>
   created_at: Time
   expires_at: Time
 }
@@ -131,13 +141,20 @@ export interface ThrottlesTable {
   expires_at: Time
 }
 
-/** Devices that have signed in to an account. */
+/** Devices that have signed in to an account, and can prove it: `known-devices.ts`. */
 export interface KnownDevicesTable {
   user_id: string
-  /** A keyed fingerprint of what identifies it. */
+  /** An id of ours, which is in the tokens of the device. */
   device: string
   first_seen: Time
   last_seen: Time
+}
+
+/** The key of fingerprints, sealed with each secret that is or was in force: `lookup-key.ts`. */
+export interface LookupKeysTable {
+  secret_id: string
+  sealed: string
+  created_at: Time
 }
 
 /** Every table of the service. */
@@ -151,5 +168,6 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   throttles: ThrottlesTable
   known_devices: KnownDevicesTable
+  lookup_keys: LookupKeysTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -14,6 +14,7 @@ import { AppError } from '../errors.ts'
 import { guarded } from '../guarded.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
+import { addClient, type ClientOf } from './client.ts'
 import { addDeadline } from './deadline.ts'
 import { sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
@@ -67,7 +68,6 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     requestTimeout: deadlines.request,
     keepAliveTimeout: KEEP_ALIVE,
     http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: deadlines.headers, connectionsCheckingInterval: SLOW_CHECK },
-    trustProxy: trust(config.trustProxy),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: () => newId(),
@@ -78,7 +78,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
         security.write(request, reply)
         reply.raw.once(
           'finish',
-          guarded(log, 'request log', () => logRequest(log, request, reply)),
+          guarded(log, 'request log', () => logRequest(log, request, reply, clientOf)),
         )
         sendProblem(error, request, reply)
       } catch (err) {
@@ -93,6 +93,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
 
   app.decorateRequest('failure', null)
   app.decorateRequest('actor', null)
+  const clientOf = addClient(app, config, log)
   app.decorateRequest('isLogged', false)
   app.setValidatorCompiler(createValidatorCompiler())
   app.addSchema(Problem)
@@ -116,21 +117,17 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
   security.add(app)
   addStrictHttp(app)
   addOverload(app, log)
-  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(plain, request, reply, true))
+  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(plain, request, reply, clientOf, true))
   addDraining(app, lifecycle)
   app.addHook('onResponse', (request, reply, done) => {
     if (!request.raw.complete) rawErrors.silence(request.raw.socket)
-    if (request.failure !== SHED) logRequest(plain, request, reply)
+    if (request.failure !== SHED) logRequest(plain, request, reply, clientOf)
     done()
   })
   app.setErrorHandler(sendProblem)
   addNotFound(app)
   return app
 }
-
-/** A number of proxies is trusted by its distance: the nearest `n` addresses. */
-const trust = (proxies: Config['trustProxy']) =>
-  typeof proxies === 'number' ? (_address: string, hop: number) => hop < proxies : proxies
 
 /** A caller's own id of a request, for the log alone: that by which we name it is always ours. */
 const clientRequestId = (given: string | string[] | undefined): string | undefined =>
@@ -144,7 +141,13 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
   })
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, isAborted = false): void {
+function logRequest(
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  clientOf: ClientOf,
+  isAborted = false,
+): void {
   if (request.isLogged) return
   request.isLogged = true
   const { failure, actor } = request
@@ -155,7 +158,7 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply, isAb
     route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
     status: reply.statusCode,
     duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-    ip: request.ip,
+    ip: clientOf(request.raw).ip,
     user_id: actor?.userId,
     session_id: actor?.sessionId,
     reason: failure?.reason,

@@ -158,8 +158,8 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
   return {
     put,
     wake,
-    /** Mails to a person, sent or waiting, without what they say. */
-    to: (userId: string) => store.mailsOf(database.db, userId),
+    /** Up to `limit` mails to a person, sent or waiting, after the mail `after`, without what they say. */
+    to: (userId: string, after: string, limit: number) => store.mailsOf(database.reads, userId, after, limit),
     /** Deletes up to `limit` mails that were done with long ago. Returns how many. */
     purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - KEPT), limit),
     start(): void {

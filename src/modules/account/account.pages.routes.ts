@@ -8,6 +8,7 @@ import { fieldMessage } from '../../kernel/i18n.messages.ts'
 import { LOCALES, type Locale } from '../../kernel/i18n.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import { REASONS } from '../../kernel/reasons.ts'
+import type { RefreshCookie } from '../auth/cookies.ts'
 import { PAGE_TEXTS } from './account.pages.texts.ts'
 import { confirmPage, donePage, FLOW_PATHS, type Flow, failedPage } from './account.pages.ts'
 import type { Account } from './account.service.ts'
@@ -30,51 +31,54 @@ interface Form {
  * The pages that links in e-mails open. Opening one changes nothing, since mail scanners open links as well; its button
  * does. There is no session that another site could abuse: what authorises the form is the token in it.
  */
-export const accountPages = (account: Account, minPasswordLength: number) => async (app: App) => {
-  app.removeContentTypeParser('application/json') // which would let in fields of any type
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, readForm(new URLSearchParams(body as string))),
-  )
+export const accountPages =
+  (account: Account, minPasswordLength: number, cookie: RefreshCookie) => async (app: App) => {
+    app.removeContentTypeParser('application/json') // which would let in fields of any type
+    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+      done(null, readForm(new URLSearchParams(body as string))),
+    )
 
-  const acts: Record<Flow, (form: Form, origin: Origin) => Promise<void>> = {
-    verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
-    change_email: ({ token }, origin) => account.changeEmail(token, origin),
-    undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
-    reset_password: ({ token, password }, origin) => account.resetPassword({ token, new_password: password }, origin),
+    /** Each may give the token of a device that is known from now on. */
+    const acts: Record<Flow, (form: Form, origin: Origin) => Promise<unknown>> = {
+      verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
+      change_email: ({ token }, origin) => account.changeEmail(token, origin),
+      undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
+      reset_password: ({ token, password }, origin) => account.resetPassword({ token, new_password: password }, origin),
+    }
+
+    for (const flow of Object.keys(FLOW_PATHS) as Flow[]) {
+      app.get(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+        const { token, lang } = request.query as { token?: string; lang?: string }
+        const locale = languageOf(lang, request)
+        const link = typeof token === 'string' ? await orNull(account.peekLink(flow, token)) : null
+        return link && token
+          ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
+          : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+      })
+
+      app.post(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+        const form = request.body as Form | undefined
+        if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
+        const locale = languageOf(form.lang, request)
+        try {
+          if (flow === 'reset_password' && form.password !== form.passwordAgain)
+            return again(form, [PAGE_TEXTS[locale].common.mismatch])
+          const deviceToken = await acts[flow](form, originOf(request))
+          if (typeof deviceToken === 'string') cookie.setDevice(request, reply, deviceToken)
+          return reply.headers(PAGE).send(donePage({ flow, locale }))
+        } catch (error) {
+          if (!(error instanceof AppError) || error.status >= 500) throw error
+          if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+          return again(form, sentences(error, locale), error.status)
+        }
+
+        function again({ token, email }: Form, errors: string[], status = 400) {
+          const options = { flow, locale, token, email, errors, minPasswordLength }
+          return reply.code(status).headers(PAGE).send(confirmPage(options))
+        }
+      })
+    }
   }
-
-  for (const flow of Object.keys(FLOW_PATHS) as Flow[]) {
-    app.get(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
-      const { token, lang } = request.query as { token?: string; lang?: string }
-      const locale = languageOf(lang, request)
-      const link = typeof token === 'string' ? await orNull(account.peekLink(flow, token)) : null
-      return link && token
-        ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
-        : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
-    })
-
-    app.post(FLOW_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
-      const form = request.body as Form | undefined
-      if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
-      const locale = languageOf(form.lang, request)
-      try {
-        if (flow === 'reset_password' && form.password !== form.passwordAgain)
-          return again(form, [PAGE_TEXTS[locale].common.mismatch])
-        await acts[flow](form, originOf(request))
-        return reply.headers(PAGE).send(donePage({ flow, locale }))
-      } catch (error) {
-        if (!(error instanceof AppError) || error.status >= 500) throw error
-        if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
-        return again(form, sentences(error, locale), error.status)
-      }
-
-      function again({ token, email }: Form, errors: string[], status = 400) {
-        const options = { flow, locale, token, email, errors, minPasswordLength }
-        return reply.code(status).headers(PAGE).send(confirmPage(options))
-      }
-    })
-  }
-}
 
 /** That of the person, which the link names; else that of the browser. */
 const languageOf = (lang: unknown, request: FastifyRequest): Locale =>

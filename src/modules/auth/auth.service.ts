@@ -1,10 +1,12 @@
 import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
+import { isUnavailable } from '../../kernel/db/errors.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { newId } from '../../kernel/ids.ts'
+import { doneBy, type Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import { createTurns } from '../../kernel/turns.ts'
@@ -12,11 +14,14 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
-import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { Grant, Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import type { DeviceClaims, KnownDevices } from '../throttle/known-devices.ts'
+import { STALE_TAB } from '../throttle/policies.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import type { User } from '../users/users.schemas.ts'
 import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
+import type { Evidence } from './evidence.ts'
 import type { AccessTokens } from './tokens.ts'
 
 interface Parts {
@@ -32,6 +37,7 @@ interface Parts {
   mailer: Mailer
   links: Links
   throttle: Throttle
+  knownDevices: KnownDevices
 }
 
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
@@ -39,39 +45,58 @@ const LINK_REPEATED = 10 * MINUTE
 
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links, throttle } =
-    parts
+  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
+  const { throttle, knownDevices } = parts
   const inTurn = createTurns()
 
+  /** Throws AppError `password_refused`. */
+  const requireGoodPassword = ({ password, email, name }: Register): void =>
+    requirePassword(password, { minLength: config.minPasswordLength, email, name })
+
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
-  async function register(input: Register, locale: Locale, origin: Origin): Promise<User> {
-    requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
+  async function register(
+    input: Register,
+    locale: Locale,
+    origin: Origin,
+  ): Promise<{ user: User; device_token: string }> {
+    requireGoodPassword(input)
     // One after another for one address: of many at once the first hashes a password, the rest are told.
+    const device = newId(clock.now())
     const row = await inTurn(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
-      const passwordHash = await passwords.hash(input.password)
+      const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
-        await throttle.remember(trx, user.id, origin.device)
-        await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+        await knownDevices.remember(trx, { userId: user.id, device })
+        await audit.record(trx, doneBy(origin, user.id), { action: 'user.registered', target: user.id })
         return user
       })
     })
-    return users.toUser(row)
+    return { user: users.toUser(row), device_token: knownDevices.encode({ userId: row.id, device }) }
   }
 
   /**
    * Throws AppError `rate_limited`, `invalid_credentials`, `account_inactive`, `email_not_verified`,
    * `account_deletion_pending`, `overloaded`.
    */
-  async function login(input: Login, origin: Origin): Promise<SignedInUser> {
+  async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
+    const claims = await claimedDevices(evidence)
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const guess = { emailKey: emailKey(input.email), userId: user?.id ?? null, device: origin.device }
-    const { ok, rehash, headers, throttled, knownDevice } = await throttle.login(guess, () =>
-      passwords.verify(user?.password_hash ?? null, input.password),
+    const attempt = {
+      emailKey: emailKey(input.email),
+      userId: user?.id ?? null,
+      devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
+      origin,
+    }
+    // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
+    const turnOf = (isProven: boolean) =>
+      isProven && user ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const checked = await throttle.login(attempt, (isProven) =>
+      passwords.verify(user?.password_hash ?? null, input.password, turnOf(isProven)),
     )
+    const { ok, rehash, headers, throttled, device: knownDevice } = checked
     if (!user || !ok) {
       await audit.record(database.db, origin, {
         action: 'login.failed',
@@ -82,11 +107,11 @@ export function createAuth(parts: Parts) {
       throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, turnOf(knownDevice !== null)).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
-    const grant = await database.transaction(async (trx) => {
-      const present = await users.lock(trx, user.id).catch(() => null)
+    const { grant, surplus } = await database.transaction(async (trx) => {
+      const present = await users.lock(trx, user.id).catch(nullIfGone)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
       if (!isSame) throw new AppError('invalid_credentials')
@@ -94,12 +119,49 @@ export function createAuth(parts: Parts) {
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
       if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
-      await throttle.remember(trx, user.id, origin.device)
-      const grant = await sessions.start(trx, user.id, origin.device)
-      await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
-      return grant
+      const { isBrowser } = evidence
+      const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
+      await knownDevices.remember(trx, { userId: user.id, device: grant.device })
+      const person = doneBy(origin, user.id, grant.sessionId)
+      await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
+      const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
+      const hasMore = edge !== null && (await endSurplus(trx, user.id, grant.sessionId, edge, origin))
+      return { grant, surplus: hasMore ? edge : null }
     })
+    if (surplus) await endRemaining(user.id, grant.sessionId, surplus, origin)
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
+  }
+
+  /** The devices whose tokens a request shows, the surest first. Whether they are known still, the database tells. */
+  async function claimedDevices({ deviceToken, deviceCookies, accessToken }: Evidence): Promise<DeviceClaims[]> {
+    const fromAccessToken = accessToken === null ? null : await tokens.deviceOf(accessToken)
+    const [header, ...cookies] = [deviceToken ?? '', ...deviceCookies].map(knownDevices.decode)
+    return [header, fromAccessToken, ...cookies].filter((claims) => claims !== null && claims !== undefined)
+  }
+
+  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
+  async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
+    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
+    const reason = 'superseded'
+    const [sessionId] = ids
+    if (ids.length === 1 && sessionId)
+      await audit.record(trx, origin, { action: 'session.ended', target: userId, sessionId, details: { reason } })
+    else if (ids.length > 1)
+      await audit.record(trx, origin, {
+        action: 'sessions.ended',
+        target: userId,
+        details: { ended: ids.length, reason },
+      })
+    return hasMore
+  }
+
+  /** Only after an upgrade, or when the bound was lowered, there are so many. What fails, the next sign-in does. */
+  async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
+    try {
+      while (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin)));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+    }
   }
 
   /** Why somebody with the right password is not let in. */
@@ -129,17 +191,36 @@ export function createAuth(parts: Parts) {
   }
 
   /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
-  async function refresh(token: string, origin: Origin): Promise<SignedInUser> {
+  async function refresh(token: string, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = refreshTokens.decode(token)
     if (!claims) throw new AppError('refresh_invalid')
     const { sessionId, generation } = claims
+    const cookies = evidence.deviceCookies.map(knownDevices.decode)
+    const hasCookieOf = ({ userId, device }: DeviceClaims) =>
+      cookies.some((claims) => claims?.userId === userId && claims.device === device)
     const outcome = await database.transaction(async (trx) => {
-      const outcome = await sessions.proceed(trx, sessionId, generation, origin.device)
+      const outcome = await sessions.proceed(trx, sessionId, generation, origin.device, hasCookieOf)
       if ('reused' in outcome) await reportTheft(trx, outcome.identity, generation, origin)
+      else if (outcome.firstOfDay)
+        await knownDevices.touch(trx, { userId: outcome.identity.id, device: outcome.grant.device })
       return outcome
     })
     if ('reused' in outcome) throw new AppError('refresh_reused')
+    if (outcome.stale) await recordStaleTab(outcome.identity, generation, origin)
     return signedIn(outcome.identity, outcome.grant)
+  }
+
+  /** Tabs that are left behind come again and again: so many of a session in an hour are written down. */
+  async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id: sessionId, generation: current } = person
+    try {
+      await throttle.limit(STALE_TAB, sessionId)
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'rate_limited') return
+      throw error
+    }
+    const details = { generation, current }
+    await audit.record(database.db, origin, { action: 'refresh.stale', target: id, sessionId, details })
   }
 
   async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
@@ -156,13 +237,14 @@ export function createAuth(parts: Parts) {
   }
 
   async function signedIn(user: UserRow | Identity, grant: Grant): Promise<SignedInUser> {
-    const { sessionId, generation, expiresAt } = grant
-    const { token, expiresIn } = await tokens.sign({ userId: user.id, sessionId, generation, role: user.role })
+    const { sessionId, generation, device, expiresAt } = grant
+    const { token, expiresIn } = await tokens.sign({ userId: user.id, sessionId, generation, role: user.role, device })
     const now = clock.now()
     return {
       ...users.toUser(user),
       access_token: token,
       refresh_token: refreshTokens.encode({ sessionId, generation }),
+      device_token: knownDevices.encode({ userId: user.id, device }),
       token_type: 'Bearer',
       expires_in: expiresIn,
       refresh_expires_in: Math.max(0, Math.round((expiresAt - now) / 1000)),
@@ -171,28 +253,34 @@ export function createAuth(parts: Parts) {
     }
   }
 
-  async function sendVerification(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user))
+  const sendVerification = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'verify_email')
+  const sendReset = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'reset_password')
+
+  /** To the address that the user has by now: locked first, as wherever a link is made or used. */
+  async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
+    const user = await users.lockIfThere(trx, id)
+    if (user) await mailer.send(trx, kind, user, () => links.issue(trx, kind, user))
   }
 
-  async function sendReset(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user))
-  }
+  /** Makes worthless the links that whoever had got into an account may have asked for. */
+  const revokeLinks = (trx: Db, userId: string) => links.revoke(trx, userId, ['reset_password', 'change_email'])
 
   /**
-   * Sets a password and tells the person. Ends their sessions, the one `except` apart, and makes worthless the links that
-   * an intruder may have asked for.
+   * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
+   * `device`, and makes worthless the links that an intruder may have asked for.
    */
   async function setPassword(
     trx: Db,
     user: UserRow,
     hash: string,
     reason: 'password_changed' | 'password_reset',
-    which: { except?: string } = {},
+    { device, ...which }: { except?: string; device?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
-    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
+    await revokeLinks(trx, user.id)
     await sessions.end(trx, user.id, which, reason)
+    await knownDevices.forgetAll(trx, user.id)
+    if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
     await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
     await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }
@@ -207,12 +295,12 @@ export function createAuth(parts: Parts) {
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
     await links.revoke(trx, userId, ['undo_deletion'])
-    await audit.record(trx, origin, { action: 'account.deletion_undone', target: userId })
+    await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
   }
 
   /** Ends live sessions of the caller. Returns how many there were. */
   async function end(caller: Identity, which: { only?: string; except?: string }, origin: Origin): Promise<number> {
-    return database.transaction(async (trx) => {
+    return sessions.actAs(caller, async (trx) => {
       const isLogout = which.only === caller.session_id || which.only === undefined
       const ended = await sessions.end(trx, caller.id, which, isLogout ? 'logout' : 'revoked')
       if (which.only !== undefined && ended)
@@ -224,6 +312,7 @@ export function createAuth(parts: Parts) {
   }
 
   return {
+    requireGoodPassword,
     register,
     login,
     refresh,
@@ -232,6 +321,7 @@ export function createAuth(parts: Parts) {
     sendVerification,
     sendReset,
     setPassword,
+    revokeLinks,
     tellOfNewEmail,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
@@ -246,6 +336,12 @@ export function createAuth(parts: Parts) {
 
 export type Auth = ReturnType<typeof createAuth>
 
+/** Who was deleted a moment ago is nobody; any other error, as that of a lock that others hold for too long, stays one. */
+function nullIfGone(error: unknown): null {
+  if (error instanceof AppError && error.reason === 'not_found') return null
+  throw error
+}
+
 /** Whether a person has signed in before: the first time is no news to them. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER
 
@@ -254,5 +350,6 @@ export const whereFrom = ({ device }: Origin, clock: Clock) => ({
   at: timestamp(clock.now()),
   device: device.user_agent,
   appType: device.app_type,
+  appVersion: device.app_version,
   ip: device.ip,
 })

@@ -1,9 +1,11 @@
-import { calculateJwkThumbprint, errors, exportJWK, type JWK, jwtVerify, SignJWT } from 'jose'
+import { calculateJwkThumbprint, errors, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { newId } from '../../kernel/ids.ts'
+import { isId, newId } from '../../kernel/ids.ts'
 import type { Keys } from '../../kernel/secrets.ts'
+import { isGeneration } from '../sessions/sessions.service.ts'
+import type { DeviceClaims } from '../throttle/known-devices.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
@@ -27,7 +29,12 @@ export interface AccessTokens {
     sessionId: string
     generation: number
     role: string
+    device: string
   }): Promise<{ token: string; expiresIn: number }>
+  /** What a token of ours says, however long ago it expired. Throws AppError `token_invalid`. */
+  read(token: string): Promise<AccessClaims>
+  /** The known device that a token of ours was given to, however long ago; null where it is none of ours. */
+  deviceOf(token: string): Promise<DeviceClaims | null>
   /** Throws AppError `token_invalid` or `token_expired`. */
   verify(token: string): AccessClaims | Promise<AccessClaims>
   /** The public keys, as RFC 7517 has them. */
@@ -55,7 +62,7 @@ export async function createAccessTokens(
   const verified = new Map<string, AccessClaims>()
   const seconds = () => Math.floor(clock.now() / 1000)
 
-  async function check(token: string): Promise<AccessClaims> {
+  async function payloadOf(token: string, at: number): Promise<JWTPayload> {
     if (token.length > LONGEST || !isCanonical(token)) throw invalid('The token is no compact JWS.')
     const { payload } = await jwtVerify(
       token,
@@ -70,25 +77,29 @@ export async function createAccessTokens(
         issuer: config.appUrl,
         audience: AUDIENCE,
         requiredClaims: ['sub', 'sid', 'gen', 'iat', 'exp', 'jti'],
-        currentDate: new Date(clock.now()),
+        currentDate: new Date(at),
       },
     ).catch((error) => {
       throw error instanceof errors.JWTExpired ? new AppError('token_expired') : invalid((error as Error).message)
     })
-    const { sub, sid, gen, iat, exp } = payload
-    if (typeof sub !== 'string' || typeof sid !== 'string' || !Number.isSafeInteger(gen))
-      throw invalid('A claim is missing.')
+    return payload
+  }
+
+  async function check(token: string): Promise<AccessClaims> {
+    const payload = await payloadOf(token, clock.now())
     // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
-    if ((iat as number) > seconds() + LEEWAY) throw new AppError('token_expired')
-    return { sub, sid, gen: gen as number, exp: exp as number }
+    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError('token_expired')
+    return claimsOf(payload)
   }
 
   return {
     jwks: { keys: known.map(({ jwk }) => jwk) },
-    async sign({ userId, sessionId, generation, role }) {
+    async sign({ userId, sessionId, generation, role, device }) {
       const now = seconds()
       const expiresIn = Math.floor(config.accessTokenTtl / 1000)
-      const token = await new SignJWT({ sid: sessionId, gen: generation, role })
+      // A device that has the id of the session need not be named.
+      const did = device === sessionId ? undefined : device
+      const token = await new SignJWT({ sid: sessionId, gen: generation, role, did })
         .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: signer.jwk.kid })
         .setIssuer(config.appUrl)
         .setAudience(AUDIENCE)
@@ -98,6 +109,15 @@ export async function createAccessTokens(
         .setJti(newId(clock.now()))
         .sign(signer.privateKey)
       return { token, expiresIn }
+    },
+    read: async (token) => claimsOf(await payloadOf(token, 0)),
+    async deviceOf(token) {
+      try {
+        const { sub, sid, did = sid } = await payloadOf(token, 0)
+        return isUuid(sub) && isUuid(did) ? { userId: sub, device: did } : null
+      } catch {
+        return null
+      }
     },
     verify(token) {
       const claims = verified.get(token)
@@ -114,6 +134,14 @@ export async function createAccessTokens(
     },
   }
 }
+
+/** What a payload says of the caller. Throws AppError `token_invalid` where it is not of the form that we sign. */
+function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
+  if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing, or not of its form.')
+  return { sub, sid, gen, exp: exp as number }
+}
+
+const isUuid = (claim: unknown): claim is string => typeof claim === 'string' && isId(claim)
 
 const invalid = (detail: string) => new AppError('token_invalid', { detail })
 

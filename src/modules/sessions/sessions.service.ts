@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { parseAddress } from '../../kernel/addresses.ts'
 import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
@@ -6,12 +8,27 @@ import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
-import { firstGeneration, type Generations, isNews, parseGenerations, refresh, see } from './generations.ts'
+import type { Users } from '../users/users.service.ts'
+import { createActing } from './acting.ts'
+import {
+  firstGeneration,
+  type Generations,
+  isNews,
+  isSameBrowser,
+  lastUse,
+  parseGenerations,
+  type Rules,
+  refresh,
+  see,
+  type Use,
+} from './generations.ts'
 import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
 
+export { isGeneration } from './generations.ts'
 export type Identity = store.IdentityRow
+export type SessionEdge = store.Edge
 
 export type EndReason =
   | 'logout'
@@ -21,11 +38,14 @@ export type EndReason =
   | 'deactivated'
   | 'account_deleted'
   | 'refresh_reused'
+  | 'superseded'
 
 /** A live session whose refresh generation may be handed out. */
 export interface Grant {
   sessionId: string
   generation: number
+  /** The known device of the session. */
+  device: string
   /** Milliseconds since 1970 at which the session ends if nobody refreshes it. */
   expiresAt: number
 }
@@ -33,15 +53,41 @@ export interface Grant {
 /** How long sessions that are over can still be looked up, in ms. */
 const KEPT = 30 * DAY
 
-type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace'>
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace' | 'refreshTabTolerance' | 'maxSessions'>
+  users: Users
+}
+
+/** So many sessions beyond MAX_SESSIONS are ended in one transaction. */
+const SURPLUS_BATCH = 500
+
+/** How a session was continued, or that it was ended. */
+export type Continued =
+  | { identity: Identity; reused: true }
+  | {
+      identity: Identity
+      grant: Grant
+      /** The generation came from a tab that was left behind. */
+      stale: boolean
+      /** The first time on this day (UTC). */
+      firstOfDay: boolean
+    }
 
 /** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
-export function createSessions({ database, clock, config }: { database: Database; clock: Clock; config: Settings }) {
+export function createSessions({ database, clock, config, users }: Parts) {
   const identities = createIdentities(database)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
 
-  async function start(trx: Db, userId: string, device: Device): Promise<Grant> {
+  /** Begins a session, of a device that is known (`knownDevice`) or that will be known by the id of the session. */
+  async function start(
+    trx: Db,
+    userId: string,
+    device: Device,
+    { knownDevice, isBrowser }: { knownDevice: string | null; isBrowser: boolean },
+  ): Promise<Grant> {
     const now = clock.now()
     const { current, seen } = firstGeneration()
     const id = newId(now)
@@ -52,13 +98,27 @@ export function createSessions({ database, clock, config }: { database: Database
       generation: current,
       seen: JSON.stringify(seen),
       ...device,
+      known_device_id: knownDevice,
+      browser_cookie: isBrowser ? 'none' : null,
       created_at: timestamp(now),
       last_used_at: timestamp(now),
       expires_at: timestamp(expiresAt),
       ended_at: null,
       end_reason: null,
     })
-    return { sessionId: id, generation: current, expiresAt }
+    return { sessionId: id, generation: current, device: knownDevice ?? id, expiresAt }
+  }
+
+  /** Where the sessions of a user begin that are too many beside the `newest`; null where none is. */
+  const surplusOf = async (trx: Db, userId: string, newest: string): Promise<store.Edge | null> =>
+    (await store.edgeOfSessions(trx, userId, timestamp(clock.now()), { newest, kept: config.maxSessions - 1 })) ?? null
+
+  /** Ends a batch of the surplus, and says which, and whether there may be more. */
+  async function endSurplus(trx: Db, userId: string, newest: string, edge: store.Edge) {
+    const now = timestamp(clock.now())
+    const ids = await store.sessionsBeyond(trx, userId, now, { edge, newest, limit: SURPLUS_BATCH })
+    if (ids.length > 0) await store.endTheseSessions(trx, ids, now, 'superseded' satisfies EndReason)
+    return { ids, hasMore: ids.length === SURPLUS_BATCH }
   }
 
   /**
@@ -83,28 +143,38 @@ export function createSessions({ database, clock, config }: { database: Database
 
   async function noteUse(sessionId: string, generation: number): Promise<void> {
     await database.transaction(async (trx) => {
-      const identity = await store.identityForUpdate(trx, sessionId)
+      const state = await store.stateForUpdate(trx, sessionId)
       const now = clock.now()
-      const next = identity && see(parseGenerations(identity), generation, now, config.refreshGrace)
+      const next = state && see(parseGenerations(state), generation, now, rulesOf(state))
       if (next) await store.updateSession(trx, sessionId, { ...columns(next), last_used_at: timestamp(now) })
     })
   }
 
+  const rulesOf = ({ browser_cookie }: store.SessionState): Rules => ({
+    grace: config.refreshGrace,
+    tolerance: browser_cookie === null ? 0 : config.refreshTabTolerance,
+  })
+
   /**
-   * Continues a session by a refresh token of a generation. A reused one ends the session; that is for the caller to
-   * tell, after the transaction: `reused`. Throws AppError `session_ended`.
+   * Continues a session by a refresh token of a generation. `hasCookieOf` tells whether the request came with the cookie
+   * of a device. A reused token ends the session; that is for the caller to tell, after the transaction: `reused`.
+   * Throws AppError `session_ended`.
    */
   async function proceed(
     trx: Db,
     sessionId: string,
     generation: number,
     device: Device,
-  ): Promise<{ identity: Identity; grant: Grant } | { identity: Identity; reused: true }> {
-    const identity = await store.identityForUpdate(trx, sessionId)
+    hasCookieOf: (owner: { userId: string; device: string }) => boolean,
+  ): Promise<Continued> {
+    const identity = await store.stateForUpdate(trx, sessionId)
     if (!identity || !isAlive(identity, Date.parse(identity.expires_at))) throw new AppError('session_ended')
     const now = clock.now()
     const state = parseGenerations(identity)
-    const verdict = refresh(state, generation, now, config.refreshGrace)
+    const knownDevice = identity.known_device_id ?? sessionId
+    const cookie = hasCookieOf({ userId: identity.id, device: knownDevice }) ? 'shown' : 'none'
+    const [last, present] = [lastUseOf(identity), useOf(device, cookie)]
+    const verdict = refresh(state, generation, now, rulesOf(identity), isSameBrowser(last, present))
     if (verdict.kind === 'reused') {
       await store.endSessions(
         trx,
@@ -115,34 +185,65 @@ export function createSessions({ database, clock, config }: { database: Database
       )
       return { identity, reused: true }
     }
-    if (verdict.kind === 'repeated')
-      return { identity, grant: { sessionId, generation: state.current, expiresAt: Date.parse(identity.expires_at) } }
+    if (verdict.kind !== 'advanced') {
+      const expiresAt = Date.parse(identity.expires_at)
+      const grant = { sessionId, generation: state.current, device: knownDevice, expiresAt }
+      return { identity, grant, stale: verdict.kind === 'stale', firstOfDay: false }
+    }
     const expiresAt = expiry(now, Date.parse(identity.session_created_at))
     await store.updateSession(trx, sessionId, {
       ...columns(verdict.next),
       ...known(device),
+      ...(identity.browser_cookie !== null && {
+        // Exact, also where it tells less than before: the next tab is compared with it.
+        user_agent: device.user_agent,
+        browser_cookie: lastUse(last, present).cookie,
+      }),
       last_used_at: timestamp(now),
       expires_at: timestamp(expiresAt),
     })
-    return { identity, grant: { sessionId, generation: verdict.next.current, expiresAt } }
+    return {
+      identity,
+      grant: { sessionId, generation: verdict.next.current, device: knownDevice, expiresAt },
+      stale: false,
+      firstOfDay: identity.session_last_used_at.slice(0, 10) !== timestamp(now).slice(0, 10),
+    }
   }
 
   const isAlive = (identity: Identity, expiresAt: number): boolean =>
     identity.ended_at === null && Boolean(identity.is_active) && expiresAt > clock.now()
 
+  /**
+   * A text that stays the same for as long as a session lives and its user keeps the password, and tells neither; null once
+   * the session is over.
+   */
+  async function standingOf(sessionId: string): Promise<string | null> {
+    const identity = await identities.find(sessionId)
+    if (!identity || !isAlive(identity.row, identity.expiresAt)) return null
+    return createHash('sha256').update(`${sessionId}\n${identity.row.password_hash}`).digest('base64url')
+  }
+
   return {
     start,
+    surplusOf,
+    endSurplus,
     identify,
+    standingOf,
     proceed,
+    ...createActing({ database, users, isAlive }),
     async list(userId: string, currentId: string | null): Promise<Session[]> {
-      const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()))
+      const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()), config.maxSessions)
       return rows.map((row) => toSession(row, currentId))
+    },
+    /** The known device from which a session was begun. */
+    async deviceOf(db: Db, sessionId: string): Promise<string> {
+      return (await store.deviceOfSession(db, sessionId))?.known_device_id ?? sessionId
     },
     /** Deletes up to `limit` sessions that have long been over. Returns how many. */
     purge: (limit: number) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - KEPT), limit),
-    /** Every session of a user that is still stored, for their export. */
-    async history(userId: string, currentId: string | null) {
-      const rows = await store.allSessions(database.db, userId)
+    /** Up to `limit` sessions of a user that are still stored, after the session `after`; for their export. */
+    async history(userId: string, currentId: string | null, after: string, limit: number) {
+      const rows = await store.sessionsAfter(database.reads, userId, after, limit)
       return rows.map((row) => ({ ...toSession(row, currentId), ended_at: row.ended_at, end_reason: row.end_reason }))
     },
     /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
@@ -154,6 +255,15 @@ export function createSessions({ database, clock, config }: { database: Database
 export type Sessions = ReturnType<typeof createSessions>
 
 const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
+
+const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, cookie: Use['cookie']): Use => ({
+  cookie,
+  network: parseAddress(ip ?? '')?.network ?? ip,
+  userAgent: user_agent,
+})
+
+const lastUseOf = ({ session_ip, session_user_agent, browser_cookie }: store.SessionState): Use =>
+  useOf({ ip: session_ip, user_agent: session_user_agent }, browser_cookie ?? 'none')
 
 /** What a device tells about itself now; what it leaves out stays as it was. */
 const known = (device: Device): Partial<Device> =>

@@ -16,6 +16,14 @@ export type IdentityRow = UserRow & {
   device_id: string | null
 }
 
+/** The same, with what continuing the session asks for besides. */
+export type SessionState = IdentityRow &
+  Pick<SessionRow, 'known_device_id' | 'browser_cookie'> & {
+    session_ip: string | null
+    session_user_agent: string | null
+    session_last_used_at: string
+  }
+
 const identities = (db: Db) =>
   db
     .selectFrom('sessions')
@@ -36,40 +44,108 @@ export const identityBySession = hot<{ id: string }, IdentityRow>('identity_by_s
   identities(db).where('sessions.id', '=', p('id')),
 )
 
+const states = (db: Db) =>
+  identities(db).select([
+    'sessions.known_device_id',
+    'sessions.browser_cookie',
+    'sessions.ip as session_ip',
+    'sessions.user_agent as session_user_agent',
+    'sessions.last_used_at as session_last_used_at',
+  ])
+
+const stateBySession = hot<{ id: string }, SessionState>('state_by_session', (db, p) =>
+  states(db).where('sessions.id', '=', p('id')),
+)
+
 /** The same, with the session locked until the transaction ends, so that of many refreshes at once one advances it. */
-export async function identityForUpdate(trx: Db, id: string): Promise<IdentityRow | undefined> {
-  if (engineOf(trx) === 'sqlite') return (await identityBySession(trx, { id }))[0]
-  return identities(trx).where('sessions.id', '=', id).forUpdate(['sessions']).executeTakeFirst()
+export async function stateForUpdate(trx: Db, id: string): Promise<SessionState | undefined> {
+  if (engineOf(trx) === 'sqlite') return (await stateBySession(trx, { id }))[0]
+  return states(trx).where('sessions.id', '=', id).forUpdate(['sessions']).executeTakeFirst()
 }
+
+/** The known device of a session. */
+export const deviceOfSession = (db: Db, id: string) =>
+  db.selectFrom('sessions').select(['id', 'known_device_id']).where('id', '=', id).executeTakeFirst()
 
 export const insertSession = (trx: Db, session: SessionsTable) => trx.insertInto('sessions').values(session).execute()
 
 export const updateSession = (trx: Db, id: string, changes: Partial<SessionsTable>) =>
   trx.updateTable('sessions').set(changes).where('id', '=', id).execute()
 
-export const liveSessions = (db: Db, userId: string, now: string): Promise<SessionRow[]> =>
+const live = (db: Db, userId: string, now: string) =>
+  db.selectFrom('sessions').where('user_id', '=', userId).where('ended_at', 'is', null).where('expires_at', '>', now)
+
+const lastUsedFirst = (db: Db, userId: string, now: string) =>
+  live(db, userId, now).orderBy('last_used_at', 'desc').orderBy('id', 'desc')
+
+export const liveSessions = (db: Db, userId: string, now: string, limit: number): Promise<SessionRow[]> =>
+  lastUsedFirst(db, userId, now).selectAll().limit(limit).execute()
+
+/** A place in the order of last use. */
+export interface Edge {
+  id: string
+  last_used_at: string
+}
+
+/** The live session that was used last beyond the `kept` ones before it, `newest` not counted. */
+export const edgeOfSessions = (
+  db: Db,
+  userId: string,
+  now: string,
+  { newest, kept }: { newest: string; kept: number },
+): Promise<Edge | undefined> =>
+  lastUsedFirst(db, userId, now)
+    .where('id', '<>', newest)
+    .select(['id', 'last_used_at'])
+    .offset(kept)
+    .limit(1)
+    .executeTakeFirst()
+
+/** Up to `limit` live sessions at the edge or beyond it, in no order: each is looked at once, however many there are. */
+export async function sessionsBeyond(
+  db: Db,
+  userId: string,
+  now: string,
+  { edge, newest, limit }: { edge: Edge; newest: string; limit: number },
+): Promise<string[]> {
+  const rows = await live(db, userId, now)
+    .select('id')
+    .where('id', '<>', newest)
+    .where((eb) =>
+      eb.or([
+        eb('last_used_at', '<', edge.last_used_at),
+        eb.and([eb('last_used_at', '=', edge.last_used_at), eb('id', '<=', edge.id)]),
+      ]),
+    )
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+export const endTheseSessions = (db: Db, ids: string[], now: string, reason: string) =>
+  db.updateTable('sessions').set({ ended_at: now, end_reason: reason }).where('id', 'in', ids).execute()
+
+/** Up to `limit` sessions of a user after one of them, the oldest first. */
+export const sessionsAfter = (db: Db, userId: string, after: string, limit: number): Promise<SessionRow[]> =>
   db
     .selectFrom('sessions')
     .selectAll()
     .where('user_id', '=', userId)
-    .where('ended_at', 'is', null)
-    .where('expires_at', '>', now)
-    .orderBy('last_used_at', 'desc')
-    .orderBy('id', 'desc')
+    .where('id', '>', after)
+    .orderBy('user_id')
+    .orderBy('id')
+    .limit(limit)
     .execute()
 
-export const allSessions = (db: Db, userId: string): Promise<SessionRow[]> =>
-  db.selectFrom('sessions').selectAll().where('user_id', '=', userId).orderBy('created_at').execute()
-
-/** Deletes up to `limit` sessions that were over before a time; returns how many. */
+/** Deletes up to `limit` sessions that were over before a time; returns how many. Each way of being over has an index. */
 export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const old = db
-    .selectFrom('sessions')
-    .select('id')
-    .where((eb) => eb.or([eb('expires_at', '<', before), eb('ended_at', '<', before)]))
-    .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+  const over = async (column: 'expires_at' | 'ended_at', most: number): Promise<number> => {
+    const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(most)
+    const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+    return Number(numDeletedRows)
+  }
+  const ended = await over('ended_at', limit)
+  return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended
 }
 
 /** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */

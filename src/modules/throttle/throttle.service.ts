@@ -1,11 +1,18 @@
-import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
+import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
-import type { Device } from '../../kernel/origin.ts'
+import type { Origin } from '../../kernel/origin.ts'
 import type { Verification } from '../../kernel/passwords.ts'
 import { fingerprint } from '../../kernel/secrets.ts'
 import { type Budget, createGuesses } from './guesses.ts'
-import { deviceText, networkOf } from './places.ts'
-import { CONFIRMATION, DEVICE_MEMORY, type GuessPolicy, LOGIN, LOGIN_ADDRESS, type WindowPolicy } from './policies.ts'
+import {
+  CONFIRMATION,
+  DEVICE_MEMORY,
+  type GuessPolicy,
+  LOGIN,
+  LOGIN_ADDRESS,
+  LOGIN_SITE,
+  type WindowPolicy,
+} from './policies.ts'
 import * as store from './throttle.store.ts'
 import { createWindows } from './windows.ts'
 
@@ -17,12 +24,22 @@ export type Throttle = ReturnType<typeof createThrottle>
  */
 export type Checked = Verification & { headers: Record<string, string>; throttled: boolean }
 
+/** Who tries to sign in. */
+export interface LoginAttempt {
+  emailKey: string
+  /** Null for an unknown e-mail. */
+  userId: string | null
+  /** The devices of this user that the caller shows a token of, the surest first. */
+  devices: string[]
+  origin: Pick<Origin, 'network' | 'site'>
+}
+
 /** Nobody's id: an unknown e-mail asks the database the same as a known one. */
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Holds up who guesses, and no one else. E-mails, addresses and devices are kept as keyed fingerprints: the tables tell
- * nothing without the secret.
+ * Holds up who guesses, and no one else. E-mails and addresses are kept as keyed fingerprints: the tables tell nothing
+ * without the secret.
  */
 export function createThrottle({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
   const guesses = createGuesses({ database, clock })
@@ -37,28 +54,44 @@ export function createThrottle({ database, clock, key }: { database: Database; c
   }
 
   /**
-   * Checks the password of a sign-in, `userId` being null for an unknown e-mail. A device that has signed in before has
-   * a budget of its own, so that no stranger can keep the owner out; all others share one for the account, and one for
-   * their address. Throws AppError `rate_limited`, and what `check` throws.
+   * Checks the password of a sign-in. A device that is proven has a budget of its own, so that no stranger can keep the
+   * owner out; all others share one for the account, one for their address, and one for the wider network of that. `check`
+   * is told whether the device is proven.
+   * Throws AppError `rate_limited`, and what `check` throws.
    */
   async function login(
-    { emailKey, userId, device }: { emailKey: string; userId: string | null; device: Device },
-    check: () => Promise<Verification>,
-  ): Promise<Checked & { knownDevice: boolean }> {
-    const name = print(deviceText(device))
+    { emailKey, userId, devices, origin: { network, site } }: LoginAttempt,
+    check: (isProven: boolean) => Promise<Verification>,
+  ): Promise<Checked & { device: string | null }> {
     const strangers = accountKey(emailKey)
-    const own = `${strangers}:${name}`
-    const network = networkOf(device.ip)
     const address = `login-address:${network ? print(network) : ''}`
-    let knownDevice = false
-    const checked = await guesses.guess(async () => {
-      const keys = { key_1: strangers, key_2: own, key_3: address }
-      const rows = await store.countsAndDevice(database.db, { ...keys, user_id: userId ?? NOBODY, device: name })
-      knownDevice = rows.some(({ key }) => key === name)
-      const mine = budget(rows, knownDevice ? own : strangers, LOGIN)
-      return network ? [mine, budget(rows, address, LOGIN_ADDRESS, knownDevice)] : [mine]
-    }, check)
-    return { ...checked, knownDevice }
+    const wider = `login-site:${site ? print(site) : ''}`
+    const [device_1, device_2, device_3] = Array.from(
+      { length: store.CLAIMED_DEVICES },
+      (_, number) => devices[number] ?? NOBODY,
+    ) as [string, string, string]
+    const own = (device: string) => `${strangers}:${device}`
+    let device: string | null = null
+    const checked = await guesses.guess(
+      async () => {
+        const rows = await store.countsAndDevices(database.db, {
+          account: strangers,
+          address,
+          site: wider,
+          user_id: userId ?? NOBODY,
+          ...{ device_1, device_2, device_3 },
+          ...{ key_1: own(device_1), key_2: own(device_2), key_3: own(device_3) },
+        })
+        device = devices.find((device) => rows.some(({ key }) => key === device)) ?? null
+        return [
+          budget(rows, device ? own(device) : strangers, LOGIN),
+          ...(network ? [budget(rows, address, LOGIN_ADDRESS, device !== null)] : []),
+          ...(site ? [budget(rows, wider, LOGIN_SITE, device !== null)] : []),
+        ]
+      },
+      () => check(device !== null),
+    )
+    return { ...checked, device }
   }
 
   return {
@@ -71,12 +104,6 @@ export function createThrottle({ database, clock, key }: { database: Database; c
       const key = confirmationKey(userId)
       return guesses.guess(async () => [budget(await store.countOf(database.db, { key }), key, CONFIRMATION)], check)
     },
-    /** From now on, the device is one that has signed in to the account. */
-    remember: (trx: Db, userId: string, device: Device): Promise<unknown> => {
-      const now = clock.now()
-      const name = print(deviceText(device))
-      return store.rememberDevice(trx, userId, name, timestamp(now), timestamp(now - DAY))
-    },
     /** Forgets all failures: the account has a new password. */
     async clearAccount(trx: Db, { emailKey, userId }: { emailKey: string; userId: string }): Promise<void> {
       await store.clearAll(trx, accountKey(emailKey))
@@ -87,8 +114,10 @@ export function createThrottle({ database, clock, key }: { database: Database; c
      * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
      */
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
+    /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
+    take: (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`),
     /** When the devices known to a user were first and last seen, for their export. */
-    devicesOf: (userId: string) => store.devicesOf(database.db, userId),
+    devicesOf: (userId: string) => store.devicesOf(database.reads, userId),
     /** Deletes up to `limit` counts that have expired. Returns how many. */
     purge: (limit: number) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
     /** Deletes up to `limit` devices that nobody has signed in from for long. Returns how many. */

@@ -8,21 +8,27 @@ export interface CountRow {
   expires_at: string
 }
 
-/** The counts of up to three keys, and the device, under its own name, where the user knows it: all that a login asks. */
-export const countsAndDevice = hot<
-  { key_1: string; key_2: string; key_3: string; user_id: string; device: string },
+/** So many devices a caller can claim to be at once: by header, by access token, by cookie. */
+export const CLAIMED_DEVICES = 3
+
+/**
+ * All that a login asks: the counts of the account, of the address, of its wider network and of each device that the caller shows a token of,
+ * and, under their own names, those of the devices that the user knows.
+ */
+export const countsAndDevices = hot<
+  Record<'account' | 'address' | 'site' | 'user_id' | `key_${1 | 2 | 3}` | `device_${1 | 2 | 3}`, string>,
   CountRow
->('throttle_counts_and_device', (db, p) =>
+>('throttle_counts_and_devices', (db, p) =>
   db
     .selectFrom('throttles')
     .select(['key', 'count', 'last_at', 'expires_at'])
-    .where('key', 'in', [p('key_1'), p('key_2'), p('key_3')])
+    .where('key', 'in', [p('account'), p('address'), p('site'), p('key_1'), p('key_2'), p('key_3')])
     .unionAll(
       db
         .selectFrom('known_devices')
         .select(['device as key', sql<number>`0`.as('count'), 'last_seen as last_at', 'last_seen as expires_at'])
         .where('user_id', '=', p('user_id'))
-        .where('device', '=', p('device')),
+        .where('device', 'in', [p('device_1'), p('device_2'), p('device_3')]),
     ),
 )
 
@@ -91,18 +97,42 @@ export const clearAll = (db: Db, key: string) =>
     .where((eb) => eb.or([eb('key', '=', key), eb.and([eb('key', '>=', `${key}:`), eb('key', '<', `${key};`)])]))
     .execute()
 
-/** Remembers a device, and when it was last seen, no finer than `renew` (a time) says. */
-export const rememberDevice = (trx: Db, userId: string, device: string, now: string, renew: string) =>
+export const rememberDevice = (trx: Db, userId: string, device: string, now: string) =>
   trx
     .insertInto('known_devices')
     .values({ user_id: userId, device, first_seen: now, last_seen: now })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['user_id', 'device'])
-        .doUpdateSet({ last_seen: now })
-        .where('known_devices.last_seen', '<', renew),
-    )
+    .onConflict((conflict) => conflict.columns(['user_id', 'device']).doUpdateSet({ last_seen: now }))
     .execute()
+
+export const touchDevice = (trx: Db, userId: string, device: string, now: string) =>
+  trx
+    .updateTable('known_devices')
+    .set({ last_seen: now })
+    .where('user_id', '=', userId)
+    .where('device', '=', device)
+    .execute()
+
+/** Forgets all devices of a user but `newest` and the `kept` that were seen last beside it. */
+export async function forgetOldestDevices(
+  trx: Db,
+  userId: string,
+  { newest, kept }: { newest: string; kept: number },
+): Promise<void> {
+  const others = trx
+    .selectFrom('known_devices')
+    .select('device')
+    .where('user_id', '=', userId)
+    .where('device', '<>', newest)
+    .orderBy('last_seen', 'desc')
+    .orderBy('device', 'desc')
+  const oldest = await others.offset(kept).limit(1000).execute()
+  if (oldest.length === 0) return
+  const devices = oldest.map(({ device }) => device)
+  await trx.deleteFrom('known_devices').where('user_id', '=', userId).where('device', 'in', devices).execute()
+}
+
+export const forgetDevices = (trx: Db, userId: string) =>
+  trx.deleteFrom('known_devices').where('user_id', '=', userId).execute()
 
 export const devicesOf = (db: Db, userId: string) =>
   db
