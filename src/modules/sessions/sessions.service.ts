@@ -50,7 +50,7 @@ export interface Grant {
 const KEPT = 30 * DAY
 
 /** So many sessions beyond MAX_SESSIONS are ended in one transaction. */
-const SURPLUS_BATCH = 500
+const SURPLUS_BATCH = 1000
 
 type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace' | 'refreshTabTolerance' | 'maxSessions'>
 
