@@ -17,6 +17,7 @@ import { User } from './modules/users/users.schemas.ts'
 export async function api(app: App, services: Services): Promise<void> {
   const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
   app.decorateRequest('identity', null)
+  app.decorateRequest('refusal', null)
   for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
 
   idempotency.protectWrites(app)

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { Config } from '../kernel/config.ts'
 import { backupSqlite, restoreSqlite } from '../kernel/db/backup.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
+import { vacuumSqlite } from '../kernel/db/vacuum.ts'
 
 export const backupCommand = (config: () => Config) =>
   new Command('backup')
@@ -11,12 +12,16 @@ export const backupCommand = (config: () => Config) =>
     .option('--json', 'as JSON')
     .addHelpText(
       'after',
-      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: without it a restored database signs everybody out.',
+      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: the service does not start on a restored database without it.',
     )
     .action(async (file: string, { force, json }: { force?: boolean; json?: boolean }) => {
+      const interrupted = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.on(signal, () => interrupted.abort(new DatabaseError('interrupted: no backup was made')))
       const done = await backupSqlite(embedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'), file, {
         force,
         progress: process.stderr.isTTY ? showProgress : undefined,
+        signal: interrupted.signal,
       })
       process.stdout.write(json ? `${JSON.stringify(done)}\n` : `wrote ${done.file}, ${size(done.bytes)}, checked\n`)
     })
@@ -32,6 +37,21 @@ export const restoreCommand = (config: () => Config) =>
       const text = `restored ${file}${kept ? `; what was there is kept as ${kept}` : ''}\n`
       process.stdout.write(json ? `${JSON.stringify({ file, kept })}\n` : text)
     })
+
+export function databaseCommand(config: () => Config): Command {
+  const command = new Command('database').description('care for the embedded database')
+  command
+    .command('vacuum')
+    .description('give the disk back what deleted rows have left; the service must be stopped')
+    .option('--json', 'as JSON')
+    .action(({ json }: { json?: boolean }) => {
+      const file = embedded(config(), 'vacuumdb --full "$DATABASE_URL"')
+      const { before, after } = vacuumSqlite(file)
+      const text = `${file} had ${size(before)}, and has ${size(after)}\n`
+      process.stdout.write(json ? `${JSON.stringify({ file, before, after })}\n` : text)
+    })
+  return command
+}
 
 /** The file of the embedded database. Throws DatabaseError with what is used `instead` on PostgreSQL. */
 function embedded({ database }: Config, instead: string): string {

@@ -4,8 +4,9 @@ import { ConfigError, loadConfig, readEnvironment } from '../kernel/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { AppError } from '../kernel/errors.ts'
 import { fieldMessage } from '../kernel/i18n.messages.ts'
+import { createLog, isJsonLog } from '../kernel/log.ts'
 import { REASONS } from '../kernel/reasons.ts'
-import { backupCommand, restoreCommand } from './backup.ts'
+import { backupCommand, databaseCommand, restoreCommand } from './backup.ts'
 import { configCommand } from './config.ts'
 import { migrateCommand } from './migrate.ts'
 import { openapiCommand } from './openapi.ts'
@@ -32,20 +33,49 @@ export async function run(args: string[]): Promise<number> {
     openapiCommand(),
     backupCommand(config),
     restoreCommand(config),
+    databaseCommand(config),
     configCommand(config),
   ])
     program.addCommand(inheriting(command))
-  // A reader that has seen enough, such as `head`, is no fault.
-  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? DONE : FAILED))
+  const isServing = args[0] === 'serve'
+  // A reader that has seen enough, such as `head`, is no fault; and a service goes on when nobody reads its log.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (!isServing) process.exit(code === 'EPIPE' ? DONE : FAILED)
+  })
+  process.stderr.on('error', () => {})
   try {
     await program.parseAsync(args, { from: 'user' })
     return DONE
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE
-    process.stderr.write(`bukhindor: ${explain(error)}\n`)
+    const sentence = explain(error)
+    if (isServing) await logFailedStart(error, sentence)
+    process.stderr.write(`bukhindor: ${sentence}\n`)
     return isWrongUsage(error) ? WRONG_USAGE : FAILED
   }
 }
+
+/** Where the log is for programs, they find there why the service does not start. */
+async function logFailedStart(error: unknown, sentence: string): Promise<void> {
+  const { LOG_FORMAT: format, LOG_LEVEL: level } = isReadable(readEnvironment) ? readEnvironment() : {}
+  if (level === 'silent' || !isJsonLog(format === 'json' || format === 'pretty' ? format : null)) return
+  const log = await createLog({ logLevel: 'fatal', logFormat: 'json' })
+  log.fatal({ ...(!isExplained(error) && { err: error }) }, sentence.split('\n    at ')[0])
+  await new Promise<void>((resolve) => log.flush(() => resolve()))
+}
+
+/** `.env` may be what is wrong. */
+function isReadable(read: () => unknown): boolean {
+  try {
+    read()
+    return true
+  } catch {
+    return false
+  }
+}
+
+const isExplained = (error: unknown): boolean =>
+  error instanceof ConfigError || error instanceof DatabaseError || error instanceof AppError
 
 /** Lets a command and those below it throw instead of ending the process. */
 function inheriting(command: Command): Command {

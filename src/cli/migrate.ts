@@ -1,12 +1,17 @@
 import { Command } from 'commander'
 import type { Config } from '../kernel/config.ts'
 import { type Database, openDatabase } from '../kernel/db/database.ts'
-import { migrateDown, migrateUp, migrationStatus } from '../kernel/db/migrator.ts'
+import { migrateDown, migrateUp, migrationStatus, previewDown, type StepBack } from '../kernel/db/migrator.ts'
+import { confirm } from './confirm.ts'
+
+const DOWN_HELP = `
+An older version often runs on a newer database as it is (see "migrate status" of the older one): try that first, it
+loses nothing. Make a backup before you take anything back.`
 
 /** `migrate up`, `down`, `status`. */
 export function migrateCommand(config: () => Config): Command {
   const command = new Command('migrate').description('bring the schema of the database up to date, or take a step back')
-  const withDatabase = async (work: (database: Database) => Promise<void>) => {
+  const withDatabase = async (work: (database: Database) => Promise<unknown>) => {
     const database = await openDatabase(config(), { patient: true })
     await work(database).finally(() => database.close())
   }
@@ -29,14 +34,27 @@ export function migrateCommand(config: () => Config): Command {
     )
   command
     .command('down')
-    .description('take the newest migration back; what it holds is lost')
-    .option('--json', 'as JSON')
-    .action(({ json }) =>
-      withDatabase(async (database) => {
+    .description('take the newest migration back; what it holds is lost. Refused while the service is running')
+    .option('--yes', 'do not ask')
+    .option('--dry-run', 'only tell what would be lost')
+    .option('--json', 'as JSON; needs --yes or --dry-run')
+    .addHelpText('after', DOWN_HELP)
+    .action(async ({ yes, dryRun, json }: { yes?: boolean; dryRun?: boolean; json?: boolean }, self: Command) => {
+      const canAsk = process.stdin.isTTY && !json
+      if (!yes && !dryRun && !canAsk)
+        self.error('error: this destroys data: add --yes, or --dry-run to see what would be lost', { exitCode: 2 })
+      await withDatabase(async (database) => {
+        const preview = await previewDown(database)
+        if (!preview) return print(json, { reverted: null, losses: [] }, 'nothing to do\n')
+        const { name, losses } = preview
+        if (dryRun) return print(json, { reverted: null, would_revert: name, losses }, explainLosses(preview))
+        if (!json) process.stderr.write(explainLosses(preview))
+        if (!yes && !(await confirm('Take it back?')))
+          return print(json, { reverted: null, losses: [] }, 'left as it is\n')
         const reverted = await migrateDown(database)
-        print(json, { reverted }, reverted ? `took back ${reverted}\n` : 'nothing to do\n')
-      }),
-    )
+        print(json, { reverted, losses }, `took back ${reverted}\n`)
+      })
+    })
   command
     .command('status')
     .description('list the migrations, and when each was applied')
@@ -44,10 +62,18 @@ export function migrateCommand(config: () => Config): Command {
     .action(({ json }) =>
       withDatabase(async (database) => {
         const states = await migrationStatus(database)
-        const line = ({ version, name, applied_at }: (typeof states)[number]) =>
-          `${String(version).padStart(4, '0')}  ${name.padEnd(32)} ${applied_at ?? 'pending'}\n`
+        const line = ({ version, name, applied_at, is_known }: (typeof states)[number]) =>
+          `${String(version).padStart(4, '0')}  ${name.padEnd(32)} ${applied_at ?? 'pending'}${is_known ? '' : '  (of a newer version, compatible)'}\n`
         print(json, { migrations: states }, states.map(line).join(''))
       }),
     )
   return command
+}
+
+function explainLosses({ version, name, losses }: StepBack): string {
+  const lines = losses.map(({ table, column, rows }) =>
+    column ? `  column ${table}.${column}, rows with a value: ${rows}\n` : `  table ${table}, rows: ${rows}\n`,
+  )
+  const what = lines.length ? `This is lost for good:\n${lines.join('')}` : 'No table and no column goes with it.\n'
+  return `Migration ${version} (${name}) is the newest. ${what}`
 }

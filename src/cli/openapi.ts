@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 
-import { createApp } from '../app.ts'
+import { createApp, migrate } from '../app.ts'
 import { loadConfig } from '../kernel/config.ts'
 import { createLog } from '../kernel/log.ts'
 
@@ -12,10 +12,11 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-openapi-'))
   try {
     const config = loadConfig({ DATA_DIR: folder, LOG_LEVEL: 'silent' })
+    await migrate(config)
     const { app } = await createApp(config, await createLog(config))
     const document = app.swagger() as unknown as Record<string, unknown>
     await app.close()
-    return document
+    return { ...document, servers: [{ url: '/' }] } // Where the service is reached is not known here.
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,55 +1,95 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../kernel/config.ts'
+import { removeDrafts } from '../kernel/db/backup.ts'
+import { makeFolder } from '../kernel/folders.ts'
+import { guarded } from '../kernel/guarded.ts'
 import type { Log } from '../kernel/log.ts'
 
 const NAME = /^bukhindor-\d{4}-\d{2}-\d{2}T[\d-]+\.\d{3}Z\.db$/
 const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
-const RETRY = 60_000
+/** After a start and after a failure it waits for so long; after each further failure twice as long. */
+const RETRY_MS = 60_000
+/** On the way out a copy that runs has so long to tidy up after itself. */
+const STOP_MS = 1000
 
 /**
  * Copies the embedded database to DATA_DIR/backups every `BACKUP_EVERY`, counted from the newest copy there is, and
  * keeps the newest `BACKUP_KEEP`. `bukhindor backup` does it in a process of its own, of the lowest priority: checking
- * a large copy takes seconds in which nothing else could be answered. Returns what ends it.
+ * a large copy takes seconds in which nothing else could be answered. Returns what ends it: a copy that runs then is
+ * given up, and none begins right after a start, so that a service that is often restarted does not only copy.
  */
-export function scheduleBackups(config: Pick<Config, 'dataDir' | 'backupEvery' | 'backupKeep'>, log: Log): () => void {
-  if (!config.backupEvery) return () => {}
+export function scheduleBackups(
+  config: Pick<Config, 'dataDir' | 'backupEvery' | 'backupKeep'>,
+  log: Log,
+): () => Promise<void> {
+  if (!config.backupEvery) return async () => {}
   const folder = join(config.dataDir, 'backups')
   let timer: NodeJS.Timeout | undefined
   let child: ReturnType<typeof spawn> | undefined
+  let isStopping = false
+  let failures = 0
 
   async function run(): Promise<void> {
+    makeFolder(folder) // Here, where a folder that cannot be made is a backup that failed, and ends nothing.
     const file = join(folder, `bukhindor-${new Date().toISOString().replaceAll(':', '-')}.db`)
-    child = spawn(process.execPath, [ENTRY, 'backup', file, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const args = [ENTRY, 'backup', file, '--json']
+    child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     const { promise: ended, resolve } = Promise.withResolvers<number | null>()
     child.once('close', resolve).once('error', () => resolve(null))
     const [output, fault, status] = await Promise.all([read(child.stdout), read(child.stderr), ended])
     child = undefined
-    if (status !== 0) log.error({ status, fault }, 'backup failed')
-    else {
+    if (status === 0) {
+      failures = 0
       log.info({ backup: JSON.parse(output) }, 'backup')
       for (const old of backups(folder).slice(config.backupKeep)) rmSync(join(folder, old), { force: true })
+      schedule(config.backupEvery)
+    } else if (isStopping) log.info('the backup that was running is given up')
+    else {
+      log.error({ status, fault }, 'backup failed')
+      schedule(RETRY_MS * 2 ** failures++)
     }
-    schedule(status === 0 ? config.backupEvery : Math.min(RETRY, config.backupEvery))
   }
 
   function schedule(delay: number): void {
-    timer = setTimeout(() => run().catch((err) => log.error({ err }, 'backup failed')), delay).unref()
+    if (isStopping) return
+    const start = () =>
+      run().catch((err) => {
+        log.error({ err }, 'backup failed')
+        schedule(RETRY_MS * 2 ** failures++)
+      })
+    timer = setTimeout(guarded(log, 'backup', start), Math.min(delay, config.backupEvery)).unref()
   }
 
+  async function stop(): Promise<void> {
+    isStopping = true
+    clearTimeout(timer)
+    const copying = child
+    if (!copying) return
+    const ended = once(copying, 'close').catch(() => {})
+    copying.kill()
+    await Promise.race([ended, pause(STOP_MS, null, { ref: false })])
+    copying.kill('SIGKILL') // It may be checking a large copy, and hear nothing meanwhile.
+    await ended
+    removeDrafts(folder, isScheduled)
+  }
+
+  // Nobody else writes them: these are of a service that was killed.
+  if (existsSync(folder)) removeDrafts(folder, isScheduled)
   const [newest] = backups(folder)
   const age = newest ? Date.now() - statSync(join(folder, newest)).mtimeMs : Number.POSITIVE_INFINITY
-  schedule(Math.max(0, config.backupEvery - age))
-  return () => {
-    clearTimeout(timer)
-    child?.kill()
-  }
+  schedule(Math.max(RETRY_MS, config.backupEvery - age))
+  return stop
 }
+
+const isScheduled = (draft: string): boolean => draft.startsWith('bukhindor-')
 
 const read = (stream: NodeJS.ReadableStream | null): Promise<string> => (stream ? text(stream) : Promise.resolve(''))
 

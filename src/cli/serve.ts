@@ -1,10 +1,14 @@
 import cluster from 'node:cluster'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { Command } from 'commander'
-import { createApp, migrate, VERSION } from '../app.ts'
-import type { Config } from '../kernel/config.ts'
+import { createApp, type Services, VERSION } from '../app.ts'
+import { type Config, loadConfig, readEnvironment } from '../kernel/config.ts'
+import { ephemeralReason } from '../kernel/container.ts'
 import { openDatabase } from '../kernel/db/database.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
-import { migrationStatus } from '../kernel/db/migrator.ts'
+import { migrateUp, migrationStatus, requireNonePending } from '../kernel/db/migrator.ts'
 import { masked } from '../kernel/db/postgres-url.ts'
 import type { App } from '../kernel/http/server.ts'
 import { createLog, type Log } from '../kernel/log.ts'
@@ -17,29 +21,51 @@ export const serveCommand = (config: () => Config) =>
     .description('bring the database up to date and serve')
     .option('--no-migrate', 'leave the schema as it is, and stop if it is not up to date')
     .action(async ({ migrate: allowed }: { migrate: boolean }) => {
-      const settings = config()
+      const settings = await withRealPort(config)
       const log = await createLog(settings)
+      if (settings.production) process.on('SIGUSR1', () => {}) // Node's own listener would open its debugger.
       if (cluster.isWorker) return work(settings, log)
       await prepareSchema(settings, allowed, log)
-      const endBackups = scheduleBackups(settings, log)
-      await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log)).finally(endBackups)
+      await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log))
     })
+
+/** `PORT=0` is decided here, before links are made of it, and for all workers. */
+async function withRealPort(config: () => Config): Promise<Config> {
+  const settings = config()
+  if (settings.port !== 0) return settings
+  const port = await findFreePort(settings.host)
+  return loadConfig({ ...readEnvironment(), PORT: String(port) })
+}
+
+async function findFreePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host)
+  await once(server, 'listening').catch((error) => {
+    throw new DatabaseError(explainListen(error, host, 0), { cause: error })
+  })
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 /** One process does it all. */
 async function serve(config: Config, log: Log): Promise<void> {
   const { app, services } = await createApp(config, log)
   const done = shutDownOnSignal({ app, services, log })
+  await begin(app, services)
   const address = await listen(app, config)
   announce(config, address, log)
-  await done
+  const endBackups = scheduleBackups(config, log)
+  await done.finally(endBackups)
 }
 
 /** Several processes share the port; this one starts them, and serves nothing itself. */
 async function supervise(config: Config, log: Log): Promise<void> {
-  const { port, stop } = await startWorkers(config.workers, log)
+  const { port, stop } = await startWorkers(config, log)
   const done = onSignal(log, stop)
   announce(config, `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`, log)
-  await done
+  const endBackups = scheduleBackups(config, log)
+  await done.finally(endBackups)
 }
 
 /** One of those several. */
@@ -48,6 +74,7 @@ async function work(config: Config, log: Log): Promise<void> {
   try {
     const { app, services } = await createApp(config, named)
     const done = shutDownOnOrder({ app, services, log: named })
+    await begin(app, services)
     await listen(app, config)
     await done
     process.disconnect()
@@ -56,6 +83,13 @@ async function work(config: Config, log: Log): Promise<void> {
     throw error
   }
 }
+
+/** From here on it counts as running: nobody takes a migration back under it. */
+const begin = (app: App, { instance }: Services): Promise<void> =>
+  instance.begin().catch(async (error) => {
+    await app.close()
+    throw error
+  })
 
 function listen(app: App, { port, host }: Config): Promise<string> {
   return app.listen({ port, host, backlog: 1024 }).catch(async (error: NodeJS.ErrnoException) => {
@@ -71,25 +105,32 @@ function announce(config: Config, address: string, log: Log): void {
 }
 
 /** What works, and is seldom meant in production. */
-function doubts({ production, appUrl, smtpUrl }: Config): string[] {
+function doubts({ production, appUrl, smtpUrl, database }: Config): string[] {
   if (!production) return []
+  const ephemeral = database.engine === 'sqlite' ? ephemeralReason(dirname(database.file)) : null
   return [
     ...(appUrl.startsWith('http:') ? [`APP_URL is ${appUrl}: links in e-mails lead there, unencrypted`] : []),
     ...(smtpUrl ? [] : ['SMTP_URL is not set: e-mails become files, and their links are in this log']),
+    ...(database.engine === 'sqlite' && ephemeral
+      ? [
+          `DATABASE_URL is ${database.file}, which lies in ${ephemeral}: accounts will be lost, and each further replica has a database of its own. Use a persistent volume and one replica, or PostgreSQL`,
+        ]
+      : []),
   ]
 }
 
 async function prepareSchema(config: Config, allowed: boolean, log: Log): Promise<void> {
-  if (allowed) {
-    const applied = await migrate(config)
+  const database = await openDatabase(config, { patient: allowed })
+  try {
+    const applied = allowed ? await migrateUp(database) : []
     if (applied.length) log.info({ applied }, 'migrated')
-    return
+    const states = await migrationStatus(database)
+    requireNonePending(states.filter(({ applied_at }) => applied_at === null))
+    const newer = states.filter(({ is_known }) => !is_known).map(({ name }) => name)
+    if (newer.length) log.warn({ newer }, 'the database is of a newer version, which says that this one may run on it')
+  } finally {
+    await database.close()
   }
-  const database = await openDatabase(config)
-  const states = await migrationStatus(database).finally(() => database.close())
-  const pending = states.filter(({ applied_at }) => applied_at === null).map(({ name }) => name)
-  if (pending.length)
-    throw new DatabaseError(`the schema lacks ${pending.join(', ')}: run "bukhindor migrate up" first`)
 }
 
 function explainListen(error: NodeJS.ErrnoException, host: string, port: number): string {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Services } from '../app.ts'
-import { FAREWELL, FAREWELL_NOTICE } from '../kernel/deadlines.ts'
+import { FAREWELL, FAREWELL_NOTICE, FATAL_DRAIN_MS, LAST_LINES_MS } from '../kernel/deadlines.ts'
 import type { App } from '../kernel/http/server.ts'
 import type { Log } from '../kernel/log.ts'
 
@@ -10,24 +10,27 @@ interface Running {
   log: Log
 }
 
+/** A terminal that is closed sends SIGHUP. At a terminal nobody balances load: Ctrl-C, SIGINT, gives no notice. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /**
- * On SIGTERM or SIGINT: readiness turns, every answer closes its connection, then the listener closes, requests in
- * flight finish, and the database closes. A second signal, or the deadline, ends it at once. Resolves when it is over.
+ * On SIGTERM, SIGHUP or SIGINT: readiness turns, every answer closes its connection, then the listener closes, requests
+ * in flight finish, and the database closes. Resolves when it is over.
  */
-export function shutDownOnSignal(running: Running): Promise<void> {
-  const { log } = running
-  return onSignal(log, async (signal) => {
-    running.services.lifecycle.draining = true
-    if (signal === 'SIGTERM') await pause(FAREWELL_NOTICE) // At a terminal nobody balances load.
-    await running.app.close()
+export function shutDownOnSignal({ app, services, log }: Running): Promise<void> {
+  return onSignal(log, async (hasNotice) => {
+    services.lifecycle.draining = true
+    if (hasNotice) await pause(FAREWELL_NOTICE)
+    await app.close()
   })
 }
 
 /**
- * Runs `leave` on SIGTERM or SIGINT. A second signal, or the deadline, ends the process at once; so does an error that
- * nobody caught. Resolves when it is over.
+ * Runs `leave` on a signal, or after an error that nobody caught, which then ends the process with 1. A second signal, or
+ * the deadline, ends it at once. Resolves when it is over.
+ * @param leave is told whether load balancers are to be given time to notice
  */
-export function onSignal(log: Log, leave: (signal: NodeJS.Signals) => Promise<void>): Promise<void> {
+export function onSignal(log: Log, leave: (hasNotice: boolean) => Promise<void>): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let leaving = false
   const react = async (signal: NodeJS.Signals) => {
@@ -36,15 +39,15 @@ export function onSignal(log: Log, leave: (signal: NodeJS.Signals) => Promise<vo
     log.info({ signal }, 'shutting down')
     const deadline = setTimeout(() => {
       log.error('requests were still running at the deadline')
-      flush(log, () => process.exit(1))
+      exit(log)
     }, FAREWELL).unref()
-    await leave(signal)
+    await leave(signal !== 'SIGINT')
     clearTimeout(deadline)
     log.info('bye')
-    flush(log, resolve)
+    log.flush(() => resolve())
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => react(signal).catch(reject))
-  endOnFatal(log)
+  for (const signal of SIGNALS) process.on(signal, () => react(signal).catch(reject))
+  restartOnFatal(log, () => leave(false))
   return promise
 }
 
@@ -57,24 +60,40 @@ export function shutDownOnOrder({ app, services, log }: Running): Promise<void> 
   const close = async () => {
     services.lifecycle.draining = true
     await app.close()
-    flush(log, resolve)
   }
   process.on('message', (order) => {
     if (order === 'drain') services.lifecycle.draining = true
-    if (order === 'close') close().catch(reject)
+    if (order === 'close') close().then(() => log.flush(() => resolve()), reject)
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {})
-  endOnFatal(log)
+  for (const signal of SIGNALS) process.on(signal, () => {})
+  restartOnFatal(log, close)
   return promise
 }
 
-/** The state of the program is unknown after either of these (ASVS 16.5.4): say so, and let the supervisor start anew. */
-function endOnFatal(log: Log): void {
+/**
+ * The state of the program is unknown after an error that nobody caught (ASVS 16.5.4): it is logged, nothing new is
+ * accepted, requests in flight get a few seconds, and the supervisor starts anew.
+ */
+function restartOnFatal(log: Log, close: () => Promise<void>): void {
+  let isEnding = false
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (err: unknown) => {
       log.fatal({ err }, event)
-      flush(log, () => process.exit(1))
+      if (isEnding) return
+      isEnding = true
+      setTimeout(exit, FATAL_DRAIN_MS, log)
+      close().then(
+        () => exit(log),
+        (err) => {
+          log.fatal({ err }, 'could not shut down in order')
+          exit(log)
+        },
+      )
     })
 }
 
-const flush = (log: Log, done: () => void): void => log.flush(() => done())
+/** Ends the process with 1, once the log is written, or nobody reads it. */
+function exit(log: Log): void {
+  setTimeout(() => process.exit(1), LAST_LINES_MS)
+  log.flush(() => process.exit(1))
+}

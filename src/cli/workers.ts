@@ -1,8 +1,12 @@
-import cluster, { type Worker } from 'node:cluster'
+import cluster, { type ClusterSettings, type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Config } from '../kernel/config.ts'
+import { DatabaseError } from '../kernel/db/errors.ts'
 import { FAREWELL_NOTICE } from '../kernel/deadlines.ts'
-import type { Log } from '../kernel/log.ts'
+import { guarded } from '../kernel/guarded.ts'
+import { destinationOf, type Log } from '../kernel/log.ts'
+import { forwardLines } from './worker-logs.ts'
 
 /** A worker that ends within this time is started again only after a pause, which doubles each time, in ms. */
 const SHORT_LIFE = 10_000
@@ -12,48 +16,63 @@ const LONGEST_PAUSE = 10_000
 const TURN = 1500
 
 /**
- * Starts `count` processes of this same command, which share one port, and another one for each that dies.
+ * Starts `workers` processes of this same command, which share one port, and another one for each that dies.
  * Resolves when all of them listen, with their port. Rejects when one ends before it has ever listened.
  */
-export async function startWorkers(count: number, log: Log) {
+export async function startWorkers({ workers: count, port }: Pick<Config, 'workers' | 'port'>, log: Log) {
   let leaving = false
   let delay = 0
+  const destination = destinationOf(log)
+  // JSON lines of all processes are written by this one: several writers of one pipe tear each other's lines.
+  if (destination) cluster.setupPrimary({ stdio: ['inherit', 'pipe', 'inherit', 'ipc'] } as ClusterSettings)
+
+  function fork(): Worker {
+    const worker = cluster.fork({ PORT: String(port) })
+    // Such as an order to one that has just ended: 'exit' tells all that has to be known.
+    worker.on('error', (err) => log.warn({ err, worker: worker.id }, 'a worker could not be reached'))
+    const { stdout } = worker.process
+    if (destination && stdout) guarded(log, 'worker logs', forwardLines)(stdout, destination)
+    return worker
+  }
+
   const listening = (worker: Worker) =>
     new Promise<number>((resolve, reject) => {
       worker.once('listening', ({ port }) => resolve(port))
-      worker.once('exit', () => reject(new Error('a worker ended before it could listen')))
+      worker.once('exit', () => reject(new DatabaseError('a worker ended before it could listen; it has said why')))
     })
 
   function replaceWhenItDies(worker: Worker): void {
     const born = performance.now()
-    worker.once('exit', async (status, signal) => {
+    const replace = async (status: number | null, signal: string | null) => {
       if (leaving) return
       log.error({ worker: worker.id, worker_pid: worker.process.pid, status, signal }, 'a worker died')
       delay = performance.now() - born < SHORT_LIFE ? Math.min(Math.max(FIRST_PAUSE, 2 * delay), LONGEST_PAUSE) : 0
       await pause(delay, null, { ref: false })
-      if (!leaving) replaceWhenItDies(cluster.fork())
-    })
+      if (!leaving) replaceWhenItDies(fork())
+    }
+    worker.once('exit', guarded(log, 'replace a worker', replace))
   }
 
-  async function stop(signal: NodeJS.Signals): Promise<void> {
+  async function stop(hasNotice: boolean): Promise<void> {
     leaving = true
     const workers = () => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
-    for (const worker of workers()) worker.send('drain')
-    if (signal === 'SIGTERM') await pause(FAREWELL_NOTICE)
+    const order = (worker: Worker, what: 'drain' | 'close') => worker.isConnected() && worker.send(what)
+    for (const worker of workers()) order(worker, 'drain')
+    if (hasNotice) await pause(FAREWELL_NOTICE)
     const ends = workers().map(async (worker) => {
       if (!worker.isDead()) await once(worker, 'exit')
     })
     for (const worker of workers()) {
-      if (worker.isConnected()) worker.send('close')
+      order(worker, 'close')
       await Promise.race([once(worker, 'exit'), pause(TURN, null, { ref: false })])
     }
     await Promise.all(ends)
   }
 
-  const workers = Array.from({ length: count }, () => cluster.fork())
+  const workers = Array.from({ length: count }, fork)
   try {
     const ports = await Promise.all(workers.map(listening))
-    for (const worker of workers) replaceWhenItDies(worker.isDead() ? cluster.fork() : worker)
+    for (const worker of workers) replaceWhenItDies(worker.isDead() ? fork() : worker)
     return { port: ports[0] as number, stop }
   } catch (error) {
     leaving = true

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import { parseNetworks } from './addresses.ts'
 import { duration, flag, integer, list, oneOf, origin, postgresOrSqliteUrl, url } from './config.values.ts'
 
 /** The settings are wrong: `faults` names each of them. */
@@ -144,6 +145,11 @@ export const SETTINGS = {
     1,
     'processes that share the port; `auto` is one per core',
   ),
+  HASH_THREADS: setting<number | 'auto'>(
+    (text) => (text === 'auto' ? 'auto' : integer(1, 256)(text)),
+    'auto',
+    'threads that hash passwords, of all workers together; `auto` is one per core, as far as the memory of the container reaches',
+  ),
   BACKUP_EVERY: setting(
     duration(0, 20 * DAY),
     0,
@@ -183,6 +189,7 @@ export type Config = Readonly<{
   logFormat: 'json' | 'pretty' | null
   requestTimeout: number
   workers: number
+  hashThreads: number | 'auto'
   backupEvery: number
   backupKeep: number
 }>
@@ -201,8 +208,11 @@ function trustProxy(text: string): string[] | number | false {
   if (['off', 'false', '0'].includes(text)) return false
   if (/^\d+$/.test(text)) return integer(1, 32)(text)
   return list((part) => {
-    if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$|^(loopback|linklocal|uniquelocal)$/.test(part))
-      throw new Error('must be off, a number of proxies, or addresses such as 10.0.0.0/8')
+    try {
+      parseNetworks(part)
+    } catch (error) {
+      throw new Error(`must be off, a number of proxies, or their addresses; ${(error as Error).message}`)
+    }
     return part
   })(text)
 }
@@ -277,6 +287,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     logFormat: read('LOG_FORMAT'),
     requestTimeout: read('REQUEST_TIMEOUT'),
     workers: workers === 'auto' ? availableParallelism() : workers,
+    hashThreads: read('HASH_THREADS'),
     backupEvery: read('BACKUP_EVERY'),
     backupKeep: read('BACKUP_KEEP'),
   }

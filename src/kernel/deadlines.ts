@@ -11,9 +11,9 @@ export const deadlinesOf = (request: number) => ({
   headers: Math.min(10 * SECOND, request),
   /** For a free database connection, a new one included. */
   connection: Math.min(SECOND, request),
-  /** For one statement; also for a transaction that sits idle. SQLite’s statements are not interrupted: they are short. */
+  /** For one statement; also for a transaction that sits idle. On SQLite it holds for `reads`; the others are short. */
   statement: Math.round((request * 2) / 3),
-  /** For a lock in the database: a row’s in PostgreSQL, the right to write in SQLite. */
+  /** For a lock in the database: a row’s in PostgreSQL, the right to write in SQLite, or a free process to read in. */
   lock: Math.round(request / 3),
 })
 
@@ -32,6 +32,12 @@ export const KEEP_ALIVE = 72 * SECOND
 /** How often too slow requests are looked for. */
 export const SLOW_CHECK = 2 * SECOND
 
+/**
+ * A reader takes at least so many bytes in such a time, or its connection is destroyed: about 6 KB a second. The time is
+ * long since a system tells of what it has sent in steps of up to a third of its send buffer, which can be megabytes.
+ */
+export const SLOW_READER = { windowMs: 20 * SECOND, minBytes: 128 * 1024 }
+
 /** For the answer of the database to a readiness check. */
 export const PING = SECOND
 
@@ -46,3 +52,9 @@ export const SMTP = {
 /** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole farewell. */
 export const FAREWELL_NOTICE = 2 * SECOND
 export const FAREWELL = 9500
+
+/** After an error that nobody caught: for requests in flight, before the process ends. */
+export const FATAL_DRAIN_MS = 5 * SECOND
+
+/** For the reader of the log to take its last lines. */
+export const LAST_LINES_MS = SECOND

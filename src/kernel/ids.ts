@@ -4,32 +4,35 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 const pool = Buffer.alloc(8 * 256)
 let used = pool.length
-let lastMillisecond = 0
-let counter = 0
+/** Ids of the given time and ids of this machine's time: neither may push the other ahead, where the clocks differ. */
+const given = { lastMillisecond: 0, counter: 0 }
+const local = { lastMillisecond: 0, counter: 0 }
 
 /**
  * A UUIDv7 (RFC 9562, 5.7): unique, and in the order of creation within this process even when the clock jumps back:
  * `rand_a` is a 12-bit counter (method 1 of section 6.2) that borrows from the time when it overflows.
  */
-export function newId(now: number = Date.now()): string {
+export function newId(time?: number): string {
+  const now = time ?? Date.now()
+  const sequence = time === undefined ? local : given
   if (used === pool.length) {
     randomFillSync(pool)
     used = 0
   }
-  if (now > lastMillisecond) {
-    lastMillisecond = now
-    counter = pool.readUInt16BE(used) & 0x7ff
-  } else if (++counter > 0xfff) {
-    lastMillisecond++
-    counter = 0
+  if (now > sequence.lastMillisecond) {
+    sequence.lastMillisecond = now
+    sequence.counter = pool.readUInt16BE(used) & 0x7ff
+  } else if (++sequence.counter > 0xfff) {
+    sequence.lastMillisecond++
+    sequence.counter = 0
   }
   const bytes = pool.subarray(used, used + 8)
   used += 8
   bytes[0] = ((bytes[0] as number) & 0x3f) | 0x80
-  const time = lastMillisecond.toString(16).padStart(12, '0')
+  const hex = sequence.lastMillisecond.toString(16).padStart(12, '0')
   const random = bytes.toString('hex')
-  const sequence = (0x7000 | counter).toString(16)
-  return `${time.slice(0, 8)}-${time.slice(8)}-${sequence}-${random.slice(0, 4)}-${random.slice(4)}`
+  const count = (0x7000 | sequence.counter).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-${count}-${random.slice(0, 4)}-${random.slice(4)}`
 }
 
 /** The least id of a moment in milliseconds: ids are in the order of time, so one index finds both. */
@@ -39,6 +42,10 @@ export function firstIdOf(milliseconds: number): string {
     .padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`
 }
+
+/** No id is less, and none is greater. */
+export const LEAST_ID = '00000000-0000-0000-0000-000000000000'
+export const GREATEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** Whether a text is a UUID in its canonical lower-case form. */
 export const isId = (text: string): boolean => UUID.test(text)

@@ -10,6 +10,8 @@ const PIPE_FULL = 20
 
 export interface LogDestination {
   write(line: string): void
+  /** Writes whole lines of another process between our own. Resolves when they are written: only then send more. */
+  writeLines(lines: Buffer): Promise<void>
   /** Writes everything, then calls back. */
   flush(done?: (error?: Error) => void): void
   /** Writes everything before it returns: for the last moments of a process. */
@@ -27,6 +29,7 @@ export function createLogDestination(fd: number): LogDestination {
   let filled = 0
   let writing = false
   let waiting: string[] = []
+  let foreign: { lines: Buffer; done: () => void }[] = []
   let lost = 0
   let timer: NodeJS.Timeout | undefined
   let whenDone: ((error?: Error) => void)[] = []
@@ -49,22 +52,30 @@ export function createLogDestination(fd: number): LogDestination {
     clearTimeout(timer)
     timer = undefined
     if (writing) return
-    if (filled === 0 && waiting.length === 0) {
-      finish()
-      return
-    }
-    writing = true
-    const chunk = filled > 0 ? filling.subarray(0, filled) : Buffer.from(waiting.shift() ?? '')
-    if (filled > 0) [filling, spare, filled] = [spare, filling, 0]
-    put(chunk, 0)
+    const next = takeNext()
+    if (next) {
+      writing = true
+      put(next.lines, 0, next.done)
+    } else finish()
   }
 
-  function put(chunk: Buffer, from: number): void {
+  function takeNext(): { lines: Buffer; done?: () => void } | undefined {
+    if (filled > 0) {
+      const lines = filling.subarray(0, filled)
+      ;[filling, spare, filled] = [spare, filling, 0]
+      return { lines }
+    }
+    const line = waiting.shift()
+    return line === undefined ? foreign.shift() : { lines: Buffer.from(line) }
+  }
+
+  function put(chunk: Buffer, from: number, done?: () => void): void {
     write(fd, chunk, from, chunk.length - from, null, (error, written) => {
-      if (error?.code === 'EAGAIN') return void setTimeout(put, PIPE_FULL, chunk, from)
+      if (error?.code === 'EAGAIN') return void setTimeout(put, PIPE_FULL, chunk, from, done)
       // Nobody reads any more, or the disk is full: there is nowhere to tell it, and the service goes on.
-      if (!error && from + written < chunk.length) return put(chunk, from + written)
+      if (!error && from + written < chunk.length) return put(chunk, from + written, done)
       writing = false
+      done?.()
       refill()
     })
   }
@@ -79,7 +90,7 @@ export function createLogDestination(fd: number): LogDestination {
       lost = 0
       add(line)
     }
-    if (waiting.length > 0 || whenDone.length > 0) drain()
+    if (waiting.length > 0 || foreign.length > 0 || whenDone.length > 0) drain()
     else if (filled > 0) timer ??= setTimeout(drain, LONGEST_WAIT).unref()
   }
 
@@ -90,9 +101,11 @@ export function createLogDestination(fd: number): LogDestination {
   }
 
   function flushSync(): void {
-    const rest = Buffer.concat([filling.subarray(0, filled), Buffer.from(waiting.join(''))])
+    const theirs = foreign.map(({ lines }) => lines)
+    const rest = Buffer.concat([filling.subarray(0, filled), Buffer.from(waiting.join('')), ...theirs])
     filled = 0
     waiting = []
+    foreign = []
     for (let from = 0, tries = 0; from < rest.length && tries < 100; )
       try {
         from += writeSync(fd, rest, from)
@@ -105,6 +118,11 @@ export function createLogDestination(fd: number): LogDestination {
   process.on('exit', flushSync)
   return {
     write: add,
+    writeLines: (lines) =>
+      new Promise((done) => {
+        foreign.push({ lines, done })
+        drain()
+      }),
     flush(done) {
       if (done) whenDone.push(done)
       drain()

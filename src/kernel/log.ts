@@ -1,6 +1,6 @@
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import type { Config } from './config.ts'
-import { createLogDestination } from './log.destination.ts'
+import { createLogDestination, type LogDestination } from './log.destination.ts'
 
 export type Log = Logger
 
@@ -45,8 +45,33 @@ const options = (level: string): LoggerOptions => ({
   serializers: { err: tellError },
 })
 
-const ADDRESS = /[^\s/\\"'<>(),;:=@]+@(?=[^\s/\\"'<>(),;:=@]+\.)/g
-const withoutAddresses = (text = ''): string => text.replace(ADDRESS, '…@')
+const DELIMITER = /[\s/\\"'<>(),;:=@]/
+
+/**
+ * Takes the names of e-mail addresses out of a text, in time that grows with its length alone: one regular expression
+ * for the whole address would look at each letter of a long word again and again.
+ */
+export function withoutAddresses(text = ''): string {
+  const parts = text.split('@')
+  return parts
+    .map((part, n) => {
+      const next = parts[n + 1]
+      return next !== undefined && isDomain(next) ? withoutLastWord(part) : part
+    })
+    .join('@')
+}
+
+function isDomain(text: string): boolean {
+  const end = text.search(DELIMITER)
+  return (end === -1 ? text : text.slice(0, end)).lastIndexOf('.') > 0
+}
+
+/** The text up to its last delimiter, and `…` for the word after it, where there is one. */
+function withoutLastWord(text: string): string {
+  let end = text.length
+  while (end > 0 && !DELIMITER.test(text[end - 1] as string)) end--
+  return end === text.length ? text : `${text.slice(0, end)}…`
+}
 
 /**
  * What the log tells of an error: never its other members, since those of a database quote whole rows, and those of a
@@ -80,13 +105,22 @@ export async function createLog(
  * cost more than writing them does.
  */
 export const plainLog = (log: Log): Log =>
-  pino(
-    { ...options(log.level), base: { pid: process.pid, ...log.bindings() } },
-    (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym],
-  )
+  pino({ ...options(log.level), base: { pid: process.pid, ...log.bindings() } }, streamOf(log))
+
+const streamOf = (log: Log) => (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym]
+
+/** Where a log of JSON lines writes to on standard output; null for any other. */
+export function destinationOf(log: Log): LogDestination | null {
+  const stream = streamOf(log)
+  return stream && 'writeLines' in stream ? (stream as LogDestination) : null
+}
+
+/** Whether the log is for programs: as it was asked for, or else where no person looks on. */
+export const isJsonLog = (format: Config['logFormat']): boolean =>
+  format === 'json' || (format === null && !process.stdout.isTTY)
 
 async function standardOutput({ logFormat }: Pick<Config, 'logFormat'>): Promise<DestinationStream> {
-  if (logFormat === 'json' || (logFormat === null && !process.stdout.isTTY)) return createLogDestination(1)
+  if (isJsonLog(logFormat)) return createLogDestination(1)
   const { default: pretty } = await import('pino-pretty')
   return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
 }

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { AppError } from './errors.ts'
+import { createFairQueue, type Turn } from './fair-queue.ts'
+import { HASH_MEMORY_MIB, hashMemoryMib } from './hash-threads.ts'
 
 export type Job = { kind: 'hash'; password: string } | { kind: 'verify'; hash: string | null; password: string }
 export type Reply = { done: unknown } | { failed: string }
@@ -16,28 +18,39 @@ export type Passwords = ReturnType<typeof createPasswords>
 export interface PasswordsOptions {
   /** One per core by default. */
   threads?: number
-  /** How many may wait. The default is a wait of about 0.3 s, at 9 ms a hash. */
+  /** How much memory the hashes that run at once may use, in MiB. Unlimited by default. */
+  memoryMib?: number
+  /**
+   * How many may wait, and as many more with priority. The default is a wait of about 0.3 s, at 9 ms a hash, and twice
+   * that for those without priority while the others fill their part.
+   */
   queueLimit?: number
 }
 
 interface Task {
   job: Job
+  /** What it takes while it runs. */
+  memoryMib: number
   resolve: (result: unknown) => void
   reject: (error: Error) => void
 }
 
 /**
  * Hashes and verifies passwords in threads of the lowest priority, fed by one bounded queue: a storm of logins takes
- * the time that nobody else wants, and never libuv's thread pool, which files, DNS and `node:crypto` share.
+ * the time that nobody else wants, and never libuv's thread pool, which files, DNS and `node:crypto` share. In the queue
+ * lanes take turns (`fair-queue.ts`): whoever fills one makes nobody else wait.
  *
  * Passwords are compared in NFC: the same letters typed on another keyboard are the same password (NIST SP 800-63B-4,
  * 3.1.1.2). The threads start at the first use, and keep the process alive only while they work.
  */
 export function createPasswords({
   threads = availableParallelism(),
+  memoryMib = Number.POSITIVE_INFINITY,
   queueLimit = 32 * threads,
 }: PasswordsOptions = {}) {
-  const waiting: Task[] = []
+  const waiting = createFairQueue<Task>(queueLimit, ({ reject }) =>
+    reject(new AppError('overloaded', { retryAfter: 1 })),
+  )
   const running = new Map<Worker, Task | undefined>()
   let closed: Promise<void> | undefined
   let idle = () => {}
@@ -74,28 +87,38 @@ export function createPasswords({
   }
 
   function next(): void {
-    while (waiting.length > 0) {
+    for (let task = waiting.peek(); task && fits(task); task = waiting.peek()) {
+      let worker: Worker | undefined
       try {
-        const worker = freeWorker()
-        if (!worker) return
-        const task = waiting.shift() as Task
-        running.set(worker, task)
-        worker.ref()
-        worker.postMessage(task.job)
+        worker = freeWorker()
       } catch (cause) {
-        waiting.shift()?.reject(new Error('No password thread could be started', { cause }))
+        waiting.shift()
+        task.reject(new Error('No password thread could be started', { cause }))
+        continue
       }
+      if (!worker) return
+      waiting.shift()
+      running.set(worker, task)
+      worker.ref()
+      worker.postMessage(task.job)
     }
     if (pending() === 0) idle()
   }
 
-  const pending = () => waiting.length + [...running.values()].filter(Boolean).length
+  const tasks = () => [...running.values()].filter((task) => task !== undefined)
+  const pending = () => waiting.size + tasks().length
 
-  function run(job: Job): Promise<unknown> {
+  /** Whether the memory reaches for one more: if not, it waits until one of those that run is done. */
+  const fits = (task: Task) => tasks().reduce((sum, other) => sum + other.memoryMib, task.memoryMib) <= memoryMib
+
+  function run(job: Job, turn: Turn, needed = HASH_MEMORY_MIB): Promise<unknown> {
     if (closed) return Promise.reject(new AppError('shutting_down', { retryAfter: 1 }))
-    if (pending() >= threads + queueLimit) return Promise.reject(new AppError('overloaded', { retryAfter: 1 }))
+    if (needed > memoryMib) {
+      const cause = new Error(`Verifying this hash takes ${needed} MiB, and the hashing threads have ${memoryMib} MiB`)
+      return Promise.reject(new AppError('overloaded', { retryAfter: 60, cause }))
+    }
     return new Promise((resolve, reject) => {
-      waiting.push({ job, resolve, reject })
+      waiting.push({ job, memoryMib: needed, resolve, reject }, turn)
       next()
     })
   }
@@ -114,9 +137,10 @@ export function createPasswords({
     /**
      * An argon2id hash of the password, as a PHC string.
      *
-     * @throws AppError `overloaded` at once when the queue is full, `shutting_down` after `close`
+     * @throws AppError `overloaded` when the queue has no place for it, `shutting_down` after `close`
      */
-    hash: (password: string) => run({ kind: 'hash', password: password.normalize('NFC') }) as Promise<string>,
+    hash: (password: string, turn: Turn = {}) =>
+      run({ kind: 'hash', password: password.normalize('NFC') }, turn) as Promise<string>,
 
     /**
      * Whether the password belongs to the hash: one of `hash`, or any that `foreign-hashes.ts` lists. Null (no such
@@ -124,8 +148,12 @@ export function createPasswords({
      *
      * @throws AppError as `hash` does
      */
-    verify: (hash: string | null, password: string) =>
-      run({ kind: 'verify', hash, password: password.normalize('NFC') }) as Promise<Verification>,
+    verify: (hash: string | null, password: string, turn: Turn = {}) =>
+      run(
+        { kind: 'verify', hash, password: password.normalize('NFC') },
+        turn,
+        hashMemoryMib(hash),
+      ) as Promise<Verification>,
 
     /** How many are running or waiting. */
     get pending() {

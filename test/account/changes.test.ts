@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { DAY, MINUTE } from '../../src/kernel/clock.ts'
-import { describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../support/app.ts'
+import { describeOnEachEngine, PASSWORD, register, registerVerified, signIn, useApp } from '../support/app.ts'
 import { linkIn, mailTo, startSmtp, tokenIn } from '../support/smtp.ts'
 
 const smtp = await startSmtp()
@@ -18,7 +18,7 @@ describeOnEachEngine('Changing a password', (engine) => {
   const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
 
   test('ends the other sessions, keeps this one, and is told by mail', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     assert.equal((await change(here.access_token, PASSWORD, NEW)).status, 200)
     assert.equal((await me(here.access_token)).status, 200)
@@ -78,7 +78,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
   const linkTo = async (email: string) => tokenIn(await smtp.waitFor(mailTo(email, NEW_ADDRESS)))
 
   test('asks the new address, tells the old one, and is done by the link', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     const { access_token: token } = await signIn(app.api, person)
     const address = `New.${engine}@Example.org`
     assert.equal((await ask(token, address)).status, 200)
@@ -142,7 +142,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
   })
 
   test('by an administrator is told to the old address, and the new one is asked', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     const email = `corrected.by.admin.${engine}@example.org`
     await app.services.operator.update(person.email, { email })
     await smtp.waitFor(mailTo(person.email, /your address was changed/))
@@ -170,14 +170,14 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
 describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const phone = { 'x-device-id': 'phone-0123456789abcdef', 'x-app-type': 'ios', 'user-agent': 'Bukhindor/1.4 (iPhone)' }
-  const tablet = { 'x-device-id': 'tablet-0123456789abcdef', 'x-app-type': 'android', 'user-agent': 'Bukhindor/1.4' }
+  const tablet = { 'x-device-id': 'tablet-0123456789abcdef', 'x-app-type': 'android', 'x-app-version': '1.4' }
   const SUBJECT = /sign-in from a new device/
 
   test('is told, with what is known of it; the first sign-in and known devices are not', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     for (const device of [phone, phone, tablet, tablet, phone]) await signIn(app.api, person, device)
     const mail = await smtp.waitFor(mailTo(person.email, SUBJECT))
-    assert.match(mail.text ?? '', /Device: Bukhindor\/1\.4\nApp: Android\nIP address: 127\.0\.0\.1\nTime: .+ UTC/)
+    assert.match(mail.text ?? '', /Device: Android app 1\.4\nIP address: 127\.0\.0\.1\nTime: .+ UTC/)
     await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'wrong one' }, headers: {} })
     await register(app.api, { email: `after.devices.${engine}@example.org` })
     await smtp.waitFor(mailTo(`after.devices.${engine}@example.org`))
@@ -185,7 +185,7 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
   })
 
   test('the theft of a refresh token is told as well', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     const { refresh_token } = await signIn(app.api, person, phone)
     const refresh = (token: string) =>
       app.api.post('/api/v1/auth/refresh', { body: { refresh_token: token }, headers: tablet })
@@ -194,6 +194,6 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
     app.clock.advance(MINUTE)
     assert.equal((await refresh(refresh_token)).body.reason, 'refresh_reused')
     const mail = await smtp.waitFor(mailTo(person.email, /ended for your safety/))
-    assert.match(mail.text ?? '', /App: Android/)
+    assert.match(mail.text ?? '', /Device: Android app 1\.4/)
   })
 })

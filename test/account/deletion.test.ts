@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { DAY, MINUTE } from '../../src/kernel/clock.ts'
 import { openDatabase } from '../../src/kernel/db/database.ts'
-import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, type TestApp, useApp } from '../support/app.ts'
+import {
+  createAdmin,
+  describeOnEachEngine,
+  PASSWORD,
+  register,
+  registerVerified,
+  signIn,
+  type TestApp,
+  useApp,
+} from '../support/app.ts'
 import { linkIn, mailTo, startSmtp, tokenIn } from '../support/smtp.ts'
 
 const smtp = await startSmtp()
@@ -37,7 +46,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
   test('ends all sessions at once, and takes the data after the grace time, every trace of the address too', async () => {
-    const person = await register(app.api, { email: `leaving.${engine}@example.org`, name: 'Leaving Forever' })
+    const person = await registerVerified(app, { email: `leaving.${engine}@example.org`, name: 'Leaving Forever' })
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     assert.equal((await remove(app, here.access_token, 'not the password')).body.reason, 'password_wrong')
     const answer = await remove(app, here.access_token)
@@ -71,7 +80,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
   })
 
   test('is undone by the button of the page that the mail leads to', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const link = linkIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
     const page = await fetch(app.url + link.pathname + link.search)
@@ -85,7 +94,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
   })
 
   test('is undone by signing in and asking for it, which makes the link worthless', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const token = tokenIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
     assert.equal((await login(app, person.email, { undo_deletion: false })).status, 403)
@@ -99,7 +108,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
   })
 
   test('is undone by the API, once', async () => {
-    const person = await register(app.api)
+    const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const token = tokenIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
     const undo = () => app.api.post('/api/v1/auth/undo-deletion', { body: { token } })
@@ -139,7 +148,7 @@ describeOnEachEngine('Without a grace time', (engine) => {
   const app = useApp(engine, { env: { ...smtp.env, ACCOUNT_DELETION_GRACE: '0' } })
 
   test('an account is deleted at once, and says goodbye', async () => {
-    const person = await register(app.api, { email: `at.once.${engine}@example.org` })
+    const person = await registerVerified(app, { email: `at.once.${engine}@example.org` })
     const { access_token: token } = await signIn(app.api, person)
     const answer = await remove(app, token)
     assert.equal(answer.status, 200)
@@ -157,7 +166,7 @@ describeOnEachEngine('The export of one’s own data', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
   test('holds all that is stored of the person, nothing of others, and no secret', async () => {
-    const person = await register(app.api, { email: `export.${engine}@example.org`, name: 'Анна Экспорт' })
+    const person = await registerVerified(app, { email: `export.${engine}@example.org`, name: 'Анна Экспорт' })
     const admin = await signIn(app.api, await createAdmin(app.services), { 'user-agent': 'the console of the admin' })
     const phone = { 'x-device-id': 'phone-0123456789abcdef', 'user-agent': 'the phone' }
     const ended = await signIn(app.api, person, phone)

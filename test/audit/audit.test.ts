@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DAY, MINUTE } from '../../src/kernel/clock.ts'
 import { ACTIONS } from '../../src/modules/audit/audit.schemas.ts'
@@ -26,6 +27,11 @@ describeOnEachEngine('The audit log', (engine) => {
     assert.equal(answer.status, 200, JSON.stringify(answer.body))
     return answer.body
   }
+  const events = () => app.services.database.db.selectFrom('audit_events').selectAll()
+  /** Waits until views, for which no answer waits, are written down. */
+  async function written(...actions: string[]): Promise<void> {
+    for (const action of actions) while (!(await events().where('action', '=', action).executeTakeFirst())) await turn()
+  }
   const about = async (id: string) => (await list({ target_id: id, limit: 200 })).events.reverse()
   const call = (method: string, path: string, body?: unknown, token?: string, id = 'audit-test') =>
     app.api.request(method, `/api/v1/auth${path}`, {
@@ -40,19 +46,19 @@ describeOnEachEngine('The audit log', (engine) => {
     const link = async (subject: RegExp, to = email) => tokenIn(await smtp.waitFor(mailTo(to, subject)))
     const expected: [action: string, actor: string, outcome: string][] = []
     const person = await register(app.api, { email })
-    expected.push(['user.registered', 'anonymous', 'success'])
+    expected.push(['user.registered', 'user', 'success'])
     const login = { email, password: PASSWORD }
     assert.equal((await call('POST', '/login', { ...login, password: 'not the password' })).status, 401)
     expected.push(['login.failed', 'anonymous', 'failure'])
     let { body } = await call('POST', '/login', login)
     let token = body.user.access_token
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     await call('POST', '/verify-email', { token: await link(/confirm your e-mail/) })
-    expected.push(['email.verified', 'anonymous', 'success'])
+    expected.push(['email.verified', 'user', 'success'])
     await call('PATCH', '/me', { name: 'Audited' }, token)
     expected.push(['user.updated', 'user', 'success'])
     const other = (await call('POST', '/login', login)).body.user
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     await call('DELETE', `/sessions/${other.session_id}`, undefined, token)
     expected.push(['session.ended', 'user', 'success'])
     await call('POST', '/change-email', { new_email: `new.${email}`, password: 'not the password' }, token)
@@ -60,7 +66,7 @@ describeOnEachEngine('The audit log', (engine) => {
     await call('POST', '/change-email', { new_email: `new.${email}`, password: PASSWORD }, token)
     expected.push(['email.change_requested', 'user', 'success'])
     await call('POST', '/change-email/confirm', { token: await link(/confirm your new address/, `new.${email}`) })
-    expected.push(['email.changed', 'anonymous', 'success'])
+    expected.push(['email.changed', 'user', 'success'])
     await call('POST', '/change-password', { current_password: PASSWORD, new_password: NEW }, token)
     expected.push(['password.changed', 'user', 'success'])
     await call('GET', '/me/export', undefined, token)
@@ -71,10 +77,10 @@ describeOnEachEngine('The audit log', (engine) => {
       token: await link(/reset your password/, `new.${email}`),
       new_password: PASSWORD,
     })
-    expected.push(['password.reset', 'anonymous', 'success'])
+    expected.push(['password.reset', 'user', 'success'])
     body = (await call('POST', '/login', { email: `new.${email}`, password: PASSWORD })).body
     token = body.user.access_token
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     const refresh = (refresh_token: string) => call('POST', '/refresh', { refresh_token })
     const next = (await refresh(body.user.refresh_token)).body.user
     await refresh(next.refresh_token)
@@ -82,19 +88,19 @@ describeOnEachEngine('The audit log', (engine) => {
     assert.equal((await refresh(body.user.refresh_token)).body.reason, 'refresh_reused')
     expected.push(['refresh.reused', 'anonymous', 'failure'])
     token = (await call('POST', '/login', { email: `new.${email}`, password: PASSWORD })).body.user.access_token
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     await call('POST', '/logout-all', {}, token)
     expected.push(['sessions.ended', 'user', 'success'])
     token = (await call('POST', '/login', { email: `new.${email}`, password: PASSWORD })).body.user.access_token
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     await call('DELETE', '/me', { password: PASSWORD }, token)
     expected.push(['account.deletion_requested', 'user', 'success'])
     await call('POST', '/login', { email: `new.${email}`, password: PASSWORD })
     expected.push(['login.failed', 'anonymous', 'failure'])
     await call('POST', '/undo-deletion', { token: await link(/will be deleted/, `new.${email}`) })
-    expected.push(['account.deletion_undone', 'anonymous', 'success'])
+    expected.push(['account.deletion_undone', 'user', 'success'])
     token = (await call('POST', '/login', { email: `new.${email}`, password: PASSWORD })).body.user.access_token
-    expected.push(['login.succeeded', 'anonymous', 'success'])
+    expected.push(['login.succeeded', 'user', 'success'])
     await call('DELETE', '/me', { password: PASSWORD }, token)
     expected.push(['account.deletion_requested', 'user', 'success'])
     app.clock.advance(15 * DAY)
@@ -111,7 +117,11 @@ describeOnEachEngine('The audit log', (engine) => {
       assert.equal(event.request_id, 'audit-test', String(event.action))
       assert.deepEqual([event.ip, event.user_agent], ['127.0.0.1', 'the tester'])
       assert.equal(event.actor_id, event.actor_type === 'user' ? person.id : null)
-      if (event.actor_type === 'user') assert.ok(event.session_id)
+      const byLink = /^(email\.(verified|changed)|password\.reset|account\.deletion_undone)$/.test(String(event.action))
+      assert.equal(
+        event.session_id !== null,
+        (event.actor_type === 'user' && !byLink) || event.action === 'refresh.reused',
+      )
     }
 
     // What the person could not cause themselves.
@@ -138,12 +148,64 @@ describeOnEachEngine('The audit log', (engine) => {
       [{ throttled: true }, {}, {}, {}, {}],
       'the fifth failure makes the next try wait',
     )
+    await app.api.get(`/api/v1/users/${stranger.id}`, { token: admin.access_token })
+    await app.api.get(`/api/v1/users/${stranger.id}/sessions`, { token: admin.access_token })
+    await app.api.get('/api/v1/users', { token: admin.access_token })
+    await written('sessions.viewed', 'users.listed', 'audit.viewed', 'user.viewed')
     const all = new Set((await list({ limit: 200 })).events.map(({ action }) => action))
     assert.deepEqual(
       ACTIONS.filter((action) => !all.has(action)),
       [],
       'every action of the list is written down somewhere',
     )
+  })
+
+  test('tells which administrator has looked at whom, once in ten minutes, and nothing of one’s own', async () => {
+    const viewer = await signIn(app.api, await createAdmin(app.services))
+    const { id, access_token: own } = await signIn(app.api, await register(app.api))
+    const token = viewer.access_token
+    const look = async () => {
+      for (let times = 0; times < 3; times++)
+        for (const path of [`/users/${id}`, `/users/${id}/sessions`, `/users/${viewer.id}`, '/users', '/audit-events'])
+          assert.equal((await app.api.get(`/api/v1${path}`, { token })).status, 200)
+      await Promise.all(Array.from({ length: 20 }, () => app.api.get(`/api/v1/users/${id}`, { token })))
+      assert.equal((await app.api.get(`/api/v1/users/${id}`, { token: own })).status, 200)
+    }
+    const views = async () => {
+      const rows = await events().where('actor_id', 'in', [viewer.id, id]).execute()
+      const seen = rows.filter(({ action }) => /viewed|listed/.test(action))
+      return seen.map(({ action, actor_id, target_id }) => [action, actor_id, target_id].join(' ')).sort()
+    }
+    const expected = [
+      `audit.viewed ${viewer.id} `,
+      `sessions.viewed ${viewer.id} ${id}`,
+      `user.viewed ${viewer.id} ${id}`,
+      `users.listed ${viewer.id} `,
+    ]
+    await look()
+    while ((await views()).length < expected.length) await turn()
+    assert.deepEqual(await views(), expected)
+    app.clock.advance(11 * MINUTE)
+    await look()
+    while ((await views()).length < 2 * expected.length) await turn()
+    assert.deepEqual(await views(), [...expected, ...expected].sort())
+    admin = await signIn(app.api, await createAdmin(app.services)) // The token of before is nearly over.
+    const [event] = await events().where('action', '=', 'user.viewed').where('target_id', '=', id).execute()
+    assert.deepEqual([event?.actor_type, event?.session_id, event?.outcome], ['user', viewer.session_id, 'success'])
+  })
+
+  test('keeps no administrator from looking when it cannot be written', async () => {
+    const other = await signIn(app.api, await createAdmin(app.services))
+    const { db } = app.services.database
+    await sql`alter table audit_events rename to audit_events_away`.execute(db)
+    try {
+      assert.equal((await app.api.get('/api/v1/users', { token: other.access_token })).status, 200)
+    } finally {
+      await sql`alter table audit_events_away rename to audit_events`.execute(db)
+    }
+    assert.equal((await app.api.get('/api/v1/users', { token: other.access_token })).status, 200)
+    while ((await events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').execute()).length < 1)
+      await turn()
   })
 
   test('keeps no password, and no address of somebody unknown', async () => {
@@ -168,6 +230,8 @@ describeOnEachEngine('The audit log', (engine) => {
   })
 
   test('goes page by page, the newest first, every event once', async () => {
+    await list()
+    await written('audit.viewed')
     const whole = (await list({ limit: 200 })).events.map(({ id }) => id)
     const seen: unknown[] = []
     let cursor: string | null = null
@@ -194,7 +258,12 @@ describeOnEachEngine('The audit log', (engine) => {
     app.clock.advance(2 * MINUTE)
     await call('PATCH', '/me', { name: 'C' }, token)
     const actions = async (query: Record<string, string>) => (await list(query)).events.map(({ action }) => action)
-    assert.deepEqual(await actions({ actor_id: person.id }), ['user.updated', 'user.updated'])
+    assert.deepEqual(await actions({ actor_id: person.id }), [
+      'user.updated',
+      'user.updated',
+      'login.succeeded',
+      'user.registered',
+    ])
     assert.deepEqual(await actions({ target_id: person.id, action: 'login.succeeded' }), ['login.succeeded'])
     assert.deepEqual(await actions({ target_id: person.id, from: middle }), ['user.updated'])
     assert.deepEqual(await actions({ from: start, to: middle }), ['user.updated', 'login.succeeded', 'user.registered'])

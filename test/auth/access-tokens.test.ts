@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { MINUTE, SECOND } from '../../src/kernel/clock.ts'
 import { deriveKeys } from '../../src/kernel/secrets.ts'
-import { register, signIn, startApp, useApp } from '../support/app.ts'
+import { describeOnEachEngine, register, signIn, startApp, useApp } from '../support/app.ts'
 
 type Json = Record<string, unknown>
 
@@ -18,8 +18,8 @@ function signed(header: Json, claims: Json, key: KeyObject): string {
   return `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`
 }
 
-describe('An access token', () => {
-  const app = useApp('sqlite')
+describeOnEachEngine('An access token', (engine) => {
+  const app = useApp(engine)
   const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
   const someone = async (): Promise<string> => (await signIn(app.api, await register(app.api))).access_token
   /** The key that the service itself signs with: these forgeries could only come from a fault of ours. */
@@ -135,6 +135,15 @@ describe('An access token', () => {
     'a session that is an object': (claims) => ({ ...claims, sid: { $gt: '' } }),
     'no generation': ({ gen, ...claims }) => claims,
     'a generation that is text': (claims) => ({ ...claims, gen: '0' }),
+    'a generation below zero': (claims) => ({ ...claims, gen: -1 }),
+    'a generation that no column holds': (claims) => ({ ...claims, gen: 2 ** 31 - 1 }),
+    'a generation of 2^53 - 1': (claims) => ({ ...claims, gen: Number.MAX_SAFE_INTEGER }),
+    'a generation that is a fraction': (claims) => ({ ...claims, gen: 0.5 }),
+    'a session that is no UUID': (claims) => ({ ...claims, sid: 'session' }),
+    'a session with a NUL': (claims) => ({ ...claims, sid: '018f3c5e-7d2a-7c1b-9f00-0123456789a\0' }),
+    'a session in capitals': (claims) => ({ ...claims, sid: String(claims.sid).toUpperCase() }),
+    'an empty session': (claims) => ({ ...claims, sid: '' }),
+    'a subject that is no UUID': (claims) => ({ ...claims, sub: 'subject' }),
     'no id': ({ jti, ...claims }) => claims,
   }
   for (const [name, change] of Object.entries(claims))

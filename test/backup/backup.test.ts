@@ -1,14 +1,30 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
 const PASSWORD = 'a walk along the river'
+const MAX_WRITES = 100
 
 /** Runs `bukhindor`; never rejects. */
 function bukhindor(env: Record<string, string>, ...args: string[]) {
@@ -69,7 +85,9 @@ describe('backups of the embedded database', () => {
     let acknowledged = 0
     let isDone = false
     const load = Array.from({ length: 4 }, async () => {
-      while (!isDone) {
+      // Fewer than one person may write in a minute, and slowly enough to go on while the copy is made.
+      while (!isDone && acknowledged < MAX_WRITES) {
+        await pause(40)
         const next = acknowledged + 1
         const { status } = await call(
           server.url,
@@ -111,6 +129,7 @@ describe('backups of the embedded database', () => {
     const restored = join(elsewhere.DATA_DIR, 'bukhindor.db')
     assert.deepEqual(JSON.parse(stdout), { file: restored, kept: null })
     assert.deepEqual(contents(restored), contents(live))
+    copyFileSync(join(env.DATA_DIR, 'secret.key'), join(elsewhere.DATA_DIR, 'secret.key'))
     const other = await startServer(elsewhere)
     const login = await call(other.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })
     assert.equal(login.status, 200)
@@ -154,7 +173,9 @@ describe('backups of the embedded database', () => {
     const newer = join(folder, 'newer.db')
     assert.equal((await bukhindor(env, 'backup', newer)).status, 0)
     chmodSync(newer, 0o600)
-    new BetterSqlite(newer).exec("insert into schema_migrations values (9999, 'later', 'x', 'now')").close()
+    new BetterSqlite(newer)
+      .exec("insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'later', 'x', 'now')")
+      .close()
     for (const [from, message] of [
       [damaged, /not intact/],
       [foreign, /no backup of this service/],
@@ -179,6 +200,31 @@ describe('backups of the embedded database', () => {
     for (const name of names) assert.equal(integrity(join(backups, name)), 'ok')
   })
 
+  test('a folder that is not there is not made', async () => {
+    const { status, stderr } = await bukhindor(env, 'backup', join(folder, 'mistyped', 'copy.db'))
+    assert.equal(status, 1)
+    assert.match(stderr, /there is no folder .*mistyped: make it first/)
+    assert.ok(!existsSync(join(folder, 'mistyped')))
+  })
+
+  test('the file shrinks by `database vacuum`, with every row, and not while the service runs', async () => {
+    const busy = await bukhindor(env, 'database', 'vacuum')
+    assert.equal(busy.status, 1)
+    assert.match(busy.stderr, /is in use: stop the service first/)
+    const database = new BetterSqlite(join(elsewhere.DATA_DIR, 'bukhindor.db'))
+    database.exec(`create table filling (bytes blob);
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
+      insert into filling select randomblob(100000) from n; drop table filling`)
+    database.close()
+    const rows = contents(join(elsewhere.DATA_DIR, 'bukhindor.db'))
+    const { status, stdout, stderr } = await bukhindor(elsewhere, 'database', 'vacuum', '--json')
+    assert.equal(status, 0, stderr)
+    const { before, after } = JSON.parse(stdout)
+    assert.ok(before - after > 4_000_000, stdout)
+    assert.deepEqual(contents(join(elsewhere.DATA_DIR, 'bukhindor.db')), rows)
+    assert.equal(integrity(join(elsewhere.DATA_DIR, 'bukhindor.db')), 'ok')
+  })
+
   test('with PostgreSQL the commands name the tools that do it', async () => {
     const postgres = { DATABASE_URL: 'postgres://localhost/x', APP_SECRET: 'A'.repeat(43) }
     for (const [command, tool] of [
@@ -189,5 +235,86 @@ describe('backups of the embedded database', () => {
       assert.equal(status, 1)
       assert.match(stderr, tool)
     }
+  })
+})
+
+describe('backups that do not come to an end', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unfinished-'))
+  const env = { DATA_DIR: join(folder, 'live') }
+  const live = join(env.DATA_DIR, 'bukhindor.db')
+  const backups = join(env.DATA_DIR, 'backups')
+  before(async () => {
+    await bukhindor(env, 'migrate', 'up')
+    // Large enough that it takes a while: it is interrupted as soon as its draft is there.
+    const database = new BetterSqlite(live)
+    database.exec(`create table filling (bytes blob);
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
+      insert into filling select randomblob(500000) from n`)
+    database.close()
+  })
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  const drafts = (of: string) => (existsSync(of) ? readdirSync(of).filter((name) => name.includes('.part')) : [])
+  async function draftIn(of: string): Promise<void> {
+    const deadline = performance.now() + 30_000
+    while (drafts(of).length === 0) {
+      assert.ok(performance.now() < deadline, 'no draft came')
+      await pause(2)
+    }
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    test(`one that is interrupted by ${signal} leaves nothing behind`, async () => {
+      const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', join(folder, 'copy.db')], {
+        env: { PATH: process.env.PATH, ...env },
+      })
+      await draftIn(folder)
+      child.kill(signal)
+      const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+      assert.equal(status, 1)
+      assert.equal(stderr, 'bukhindor: interrupted: no backup was made\n')
+      assert.deepEqual(readdirSync(folder), ['live'])
+    })
+
+  test('what one that was killed has left goes with the next to the same file', async () => {
+    const file = join(folder, 'killed.db')
+    const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', file], {
+      env: { PATH: process.env.PATH, ...env },
+    })
+    await draftIn(folder)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    assert.ok(drafts(folder).length > 0)
+    assert.equal((await bukhindor(env, 'backup', file)).status, 0)
+    assert.deepEqual(readdirSync(folder), ['killed.db', 'live'])
+  })
+
+  test('a service that stops gives its own up without an error, and begins none right after a start', async () => {
+    const scheduled = { ...env, BACKUP_EVERY: '1s', BACKUP_KEEP: '2' }
+    const server = await startServer(scheduled)
+    await draftIn(backups)
+    assert.equal(await server.stop('SIGINT'), 0)
+    assert.doesNotMatch(server.output(), /"level":"error"/)
+    assert.deepEqual(drafts(backups), [])
+
+    writeFileSync(join(backups, 'bukhindor-2026-01-01T00-00-00.000Z.db.1.part'), 'left by a service that was killed')
+    const next = await startServer({ ...scheduled, BACKUP_EVERY: '1h' })
+    assert.deepEqual(drafts(backups), [])
+    await pause(1500)
+    assert.deepEqual(drafts(backups), [])
+    assert.equal(await next.stop('SIGINT'), 0)
+  })
+
+  test('one that would not fit on the disk is not begun', async () => {
+    // A file with a hole: as long as that, and takes nothing.
+    const { bavail, bsize } = statfsSync(folder)
+    const huge = join(folder, 'huge')
+    mkdirSync(huge)
+    writeFileSync(join(huge, 'bukhindor.db'), '')
+    truncateSync(join(huge, 'bukhindor.db'), Math.min(bavail * bsize + 2 ** 30, 2 ** 42))
+    const { status, stderr } = await bukhindor({ DATA_DIR: huge }, 'backup', join(folder, 'too-large.db'))
+    assert.equal(status, 1)
+    assert.match(stderr, /no backup was made: .* has \d+ MiB free, and a copy needs \d+ MiB/)
+    assert.deepEqual(drafts(folder), [])
   })
 })

@@ -4,6 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
+import { startServer } from '../support/processes.ts'
 import { ENTRY, folder, run, secret } from './run.ts'
 
 const anna = ['user', 'create', '--email', 'Anna@example.org', '--name', 'Анна']
@@ -162,7 +163,7 @@ describe('bukhindor migrate', () => {
     const applied = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied
     assert.equal(applied[0], 'users_and_sessions')
     assert.match((await run(['migrate', 'up'])).out, /nothing to do/)
-    const reverted = JSON.parse((await run(['migrate', 'down', '--json'])).out).reverted
+    const reverted = JSON.parse((await run(['migrate', 'down', '--yes', '--json'])).out).reverted
     assert.equal(reverted, applied.at(-1))
     const { migrations } = JSON.parse((await run(['migrate', 'status', '--json'])).out)
     assert.equal(migrations.at(-1).applied_at, null)
@@ -170,6 +171,45 @@ describe('bukhindor migrate', () => {
     const { status, err } = await run(['serve', '--no-migrate'])
     assert.equal(status, 1)
     assert.match(err, new RegExp(`lacks ${reverted}: run "bukhindor migrate up"`))
+  })
+})
+
+describe('bukhindor migrate down', () => {
+  it('asks nobody who cannot answer: without --yes nothing happens', async () => {
+    await run(['migrate', 'up'])
+    const before = (await run(['migrate', 'status'])).out
+    for (const args of [[], ['--json']]) {
+      const { status, out, err } = await run(['migrate', 'down', ...args], { stdin: 'yes\n' })
+      assert.deepEqual([status, out], [2, ''])
+      assert.match(err, /this destroys data: add --yes, or --dry-run/)
+    }
+    assert.equal((await run(['migrate', 'status'])).out, before)
+  })
+
+  it('says what will be lost before it is, and with --dry-run does no more', async () => {
+    const [newest] = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied.slice(-1)
+    const tried = JSON.parse((await run(['migrate', 'down', '--dry-run', '--json'])).out)
+    assert.deepEqual([tried.reverted, tried.would_revert], [null, newest])
+    const { err, out } = await run(['migrate', 'down', '--yes'])
+    assert.equal(out, `took back ${newest}\n`)
+    assert.match(err, new RegExp(`\\(${newest}\\) is the newest`))
+    for (const { table, column, rows } of tried.losses)
+      assert.ok(
+        err.includes(
+          column ? `column ${table}.${column}, rows with a value: ${rows}\n` : `table ${table}, rows: ${rows}\n`,
+        ),
+      )
+  })
+
+  it('is refused while a service runs on the database, and allowed once it has stopped', async () => {
+    const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
+    for (const args of [['--yes'], ['--yes', '--json'], ['--dry-run']]) {
+      const { status, out, err } = await run(['migrate', 'down', ...args])
+      assert.deepEqual([status, out], [1, ''])
+      assert.match(err, new RegExp(`an instance is running on this database \\(.+, process ${server.pid}\\)`))
+    }
+    await server.stop('SIGINT')
+    assert.equal((await run(['migrate', 'down', '--yes'])).status, 0)
   })
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -26,7 +26,9 @@ describe('bukhindor serve says in one message why it cannot start', () => {
   it('when the database was made by a newer version', async () => {
     await run(['migrate', 'up'])
     const database = new BetterSqlite(join(folder, 'bukhindor.db'))
-    database.exec(`insert into schema_migrations values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`)
+    database.exec(
+      `insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'future', 'x', '2030-01-01T00:00:00.000Z')`,
+    )
     database.close()
     for (const args of [['serve'], ['migrate', 'up'], ['migrate', 'status'], ['user', 'list']]) {
       const { status, err } = await run(args)
@@ -47,6 +49,15 @@ describe('bukhindor serve says in one message why it cannot start', () => {
     const { status, err } = await run(['serve'])
     assert.equal(status, 2)
     assert.match(err, /secret\.key: must be at least 32 random bytes/)
+  })
+
+  it('when the secret is lost and there are accounts, and makes no other one', async () => {
+    await run(['user', 'create', '--email', 'anna@example.org', '--name', 'Anna'])
+    await rm(join(folder, 'secret.key'))
+    const { status, err } = await run(['serve'])
+    assert.equal(status, 2)
+    assert.match(err, /secret\.key is missing, but there are accounts/)
+    await assert.rejects(stat(join(folder, 'secret.key')))
   })
 
   it('when the port is taken', async () => {

@@ -27,7 +27,7 @@ export const diskFull: Fault = {
     assert.throws(() => writeFileSync(filler, Buffer.alloc(8 << 20)), { code: 'ENOSPC' })
     const writes = []
     const reads = []
-    for (let n = 0; n < 300; n++) {
+    for (let n = 0; n < 200; n++) {
       writes.push(await client.rename(access_token, `Anna ${'x'.repeat(80)} ${n}`))
       reads.push(await client.me(access_token))
     }

@@ -1,6 +1,7 @@
 import { backup } from './backup.ts'
 import { bodies, longStrings } from './bodies.ts'
 import { clockJump } from './clock-jump.ts'
+import { demoted } from './demoted.ts'
 import { diskFull } from './disk-full.ts'
 import { failover } from './failover.ts'
 import { fsync } from './fsync.ts'
@@ -15,6 +16,7 @@ import { edits, refreshes, registrations, resetToken } from './races.ts'
 import { sigterm } from './sigterm.ts'
 import { slowClients } from './slow-clients.ts'
 import { slowDatabase } from './slow-database.ts'
+import { abandonedDownload, slowReader } from './slow-reader.ts'
 import type { Fault } from './support/fault.ts'
 import { upgrade } from './upgrade.ts'
 
@@ -25,6 +27,7 @@ export const FAULTS: Fault[] = [
   fsync,
   postgresRestart,
   failover,
+  demoted,
   slowDatabase,
   diskFull,
   clockJump,
@@ -35,6 +38,8 @@ export const FAULTS: Fault[] = [
   overload,
   loginFlood,
   slowClients,
+  slowReader,
+  abandonedDownload,
   bodies,
   longStrings,
   registrations,

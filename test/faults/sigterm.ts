@@ -10,7 +10,7 @@ export async function manyRequests(client: Client, token: string, count: number,
   const call = async () => {
     while (sent < count) {
       const n = sent++
-      answers.push(await (n % 20 ? client.me(token) : client.rename(token, `Anna ${n}`)))
+      answers.push(await (n % 50 ? client.me(token) : client.rename(token, `Anna ${n}`)))
       onProgress(answers.length)
     }
   }

@@ -28,6 +28,18 @@ describe('Ids', () => {
     assert.equal(new Set(ids).size, ids.length)
   })
 
+  test('of a time that was given are not pushed ahead by those of a machine whose clock is ahead', () => {
+    const { now } = Date
+    try {
+      Date.now = () => START + 86_400_000_000
+      newId()
+      const past = START + 40_000_000
+      assert.equal(timeOf(newId(past)), past)
+    } finally {
+      Date.now = now
+    }
+  })
+
   test('are told from other texts', () => {
     const others = ['', 'x', '018F3C5E-7D2A-7C1B-9F00-0123456789AB', '018f3c5e7d2a7c1b9f000123456789ab']
     for (const text of [...others, '{018f3c5e-7d2a-7c1b-9f00-0123456789ab}', '018f3c5e-7d2a-0c1b-9f00-0123456789ab'])

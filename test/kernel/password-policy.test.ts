@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { isCommon } from '../../src/kernel/common-passwords.ts'
 import { checkPassword, type PasswordRules } from '../../src/kernel/password-policy.ts'
 
 const person = { minLength: 8, email: 'Anna.Petrova@example.org', name: 'Анна Петрова' }
@@ -39,12 +40,18 @@ describe('a common password is refused', () => {
   })
 
   test('whichever entry of the list it is, in any case', () => {
-    for (const entry of entries.filter((_, index) => index % 50 === 0)) {
+    const long = entries.filter((entry) => [...entry].length >= 8)
+    for (const entry of long.filter((_, index) => index % 50 === 0)) {
       assert.equal(reason(entry, stranger), 'too_common', entry)
       assert.equal(reason(entry.toUpperCase(), stranger), 'too_common', entry)
     }
-    assert.equal(reason(entries[0] as string), 'too_common')
-    assert.equal(reason(entries.at(-1) as string), 'too_common')
+    assert.equal(reason(long[0] as string), 'too_common')
+    assert.equal(reason(long.at(-1) as string), 'too_common')
+  })
+
+  test('and every entry of it is found, the first and the last of the file too', () => {
+    for (const entry of [entries[0], entries.at(-1), ...entries.filter((_, index) => index % 97 === 0)])
+      assert.ok(isCommon(entry as string), entry)
   })
 
   for (const password of ['Password2024!', '!Football1', 'iloveyou', 'пароль123', 'приветпривет', '1q2w3e4r5t'])

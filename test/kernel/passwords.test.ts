@@ -225,7 +225,10 @@ describe('the threads', () => {
     const passwords = createPasswords({ threads: 2 })
     assert.equal((await startedThreads(() => passwords.hash('a'))).length, 1)
     assert.equal((await startedThreads(() => passwords.hash('b'))).length, 0)
-    assert.equal((await startedThreads(() => Promise.all(['a', 'b', 'c', 'd'].map(passwords.hash)))).length, 1)
+    assert.equal(
+      (await startedThreads(() => Promise.all(['a', 'b', 'c', 'd'].map((text) => passwords.hash(text))))).length,
+      1,
+    )
     await passwords.close()
   })
 

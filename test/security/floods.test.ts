@@ -30,4 +30,55 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     for (let times = 0; times < 10; times++) assert.equal(await ask(), 200)
     assert.equal(await ask(), 429)
   })
+
+  test('writes a few hundred times in a minute over all routes, and is told when to go on; others are not touched', async () => {
+    const person = await signIn(app.api, await register(app.api))
+    const other = await signIn(app.api, await register(app.api))
+    const own = `/api/v1/users/${person.id}`
+    const write = (n: number) =>
+      n % 2
+        ? app.api.patch('/api/v1/auth/me', { token: person.access_token, body: { name: `Anna ${n}` } })
+        : app.api.put(own, { token: person.access_token, body: { name: `Anna ${n}`, email: null, role: null } })
+    app.clock.advance(60_000 - (app.clock.now() % 60_000)) // to the beginning of a window
+    for (let n = 0; n < 240; n += 24) {
+      const answers = await Promise.all(Array.from({ length: 24 }, (_, i) => write(n + i)))
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+    }
+    const over = await write(241)
+    assert.deepEqual([over.status, over.body.reason], [429, 'rate_limited'])
+    assert.ok(Number(over.headers.get('retry-after')) <= 60)
+    assert.match(`${over.headers.get('ratelimit-policy')}`, /"writes";q=240;w=60/)
+    assert.equal((await app.api.get('/api/v1/auth/me', { token: person.access_token })).status, 200, 'reads go on')
+    assert.equal(
+      (await app.api.patch('/api/v1/auth/me', { token: other.access_token, body: { name: 'B' } })).status,
+      200,
+    )
+    app.clock.advance(60_000)
+    assert.equal((await write(242)).status, 200)
+  })
+
+  test('leaves one event for the same change of their profile in a minute, and one for each that differs', async () => {
+    const person = await signIn(app.api, await register(app.api))
+    const again = await signIn(app.api, person)
+    const write = (body: object, { access_token: token } = person) => app.api.patch('/api/v1/auth/me', { token, body })
+    const events = async () => {
+      const rows = await app.services.database.db
+        .selectFrom('audit_events')
+        .select('details')
+        .where('actor_id', '=', person.id)
+        .where('action', '=', 'user.updated')
+        .orderBy('id')
+        .execute()
+      return rows.map(({ details }) => JSON.parse(details).fields)
+    }
+    await Promise.all(Array.from({ length: 50 }, (_, n) => write({ name: `Anna ${n}` })))
+    assert.deepEqual(await events(), ['name'])
+    await write({ locale: 'en' })
+    await write({ name: 'Anna', locale: 'ru' })
+    await write({ name: 'Anna K' }, again)
+    assert.deepEqual(await events(), ['name', 'locale', 'name, locale', 'name'], 'another session is another event')
+    app.clock.advance(61_000)
+    await write({ name: 'Anna 61' })
+    assert.equal((await events()).length, 5)
+  })
 })

@@ -123,6 +123,17 @@ export async function register(api: Api, input: { email?: string; name?: string;
   return { ...answer.body.user, password: body.password }
 }
 
+/** Registers somebody whose address is verified, so that notices go to it. Returns the user and the password. */
+export async function registerVerified(
+  { api, services }: Pick<TestApp, 'api' | 'services'>,
+  input: { email?: string; name?: string; password?: string } = {},
+) {
+  const person = await register(api, input)
+  const { database, users } = services
+  await database.transaction((trx) => users.verifyEmail(trx, person.id, person.email))
+  return { ...person, email_verified: true }
+}
+
 /** Signs somebody in. Returns the user with the tokens. */
 export async function signIn(
   api: Api,

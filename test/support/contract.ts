@@ -6,9 +6,9 @@ import { isEmail } from '../../src/kernel/http/validation.ts'
 import { REASONS, type Reason } from '../../src/kernel/reasons.ts'
 
 interface Operation {
-  responses: Record<string, { description: string; content?: Record<string, { schema?: object }> }>
+  responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema?: object }> }>
 }
-type OpenApi = { paths: Record<string, Record<string, Operation>> }
+type OpenApi = { paths: Record<string, Record<string, Operation>>; components: { headers: object } }
 
 export interface Answer {
   status: number
@@ -21,7 +21,7 @@ export interface Answer {
  * @returns a function that throws an AssertionError for an answer that breaks one
  */
 export function createContract(document: unknown) {
-  const { paths } = document as OpenApi
+  const { paths, components } = document as OpenApi
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv, ['uuid', 'date-time'])
   ajv.addFormat('email', isEmail).addSchema(document as object, 'openapi')
@@ -55,6 +55,8 @@ export function createContract(document: unknown) {
     if (!operation || method === 'HEAD' || status === 304) return
     const documented = operation.responses[status]
     assert.ok(documented, `${what}: this status is not documented. ${text.slice(0, 500)}`)
+    for (const name of Object.keys(components.headers))
+      assert.ok(!headers.has(name) || name in (documented.headers ?? {}), `${what}: ${name} is not documented`)
     const type = headers.get('content-type')?.split(';', 1)[0] ?? ''
     if (!documented.content) assert.equal(text, '', `${what}: a body, and none is documented`)
     if (!documented.content) return

@@ -22,8 +22,8 @@ describeOnEachEngine('Limits', (engine) => {
     for (let number = 0; number < 100; number++) {
       const answer = await signUp(`2001:db8:7:7::${number}`)
       assert.equal(answer.status, 409)
-      assert.match(answer.headers.get('ratelimit') ?? '', new RegExp(`^"registration";r=${99 - number};t=\\d+$`))
-      assert.equal(answer.headers.get('ratelimit-policy'), '"registration";q=100;w=3600')
+      assert.match(answer.headers.get('ratelimit') ?? '', new RegExp(`^"registration";r=${99 - number};t=\\d+, "reg`))
+      assert.match(answer.headers.get('ratelimit-policy') ?? '', /^"registration";q=100;w=3600, /)
     }
     const before = await rows('registration')
     const refused = await signUp('2001:db8:7:7:8::1')
@@ -33,6 +33,45 @@ describeOnEachEngine('Limits', (engine) => {
     assert.equal((await signUp('2001:db8:7:8::1')).status, 409, 'another network')
     app.clock.advance(HOUR)
     assert.equal((await signUp('2001:db8:7:7::1')).status, 409)
+  })
+
+  test('a password that is refused is no try at making an account, and uses up nothing', async () => {
+    const { email, name } = await register(app.api)
+    const ip = '203.0.113.18'
+    for (let number = 0; number < 120; number++) {
+      const body = { email: `new-${number}@example.org`, name, password: 'password1' }
+      assert.equal((await post('register', body, ip)).body.reason, 'password_refused')
+    }
+    const answer = await post('register', { email, name, password: PASSWORD }, ip)
+    assert.equal(answer.status, 409)
+    assert.match(answer.headers.get('ratelimit') ?? '', /^"registration";r=99;/)
+  })
+
+  test('an IPv6 network of 48 bits has ten times what one of 64 has, and not 65,536 times', async () => {
+    const reset = (number: number, site = '2001:db8:48') =>
+      post('reset-password', { email: `site-${number}@example.org` }, `${site}:${number.toString(16)}::1`)
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, number) => reset(number)))
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    const refused = await reset(300)
+    assert.equal(refused.status, 429)
+    assert.match(refused.headers.get('ratelimit') ?? '', /^"reset-site";r=0;t=\d+$/)
+    assert.equal((await reset(301, '2001:db8:49')).status, 200, 'another site')
+    assert.equal((await post('reset-password', { email: 'v4@example.org' }, '203.0.113.48')).status, 200)
+  })
+
+  test('a thousand wrong passwords from an IPv6 network of 48 bits hold up its next ones, known devices apart', async () => {
+    const guess = (number: number, site = '2001:db8:99::/48') =>
+      app.services.throttle.login(
+        { emailKey: `n-${number}`, userId: null, devices: [], origin: { network: `2001:db8:99:${number}::/64`, site } },
+        async () => ({ ok: false, rehash: false }),
+      )
+    await guess(0)
+    const { db } = app.services.database
+    assert.equal((await rows('login-site')).length, 1)
+    await db.updateTable('throttles').set({ count: 999 }).where('key', 'like', 'login-site:%').execute()
+    await guess(1)
+    await assert.rejects(guess(1000), { reason: 'rate_limited' })
+    await guess(1001, '2001:db8:9a::/48')
   })
 
   test('the machine itself is not limited by its address', async () => {
@@ -117,7 +156,18 @@ describeOnEachEngine('Limits', (engine) => {
   })
 
   test('a refresh without any token of ours is no use of anybody’s limit', async () => {
-    for (const body of [{ refresh_token: 'nonsense' }, {}])
-      assert.ok([400, 401].includes((await post('refresh', body, '203.0.113.60')).status))
+    const { refresh_token } = await signIn(app.api, await register(app.api))
+    const junk = Buffer.from(refresh_token, 'base64url')
+    junk[junk.length - 1] = (junk.at(-1) as number) ^ 1
+    const bodies = [{ refresh_token: 'nonsense' }, {}, { refresh_token: junk.toString('base64url') }]
+    for (const body of bodies) {
+      const answer = await post('refresh', body, '203.0.113.60')
+      assert.ok([400, 401].includes(answer.status))
+      assert.equal(answer.headers.get('ratelimit'), null)
+    }
+    for (let number = 0; number < 50; number++) await post('refresh', bodies[number % 3], '203.0.113.60')
+    const honest = await post('refresh', { refresh_token }, '203.0.113.60')
+    assert.equal(honest.status, 200)
+    assert.match(honest.headers.get('ratelimit') ?? '', /"refresh-address";r=2999;/)
   })
 })

@@ -153,7 +153,10 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await tryFrom(app, ip, 'sprayed-52@example.org')).status, 401)
     assert.equal((await tryFrom(app, ip, 'sprayed-53@example.org')).headers.get('retry-after'), '4')
     app.clock.advance(HOUR)
-    assert.match((await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '', /address";r=49$/)
+    assert.match(
+      (await tryFrom(app, ip, 'sprayed-54@example.org')).headers.get('ratelimit') ?? '',
+      /address";r=49, "login-site";r=9\d\d$/,
+    )
   })
 
   test('a try that is refused writes nothing, and a success without failures before it counts nothing', async () => {
@@ -236,7 +239,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     t.after(() => two.close())
     const { email } = await owner(one)
     for (let number = 0; number < 5; number++) await tryFrom(one, address(number), email)
-    const guess = { emailKey: email, userId: null, devices: [], ip: address(99) }
+    const guess = { emailKey: email, userId: null, devices: [], origin: { network: address(99), site: null } }
     for (const seconds of [1, 2, 4]) {
       one.clock.advance(seconds * SECOND)
       let checked = 0

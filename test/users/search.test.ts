@@ -156,9 +156,10 @@ describe('On SQLite, whose planner has no statistics to go by', () => {
           [...parameters].map((p) => (typeof p === 'boolean' ? Number(p) : p)),
         ),
       )
-      // What was found and put aside by the filters' index goes by the same name.
-      const isPutAside = (parent: number) => parent === 0 && sql.startsWith('with "found" as materialized')
-      for (const { detail, parent } of plan.rows) assert.ok(detail !== 'SCAN users' || isPutAside(parent), sql)
+      // What was found and put aside by the index of the filters goes by the same name, and is walked once.
+      const putAside = sql.includes('from "found" as "users"') ? 1 : 0
+      const scans = plan.rows.filter(({ detail }) => detail === 'SCAN users').length
+      assert.ok(scans <= putAside, sql)
     }
   })
 })

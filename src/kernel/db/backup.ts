@@ -1,7 +1,19 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { copyFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import BetterSqlite from 'better-sqlite3'
+import { PATIENT } from '../deadlines.ts'
 import { makeFolder } from '../folders.ts'
 import { DatabaseError } from './errors.ts'
 import { migrationStatus } from './migrator.ts'
@@ -9,12 +21,16 @@ import { openSqlite } from './sqlite.ts'
 
 const PAGES_PER_STEP = 1024
 const LOCK_WAIT = 1000
+/** So much of a disk a copy leaves free: the service may write to the same one. */
+const RESERVED_BYTES = 64 * 2 ** 20
 
 export interface BackupOptions {
   /** Replace a file that is there already. */
   force?: boolean
   /** Told after each step: the part that is copied, 0 to 1. */
   progress?: (part: number) => void
+  /** Ends it; nothing is left behind. */
+  signal?: AbortSignal
 }
 
 /**
@@ -22,15 +38,19 @@ export interface BackupOptions {
  * readable by its owner alone before it gets its name, so that a file of that name is always a whole backup.
  * Returns its size in bytes. Throws DatabaseError.
  */
-export async function backupSqlite(file: string, to: string, { force = false, progress }: BackupOptions = {}) {
+export async function backupSqlite(file: string, to: string, { force = false, progress, signal }: BackupOptions = {}) {
   if (!existsSync(file)) throw new DatabaseError(`there is no database ${file}`)
   if (existsSync(to) && !force) throw new DatabaseError(`${to} exists already; --force replaces it`)
-  makeFolder(dirname(to))
+  if (!statSync(dirname(to), { throwIfNoEntry: false })?.isDirectory())
+    throw new DatabaseError(`there is no folder ${dirname(to)}: make it first, or name another file`)
+  removeDrafts(dirname(to), (name) => name.startsWith(`${basename(to)}.`) && !isRunning(name))
   const draft = `${to}.${process.pid}.part`
   try {
+    requireSpace([file, `${file}-wal`], dirname(to), 'no backup was made')
     closeSync(openSync(draft, 'wx', 0o600))
-    await copySnapshot(file, draft, progress)
+    await copySnapshot(file, draft, { progress, signal })
     requireIntact(draft)
+    signal?.throwIfAborted()
     flush(draft)
     if (force) renameSync(draft, to)
     else linkSync(draft, to) // Unlike a rename it fails where somebody has made the file meanwhile.
@@ -44,7 +64,7 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
   }
 }
 
-async function copySnapshot(file: string, draft: string, progress?: (part: number) => void): Promise<void> {
+async function copySnapshot(file: string, draft: string, { progress, signal }: BackupOptions): Promise<void> {
   const source = new BetterSqlite(file, { readonly: true, timeout: LOCK_WAIT })
   try {
     // An open read transaction keeps the copy at one moment. Without it every write of another connection starts it anew.
@@ -52,6 +72,7 @@ async function copySnapshot(file: string, draft: string, progress?: (part: numbe
     source.prepare('select count(*) from sqlite_schema').get()
     await source.backup(draft, {
       progress: ({ totalPages, remainingPages }) => {
+        signal?.throwIfAborted()
         if (totalPages) progress?.(1 - remainingPages / totalPages)
         return PAGES_PER_STEP
       },
@@ -60,6 +81,39 @@ async function copySnapshot(file: string, draft: string, progress?: (part: numbe
     source.close()
   }
 }
+
+const DRAFT = /\.(\d+)\.part(-wal|-shm|-journal)?$/
+
+/** Removes what copies that were killed have left in a folder. `isLeft` is asked for each name of that form. */
+export function removeDrafts(folder: string, isLeft: (name: string) => boolean): void {
+  for (const name of readdirSync(folder))
+    if (DRAFT.test(name) && isLeft(name)) rmSync(join(folder, name), { force: true })
+}
+
+/** Whether the process that a draft is named after is there. */
+function isRunning(draft: string): boolean {
+  const pid = Number(DRAFT.exec(draft)?.[1])
+  if (pid === process.pid) return false // A number that is ours now was another's then.
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Throws DatabaseError, which begins with `outcome`, where copies of `files` would not fit, or fill the disk. */
+export function requireSpace(files: string[], folder: string, outcome: string): void {
+  const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  const needed = sizes.reduce((sum, size) => sum + size, RESERVED_BYTES)
+  const { bavail, bsize } = statfsSync(folder)
+  if (bavail * bsize < needed)
+    throw new DatabaseError(
+      `${outcome}: ${folder} has ${mebibytes(bavail * bsize)} MiB free, and a copy needs ${mebibytes(needed)} MiB, with what it leaves to the service`,
+    )
+}
+
+const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
 
 /**
  * Puts a backup in the place of the database `file`, which nobody may have open. What was there is kept beside it.
@@ -146,7 +200,7 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
   file.close()
   if (!isOurs) throw new DatabaseError(`${from} is no backup of this service`)
-  const database = openSqlite(draft, { lock: LOCK_WAIT })
+  const database = openSqlite(draft, { ...PATIENT, lock: LOCK_WAIT })
   await migrationStatus(database).finally(() => database.close())
   requireIntact(draft)
 }

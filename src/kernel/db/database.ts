@@ -1,4 +1,4 @@
-import { type Compilable, type CompiledQuery, type Kysely, PostgresAdapter } from 'kysely'
+import { type Compilable, type CompiledQuery, type Kysely, PostgresAdapter, sql } from 'kysely'
 import type { Config } from '../config.ts'
 import { deadlinesOf, PATIENT } from '../deadlines.ts'
 import type { Tables } from './schema.ts'
@@ -11,12 +11,22 @@ export type Engine = 'sqlite' | 'postgres'
 export interface Database {
   readonly engine: Engine
   readonly db: Db
-  /** Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). */
+  /**
+   * For reads whose work grows with what is stored: lists, exports. Each has a deadline that interrupts it, and on SQLite
+   * runs outside of this process; each sees what was committed before it began. It takes no writes and no transactions.
+   */
+  readonly reads: Db
+  /**
+   * Runs `work` in one transaction (SQLite: BEGIN IMMEDIATE, so that read-then-write cannot be torn apart). Where
+   * PostgreSQL has to end it for the sake of another one, `work` is done again: it must change nothing but by its `trx`.
+   */
   transaction<T>(work: (trx: Db) => Promise<T>): Promise<T>
   /** The first row of a hot query, outside of any transaction, on the shortest way that the engine has. */
   first<P extends Params, R>(query: HotQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)
   /** A number that differs after any commit by anybody; null where the engine has no such thing at hand. */
   dataVersion(): number | null
+  /** Renews what the planner goes by, where the engine does not do so by itself. May take seconds: not while serving. */
+  optimize(): Promise<void>
   /** Throws when the database does not answer. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -96,4 +106,12 @@ export async function openDatabase(
   }
   const { openPostgres } = await import('./postgres.ts')
   return openPostgres(database.url, { poolSize: database.poolSize, deadlines })
+}
+
+/** Whether a table has a row; one that is not there yet has none. */
+export async function hasRows({ db }: Database, table: keyof Tables): Promise<boolean> {
+  const tables = await db.introspection.getTables()
+  if (!tables.some(({ name }) => name === table)) return false
+  const row = await db.selectFrom(table).select(sql.lit(1).as('one')).limit(1).executeTakeFirst()
+  return row !== undefined
 }

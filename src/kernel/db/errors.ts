@@ -22,6 +22,10 @@ export function isUnavailable(error: unknown): boolean {
   return UNAVAILABLE.test(code) || CONNECTION.test(code) || SQLITE_UNAVAILABLE.test(code) || POOL.test(message)
 }
 
+/** Whether the server has ended a transaction for the sake of another: run again, it may well succeed. */
+export const isConflict = (error: unknown): boolean =>
+  ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
+
 /** Whether a write broke the unique constraint over `column` (both engines). */
 export function isUniqueViolation(error: unknown, column: string): boolean {
   const { code, message = '', constraint = '' } = error as { code?: string; message?: string; constraint?: string }

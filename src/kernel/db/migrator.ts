@@ -4,9 +4,16 @@ import { sql } from 'kysely'
 import { timestamp } from '../clock.ts'
 import { type Database, type Db, type Engine, engineOf } from './database.ts'
 import { DatabaseError } from './errors.ts'
+import { columnsOf, type Loss, lossesBetween } from './losses.ts'
+import { requireNoInstance } from './running.ts'
 
 /** One step of the schema. Both run in a transaction of their own. */
 export interface Migration {
+  /**
+   * The oldest version of the schema whose program may run on this one too: it reads and writes nothing that this step
+   * takes away or changes. Without it an older program does not start on a database that has this step.
+   */
+  compatibleFrom?: number
   up(db: Db, types: ColumnTypes): Promise<void>
   down(db: Db, types: ColumnTypes): Promise<void>
 }
@@ -39,6 +46,15 @@ export interface MigrationState {
   version: number
   name: string
   applied_at: string | null
+  /** False for one of a newer version, with which this one may run. */
+  is_known: boolean
+}
+
+/** What `migrate down` would do. */
+export interface StepBack {
+  version: number
+  name: string
+  losses: Loss[]
 }
 
 const FOLDER = new URL('./migrations/', import.meta.url)
@@ -82,28 +98,40 @@ async function applied(db: Db) {
 /** What is applied, held against what this version ships. Throws DatabaseError when they do not belong together. */
 async function compare(db: Db) {
   const [known, done] = [await files(), await applied(db)]
+  const newest = known.at(-1)?.version ?? 0
   for (const row of done) {
     const file = known.find(({ version }) => version === row.version)
-    if (!file)
+    if (!file && !isCompatible(row, newest))
       throw new DatabaseError(
-        `the database has migration ${row.version} (${row.name}), which this version does not know: it was made by a newer version. Start that one, or restore a backup`,
+        `the database has migration ${row.version} (${row.name}), which this version does not know: it was made by a newer version, and this one cannot work with it. Start that one, or restore a backup`,
       )
-    if (file.checksum !== row.checksum)
+    if (file && file.checksum !== row.checksum)
       throw new DatabaseError(
         `migration ${row.version} (${row.name}) was changed after it had been applied. Put the file back as it was, and make a new migration`,
       )
   }
-  return { known, done }
+  const pending = known.filter(({ version }) => !done.some((row) => row.version === version))
+  return { known, done, pending, newer: done.filter(({ version }) => version > newest) }
 }
+
+type State = Awaited<ReturnType<typeof compare>>
+
+/** Whether a migration of a newer version says that a program may run on it whose newest one is `newest`. */
+const isCompatible = (row: { version: number; compatible_from?: number | null }, newest: number): boolean =>
+  row.version > newest && typeof row.compatible_from === 'number' && row.compatible_from <= newest
 
 /** Every migration, with the time when it was applied. Throws DatabaseError as `migrateUp` does. */
 export async function migrationStatus(database: Database): Promise<MigrationState[]> {
-  const { known, done } = await compare(database.db)
-  return known.map(({ version, name }) => ({
-    version,
-    name,
-    applied_at: done.find((row) => row.version === version)?.applied_at ?? null,
-  }))
+  const { known, done, newer } = await compare(database.db)
+  return [
+    ...known.map(({ version, name }) => ({
+      version,
+      name,
+      applied_at: done.find((row) => row.version === version)?.applied_at ?? null,
+      is_known: true,
+    })),
+    ...newer.map(({ version, name, applied_at }) => ({ version, name, applied_at, is_known: false })),
+  ]
 }
 
 /**
@@ -113,14 +141,19 @@ export async function migrationStatus(database: Database): Promise<MigrationStat
 export async function migrateUp(database: Database, to = Number.POSITIVE_INFINITY): Promise<string[]> {
   const names: string[] = []
   for (;;) {
-    const name = await step(database, async (trx, { known, done }) => {
-      const next = known.find(({ version }) => version <= to && !done.some((row) => row.version === version))
+    const name = await step(database, async (trx, { pending, newer }) => {
+      const next = pending.find(({ version }) => version <= to)
       if (!next) return null
+      if (newer[0])
+        throw new DatabaseError(
+          `the database lacks migration ${next.version} (${next.name}), and has ${newer[0].version} (${newer[0].name}) of a newer version: run "migrate up" of that one`,
+        )
       await next.up(trx, TYPES[database.engine])
-      const { version, name, checksum } = next
+      const { version, name, checksum, compatibleFrom = null } = next
+      const row = { version, name, checksum, applied_at: timestamp(Date.now()) }
       await trx
         .insertInto('schema_migrations')
-        .values({ version, name, checksum, applied_at: timestamp(Date.now()) })
+        .values((await knowsCompatibility(trx)) ? { ...row, compatible_from: compatibleFrom } : row)
         .execute()
       return name
     })
@@ -129,23 +162,81 @@ export async function migrateUp(database: Database, to = Number.POSITIVE_INFINIT
   }
 }
 
-/** Takes the newest migration back. Returns its name, or null where none is applied. */
+/** What taking the newest migration back would take away, found by doing it in a transaction that is rolled back. */
+export async function previewDown(database: Database): Promise<StepBack | null> {
+  const before = await columnsOf(database.db)
+  const outcome = await step(database, async (trx, state) => {
+    const reverted = await takeBack(trx, database.engine, state)
+    throw new Rollback(reverted, await columnsOf(trx))
+  }).catch((error) => {
+    if (error instanceof Rollback) return error
+    throw error
+  })
+  const { reverted, after } = outcome
+  return reverted && { ...reverted, losses: await lossesBetween(database.db, before, after) }
+}
+
+class Rollback extends Error {
+  readonly reverted: { version: number; name: string } | null
+  readonly after: Awaited<ReturnType<typeof columnsOf>>
+
+  constructor(reverted: Rollback['reverted'], after: Rollback['after']) {
+    super('rolled back')
+    this.reverted = reverted
+    this.after = after
+  }
+}
+
+/**
+ * Takes the newest migration back. Returns its name, or null where none is applied. Throws DatabaseError while an
+ * instance is running, or when it is of a newer version.
+ */
 export async function migrateDown(database: Database): Promise<string | null> {
-  return step(database, async (trx, { known, done }) => {
-    const last = done.at(-1)
-    const file = known.find(({ version }) => version === last?.version)
-    if (!last || !file) return null
-    await file.down(trx, TYPES[database.engine])
-    await trx.deleteFrom('schema_migrations').where('version', '=', last.version).execute()
-    return last.name
+  const reverted = await step(database, (trx, state) => takeBack(trx, database.engine, state))
+  return reverted?.name ?? null
+}
+
+async function takeBack(trx: Db, engine: Engine, { known, done }: State) {
+  const last = done.at(-1)
+  if (!last) return null
+  const file = known.find(({ version }) => version === last.version)
+  if (!file)
+    throw new DatabaseError(
+      `migration ${last.version} (${last.name}) is of a newer version: only that one can take it back`,
+    )
+  if ((await columnsOf(trx)).some(({ table }) => table === 'leases')) await requireNoInstance(trx)
+  await file.down(trx, TYPES[engine])
+  await trx.deleteFrom('schema_migrations').where('version', '=', last.version).execute()
+  return { version: last.version, name: last.name }
+}
+
+/**
+ * Runs `work` in a transaction while nobody migrates. Throws DatabaseError when something of the schema is missing that
+ * this version needs.
+ */
+export async function withSchema(database: Database, work: (trx: Db) => Promise<void>): Promise<void> {
+  await step(database, async (trx, { pending }) => {
+    requireNonePending(pending)
+    await work(trx)
   })
 }
 
+/** Throws DatabaseError naming what is missing of the schema. */
+export function requireNonePending(pending: { name: string }[]): void {
+  if (pending.length)
+    throw new DatabaseError(
+      `the schema lacks ${pending.map(({ name }) => name).join(', ')}: run "bukhindor migrate up" first`,
+    )
+}
+
+/** Whether the table of migrations has the column for it: it came with one of them. */
+async function knowsCompatibility(trx: Db): Promise<boolean> {
+  const columns = await columnsOf(trx)
+  return columns.some(({ table, column }) => table === 'schema_migrations' && column === 'compatible_from')
+}
+
 /** One locked transaction: SQLite's own lock is taken by BEGIN IMMEDIATE, PostgreSQL's is advisory. */
-function step<T>(
-  database: Database,
-  work: (trx: Db, state: Awaited<ReturnType<typeof compare>>) => Promise<T>,
-): Promise<T> {
+function step<T>(database: Database, work: (trx: Db, state: State) => Promise<T>): Promise<T> {
   return database.transaction(async (trx) => {
     if (database.engine === 'postgres') {
       // Waiting for another instance, and building an index on millions of rows, may take longer than a request may.

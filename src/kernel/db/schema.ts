@@ -29,6 +29,8 @@ export interface UsersTable {
   updated_at: Time
   /** `NEVER` until the first login, so that a list sorted by it has no NULLs to step over. */
   last_login_at: Time
+  /** Counts what makes links to change the e-mail worthless: another address or password, and being shut out. */
+  security_version: Generated<number>
   /** Set when the person has deleted the account: until then they can undo it. */
   delete_after: Generated<Time | null>
 }
@@ -63,6 +65,8 @@ export interface SchemaMigrationsTable {
   name: string
   checksum: string
   applied_at: Time
+  /** The oldest version of the schema whose program may run on this one; the column is missing before migration 10. */
+  compatible_from?: number | null
 }
 
 export interface OneTimeTokensTable {
@@ -72,6 +76,8 @@ export interface OneTimeTokensTable {
   kind: string
   /** The address that the link was sent to. */
   email: string
+  /** That of the account when it was asked for. */
+  security_version: Generated<number>
   created_at: Time
   expires_at: Time
 }
@@ -144,6 +150,13 @@ export interface KnownDevicesTable {
   last_seen: Time
 }
 
+/** The key of fingerprints, sealed with each secret that is or was in force: `lookup-key.ts`. */
+export interface LookupKeysTable {
+  secret_id: string
+  sealed: string
+  created_at: Time
+}
+
 /** Every table of the service. */
 export interface Tables {
   users: UsersTable
@@ -155,5 +168,6 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   throttles: ThrottlesTable
   known_devices: KnownDevicesTable
+  lookup_keys: LookupKeysTable
   schema_migrations: SchemaMigrationsTable
 }

@@ -32,7 +32,7 @@ export function createSettling(clock: Clock) {
 
   async function tryAll(): Promise<void> {
     for (const settlement of waiting) {
-      const error = clock.now() < settlement.until ? await settlement.write().then(() => null, asIs) : null
+      const error = clock.now() < settlement.until ? await faultOf(settlement) : null
       if (error && isUnavailable(error)) break
       waiting.delete(settlement)
     }
@@ -51,4 +51,11 @@ export function createSettling(clock: Clock) {
   }
 }
 
-const asIs = (error: unknown) => error
+async function faultOf({ write }: Settlement): Promise<unknown> {
+  try {
+    await write()
+    return null
+  } catch (error) {
+    return error
+  }
+}

@@ -6,12 +6,14 @@ import {
   type Dialect,
   type Driver,
   type QueryResult,
+  RawNode,
   SelectQueryNode,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
 import { AppError } from '../errors.ts'
+import type { ReadQuery } from './sqlite-reader.ts'
 import type { Statements } from './sqlite-statements.ts'
 
 /** Within this time after another process was met at the lock, it is given a chance between two of our writes, in ms. */
@@ -29,6 +31,36 @@ export function sqliteDialect(writer: Connection, write: Statements, read: State
   return {
     createAdapter: () => new Adapter(),
     createDriver: () => createDriver(writer, write, read, lockWait),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** Kysely over something that runs a read and gives its rows: for selects outside of any transaction, and nothing else. */
+export function readDialect(read: (query: ReadQuery) => Promise<unknown[]>): Dialect {
+  const refuse = async () => {
+    throw new Error('a connection for reads takes no transaction')
+  }
+  const connection: DatabaseConnection = {
+    async executeQuery<R>({ query, sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      if (!SelectQueryNode.is(query) && !RawNode.is(query)) throw new Error('a connection for reads takes selects only')
+      return { rows: (await read({ sql, parameters })) as R[] }
+    },
+    streamQuery: () => {
+      throw new Error('a connection for reads gives all rows at once: ask for a page')
+    },
+  }
+  return {
+    createAdapter: () => new Adapter(),
+    createDriver: () => ({
+      init: async () => {},
+      acquireConnection: async () => connection,
+      beginTransaction: refuse,
+      commitTransaction: refuse,
+      rollbackTransaction: refuse,
+      releaseConnection: async () => {},
+      destroy: async () => {},
+    }),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }

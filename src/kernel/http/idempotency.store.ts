@@ -12,24 +12,47 @@ export interface Claim {
 }
 
 /**
- * Takes a key that is new, or whose last holder is past its time; inserting the row is the lock. `until` in milliseconds.
- * Returns false where another request has it.
+ * Takes a key that is new, whose last holder is past its time, or whose answer is the `old` one; inserting the row is the
+ * lock. Times are in milliseconds. Returns false where another request has it.
  */
-export async function takeKey(db: Db, claim: Claim, now: number, until: number): Promise<boolean> {
+export async function takeKey(
+  db: Db,
+  { until, ...claim }: Claim & { until: number },
+  now: number,
+  old?: string,
+): Promise<boolean> {
   const row = { ...claim, answer: null, expires_at: timestamp(until) }
   const taken = await db
     .insertInto('idempotency_keys')
     .values(row)
     .onConflict((conflict) =>
-      conflict.column('id').doUpdateSet(row).where('idempotency_keys.expires_at', '<=', timestamp(now)),
+      conflict
+        .column('id')
+        .doUpdateSet(row)
+        .where((eb) =>
+          eb.or([
+            eb('idempotency_keys.expires_at', '<=', timestamp(now)),
+            ...(old === undefined ? [] : [eb('idempotency_keys.answer', '=', old)]),
+          ]),
+        ),
     )
     .returning('id')
     .executeTakeFirst()
   return taken !== undefined
 }
 
-export const findKey = (db: Db, id: string): Promise<{ request: string; answer: string | null } | undefined> =>
-  db.selectFrom('idempotency_keys').select(['request', 'answer']).where('id', '=', id).executeTakeFirst()
+/** A key that is held, or whose answer is kept. `now` in milliseconds. */
+export const findKey = (
+  db: Db,
+  id: string,
+  now: number,
+): Promise<{ request: string; answer: string | null } | undefined> =>
+  db
+    .selectFrom('idempotency_keys')
+    .select(['request', 'answer'])
+    .where('id', '=', id)
+    .where('expires_at', '>', timestamp(now))
+    .executeTakeFirst()
 
 /** Keeps the answer, which `holder` has sealed, until a time in milliseconds. */
 export const keepAnswer = (db: Db, { id, holder }: Claim, answer: string, until: number) =>

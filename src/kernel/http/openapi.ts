@@ -2,6 +2,8 @@ import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { REASONS, type Reason } from '../reasons.ts'
+import { type Document, finishDocument, OPTIONAL_BODY } from './openapi.document.ts'
+import { type RouteHeader, requestHeaders, responseHeaders } from './openapi.headers.ts'
 import type { App } from './server.ts'
 
 /** Who may call a route; set by the scope in `api.ts` that it is registered in. */
@@ -12,6 +14,10 @@ declare module 'fastify' {
     access?: Access
     /** The reasons, beside the general ones, that a route can answer with: they become its documented statuses. */
     reasons?: readonly Reason[]
+    /** The headers, beside the general ones, that a route reads or answers with. */
+    headers?: readonly RouteHeader[]
+    /** The body may be left out. */
+    optionalBody?: boolean
   }
 }
 
@@ -30,29 +36,12 @@ const WITH_BODY: Reason[] = ['malformed_json', 'validation_failed', 'body_too_la
 const WITH_INPUT: Reason[] = ['validation_failed', 'uri_too_long']
 const WITH_TOKEN: Reason[] = ['token_missing', 'token_invalid', 'token_expired', 'session_ended']
 
-const RETRY_AFTER = {
-  'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds after which another try makes sense' },
-}
-const RATE_LIMIT = {
-  'RateLimit-Policy': {
-    type: 'string',
-    description:
-      'What is allowed: so many (`q`) in so many seconds (`w`); without `w`, delays grow after so many failures.',
-    examples: ['"login";q=5'],
-  },
-  RateLimit: {
-    type: 'string',
-    description: 'How many are left (`r`), and in how many seconds there are more (`t`).',
-    examples: ['"login";r=0;t=4'],
-  },
-}
-
-const PROBLEM_HEADERS: Record<number, object> = { 429: { ...RATE_LIMIT, ...RETRY_AFTER }, 503: RETRY_AFTER }
-
-/** Collects every route that is registered after it into an OpenAPI 3.1 document: `app.swagger()`. */
-export async function addOpenApi(app: App, version: string): Promise<void> {
+/** Collects every route that is registered after it into an OpenAPI 3.1 document, `app.swagger()`, of the service at `server`. */
+export async function addOpenApi(app: App, { version, server }: { version: string; server: string }): Promise<void> {
   await app.register(swagger, {
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, route), url }),
+    transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route), url }),
+    transformObject: (made) =>
+      finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document) as object,
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -60,21 +49,35 @@ export async function addOpenApi(app: App, version: string): Promise<void> {
         version,
         description:
           'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, ids UUIDv7. ' +
-          'Every error is `application/problem+json` with a stable `reason`, all of which are listed at [/docs/errors](/docs/errors).',
+          'Every error is `application/problem+json` with a stable `reason`; all reasons are listed at [/docs/errors](/docs/errors). ' +
+          'A known path with another method answers 405, with the methods that it has in `Allow`.',
+        contact: { name: 'Bukhindor Backend', url: '/docs' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: '/', description: 'This service' }],
+      servers: [{ url: server, description: 'This service' }],
       tags: [
-        { name: 'Auth', description: 'Sign up, sign in, refresh, sign out' },
-        { name: 'Account', description: 'One’s own profile, password, e-mail and data' },
-        { name: 'Sessions', description: 'The devices on which a person is signed in' },
+        { name: 'Auth', description: 'Create an account, sign in, refresh, sign out' },
+        { name: 'Account', description: 'The profile, password, e-mail and data of the signed-in user' },
+        { name: 'Sessions', description: 'The devices on which a user is signed in' },
         { name: 'Users', description: 'Administration of users' },
-        { name: 'Audit', description: 'Who did what, when' },
-        { name: 'Operation', description: 'Health and keys' },
+        { name: 'Audit', description: 'Who did what, and when' },
+        { name: 'Operation', description: 'Health checks and public keys' },
       ],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The `access_token` of a login' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'The `access_token` of a sign-in',
+          },
+          refreshCookie: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: 'bukhindor_refresh',
+            description:
+              'The refresh token of a sign-in with `"delivery": "cookie"`. Over https the name is `__Secure-bukhindor_refresh`.',
+          },
         },
       },
     },
@@ -84,39 +87,46 @@ export async function addOpenApi(app: App, version: string): Promise<void> {
 }
 
 /**
- * A route’s schema with every status that it can answer, and the token that it needs. Made when the document is, since
- * a scope says who is let in after the hooks of its parents have run.
+ * A route’s schema with its headers, every status that it can answer, and the token that it needs. Made when the document
+ * is, since a scope says who is let in after the hooks of its parents have run.
  */
-function documented(schema: FastifySchema, { config }: RouteOptions): FastifySchema {
+function documented(schema: FastifySchema, url: string, { config }: RouteOptions): FastifySchema {
   if (!schema || schema.hide) return schema
-  const { access = 'public', reasons = [] } = config ?? {}
+  const { access = 'public', headers: declared = [], reasons: own = [] } = config ?? {}
   const { body, params, querystring, response } = schema
-  const all = new Set<Reason>([
+  const reasons = new Set<Reason>([
     ...GENERAL,
     ...(body ? WITH_BODY : []),
     ...(params || querystring ? WITH_INPUT : []),
     ...(access === 'public' ? [] : WITH_TOKEN),
     ...(access.startsWith('admin') ? (['forbidden'] as const) : []),
-    ...reasons,
+    ...own,
   ])
-  const byStatus = Map.groupBy(all, (reason) => REASONS[reason].status)
-  const problems = Object.fromEntries(
-    [...byStatus].map(([status, list]) => [
-      status,
-      {
-        description: list.map((reason) => `\`${reason}\``).join(', '),
-        ...(status in PROBLEM_HEADERS && { headers: PROBLEM_HEADERS[status] }),
-        content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-      },
-    ]),
-  )
+  const context = { declared, reasons, idempotent: reasons.has('idempotency_in_progress') }
+  const headers = (status: number) => Object.fromEntries(responseHeaders(status, context).map((name) => [name, {}]))
+  const problems = [...Map.groupBy(reasons, (reason) => REASONS[reason].status)].map(([status, list]) => [
+    status,
+    {
+      description: list.map((reason) => `\`${reason}\``).join(', '),
+      headers: headers(status),
+      content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+    },
+  ])
   const successes = Object.entries((response ?? {}) as Record<string, object>).map(([status, success]) => [
     status,
-    { description: STATUS_CODES[status], ...success, ...(all.has('rate_limited') && { headers: RATE_LIMIT }) },
+    { description: STATUS_CODES[status], ...success, headers: headers(Number(status)) },
   ])
+  const unchanged = { description: 'Not modified: the `ETag` is still current', type: 'null', headers: headers(304) }
+  const parameters = url.startsWith('/api/') ? requestHeaders(context) : []
   return {
-    ...schema,
     security: access === 'public' ? [] : [{ bearer: [] }],
-    response: { ...Object.fromEntries(successes), ...problems },
-  }
+    ...schema,
+    ...(config?.optionalBody && { [OPTIONAL_BODY]: true }),
+    headers: { type: 'object', properties: Object.fromEntries(parameters.map((name) => [name, { type: 'string' }])) },
+    response: {
+      ...Object.fromEntries(successes),
+      ...(declared.includes('If-None-Match') && { 304: unchanged }),
+      ...Object.fromEntries(problems),
+    },
+  } as FastifySchema
 }

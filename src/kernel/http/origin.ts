@@ -6,6 +6,8 @@ const LONGEST = 200
 /** Where a request comes from, for services that know nothing of HTTP. */
 export const originOf = (request: FastifyRequest): Origin => ({
   device: deviceOf(request),
+  network: request.client.network,
+  site: request.client.site,
   requestId: request.id,
   actor: request.actor
     ? { type: 'user', id: request.actor.userId, sessionId: request.actor.sessionId }
@@ -21,7 +23,7 @@ function deviceOf(request: FastifyRequest): Device {
     app_type: appType && /^(ios|android|web|macos|windows|linux)$/.test(appType) ? appType : null,
     app_version: text(headers['x-app-version'])?.slice(0, 40) ?? null,
     user_agent: text(headers['user-agent']),
-    ip: request.ip,
+    ip: request.client.ip,
   }
 }
 

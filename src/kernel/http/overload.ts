@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts'
+import { guarded } from '../guarded.ts'
 import type { Log } from '../log.ts'
 import type { App } from './server.ts'
 
@@ -42,11 +43,12 @@ export function addOverload(app: App, log: Log): void {
   }
 
   begin()
-  const turn = setInterval(begin, TICK).unref()
-  const report = setInterval(() => {
+  const turn = setInterval(guarded(log, 'overload', begin), TICK).unref()
+  const tell = () => {
     if (refused) log.warn({ refused }, 'overloaded')
     refused = 0
-  }, REPORT_EVERY).unref()
+  }
+  const report = setInterval(guarded(log, 'overload', tell), REPORT_EVERY).unref()
 
   app.addHook('onRequest', (request, _reply, done) => {
     if (!isTooMuch() || request.url.startsWith('/health')) return done()

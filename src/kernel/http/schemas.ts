@@ -1,14 +1,23 @@
 import Type, { type Static, type TSchema } from 'typebox'
+import { MESSAGES, type MessageKey } from '../i18n.messages.ts'
 
-/** Shared atoms of the API: every module builds its schemas from these. */
+/**
+ * Shared atoms of the API: every module builds its schemas from these. One with a `title` is written once in the OpenAPI
+ * document, under that name, and referred to.
+ */
 
-export const Id = Type.String({ format: 'uuid', description: 'UUIDv7' })
+export const Id = Type.String({
+  format: 'uuid',
+  description: 'UUIDv7',
+  examples: ['018f3c5e-7d2a-7c1b-9f00-0123456789ab'],
+})
 export const Time = Type.String({
   format: 'date-time',
   description: 'RFC 3339 in UTC',
   examples: ['2026-11-22T12:00:00.000Z'],
 })
 export const Email = Type.String({
+  title: 'Email',
   format: 'email',
   maxLength: 254,
   description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
@@ -16,11 +25,13 @@ export const Email = Type.String({
 })
 export const Locale = Type.Unsafe<'ru' | 'en'>({
   type: 'string',
+  title: 'Locale',
   enum: ['ru', 'en'],
   description: 'Language of e-mails',
 })
-export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', enum: ['user', 'admin'] })
+export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', title: 'Role', enum: ['user', 'admin'] })
 export const PersonName = Type.String({
+  title: 'PersonName',
   maxLength: 100,
   // Any script; no control characters, no line or direction overrides, and something to see. One class after another
   // over the same letters would take quadratic time on a long text: hence the look ahead (ASVS 1.3.12).
@@ -29,13 +40,19 @@ export const PersonName = Type.String({
   examples: ['Анна Каренина'],
 })
 export const NewPassword = Type.String({
+  title: 'NewPassword',
   pattern: '^\\P{Cs}*$',
   maxLength: 1024,
   description:
     '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
   examples: ['correct horse battery'],
 })
-export const Password = Type.String({ minLength: 1, maxLength: 1024, examples: ['correct horse battery'] })
+export const Password = Type.String({
+  title: 'Password',
+  minLength: 1,
+  maxLength: 1024,
+  examples: ['correct horse battery'],
+})
 
 /** An object of exactly these fields. */
 export const Strict = <P extends Record<string, TSchema>>(properties: P, options: Record<string, unknown> = {}) =>
@@ -52,17 +69,20 @@ export function Untouched<T extends TSchema>(schema: T) {
 export const Nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
 
-export const Message = Strict({
-  message: Type.String({ description: 'For people, in the language of Accept-Language' }),
-})
+const SENTENCE = { description: 'For people, in the language of Accept-Language' }
+/** A sentence that confirms something, with an example of it. */
+export const Sentence = (key: MessageKey) => Type.String({ ...SENTENCE, examples: [MESSAGES[key].en] })
+/** The answer that does nothing but confirm. */
+export const Message = (key: MessageKey) =>
+  Strict({ message: Type.String(SENTENCE) }, { title: 'Message', examples: [{ message: MESSAGES[key].en }] })
 export const IdParams = Strict({ id: Id })
 
 /** RFC 9457, with the members that the app’s model needs. */
 export const Problem = Type.Object(
   {
     type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#email_taken'] }),
-    title: Type.String(),
-    status: Type.Integer(),
+    title: Type.String({ examples: ['E-mail taken'] }),
+    status: Type.Integer({ examples: [409] }),
     detail: Type.String({ description: 'For developers, in English' }),
     error: Type.String({ description: 'For people, in the language of Accept-Language' }),
     code: Type.Integer({ description: 'The HTTP status' }),

@@ -13,9 +13,11 @@ import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config.ts'
 import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../deadlines.ts'
 import { AppError } from '../errors.ts'
+import { guarded } from '../guarded.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
 import type { Reason } from '../reasons.ts'
+import { addClient, type ClientOf } from './client.ts'
 import { addDeadline } from './deadline.ts'
 import { problem, problemHeaders, sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
@@ -23,6 +25,7 @@ import { addOverload, SHED } from './overload.ts'
 import { Problem } from './schemas.ts'
 import { createSecurity } from './security.ts'
 import { buildSerializer } from './serialization.ts'
+import { createSlowReaderGuard } from './slow-readers.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 export type App = FastifyInstance<
@@ -39,6 +42,8 @@ declare module 'fastify' {
     failure: AppError | null
     /** Who is asking, for its log line; set by the guard. */
     actor: { userId: string; sessionId: string } | null
+    /** Its line is in the log. */
+    isLogged: boolean
   }
 }
 
@@ -55,21 +60,30 @@ export interface Lifecycle {
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {
   const deadlines = deadlinesOf(config.requestTimeout)
   const security = createSecurity(config)
+  const slowReaders = createSlowReaderGuard(log)
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: deadlines.request,
     keepAliveTimeout: KEEP_ALIVE,
     http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: deadlines.headers, connectionsCheckingInterval: SLOW_CHECK },
-    trustProxy: trust(config.trustProxy),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     clientErrorHandler: (error, socket) => answerByHand(error, socket, security.fixed, log),
     frameworkErrors: (error, request, reply) => {
-      security.write(request, reply)
-      reply.raw.once('finish', () => logRequest(log, request, reply))
-      sendProblem(error, request, reply)
+      try {
+        slowReaders.watch(request.raw.socket)
+        security.write(request, reply)
+        reply.raw.once(
+          'finish',
+          guarded(log, 'request log', () => logRequest(log, request, reply, clientOf)),
+        )
+        sendProblem(error, request, reply)
+      } catch (err) {
+        log.error({ err, request_id: request.id }, 'an error could not be answered')
+        request.raw.socket.destroy()
+      }
     },
     exposeHeadRoutes: true,
     schemaController: { compilersFactory: { buildSerializer } },
@@ -78,6 +92,8 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
 
   app.decorateRequest('failure', null)
   app.decorateRequest('actor', null)
+  const clientOf = addClient(app, config, log)
+  app.decorateRequest('isLogged', false)
   app.setValidatorCompiler(createValidatorCompiler())
   app.addSchema(Problem)
   app.removeAllContentTypeParsers()
@@ -91,19 +107,20 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
       done(error as Error)
     }
   })
+  app.addHook('onRequest', (request, _reply, done) => {
+    slowReaders.watch(request.raw.socket)
+    done()
+  })
+  app.addHook('onClose', async () => slowReaders.stop())
   security.add(app)
   addOverload(app, log)
-  addDeadline(app, deadlines.request)
+  addDeadline(app, deadlines.request, log, (request, reply) => logRequest(log, request, reply, clientOf, true))
   addDraining(app, lifecycle)
-  addRequestLog(app, plainLog(log))
+  addRequestLog(app, plainLog(log), clientOf)
   app.setErrorHandler(sendProblem)
   addNotFound(app)
   return app
 }
-
-/** A number of proxies is trusted by its distance: the nearest `n` addresses. */
-const trust = (proxies: Config['trustProxy']) =>
-  typeof proxies === 'number' ? (_address: string, hop: number) => hop < proxies : proxies
 
 const requestId = (given: string | string[] | undefined): string =>
   typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : newId()
@@ -116,15 +133,23 @@ function addDraining(app: App, lifecycle: Lifecycle): void {
   })
 }
 
-function addRequestLog(app: App, log: Log): void {
+function addRequestLog(app: App, log: Log, clientOf: ClientOf): void {
   app.addHook('onResponse', (request, reply, done) => {
     if (!request.raw.complete) answered.add(request.raw.socket)
-    if (request.failure !== SHED) logRequest(log, request, reply)
+    if (request.failure !== SHED) logRequest(log, request, reply, clientOf)
     done()
   })
 }
 
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+function logRequest(
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  clientOf: ClientOf,
+  isAborted = false,
+): void {
+  if (request.isLogged) return
+  request.isLogged = true
   const { failure, actor } = request
   const line = {
     request_id: request.id,
@@ -132,10 +157,11 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
     route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
     status: reply.statusCode,
     duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-    ip: request.ip,
+    ip: clientOf(request.raw).ip,
     user_id: actor?.userId,
     session_id: actor?.sessionId,
     reason: failure?.reason,
+    aborted: isAborted || undefined,
     err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
   }
   if (reply.statusCode >= 500) log.error(line, 'request')

@@ -47,13 +47,16 @@ export const markFailed = (db: Db, id: string, next: { next_try_at: string } | {
     .where('id', '=', id)
     .execute()
 
-/** Mails to a person, for their export. */
-export const mailsOf = (db: Db, userId: string) =>
+/** Up to `limit` mails to a person after one of them, the oldest first; for their export. */
+export const mailsOf = (db: Db, userId: string, after: string, limit: number) =>
   db
     .selectFrom('outbox')
-    .select(['kind', 'locale', 'recipient', 'created_at', 'sent_at'])
+    .select(['id', 'kind', 'locale', 'recipient', 'created_at', 'sent_at'])
     .where('user_id', '=', userId)
-    .orderBy('created_at')
+    .where('id', '>', after)
+    .orderBy('user_id')
+    .orderBy('id')
+    .limit(limit)
     .execute()
 
 /** Deletes up to `limit` mails that are done with and were written before a time; returns how many. */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, DAY, HOUR, MINUTE, SECOND, timestamp } from '../clock.ts'
 import type { Database, Db } from '../db/database.ts'
+import { guarded } from '../guarded.ts'
 import type { Locale } from '../i18n.ts'
 import { newId } from '../ids.ts'
 import type { Log } from '../log.ts'
@@ -80,7 +81,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       last_error: null,
     })
     again = true
-    setTimeout(wake, SOON).unref()
+    setTimeout(guarded(log, 'outbox', wake), SOON).unref()
   }
 
   /** Looks for due mails now instead of later. */
@@ -96,7 +97,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       .finally(() => {
         running = null
         if (stopped) return
-        timer = setTimeout(wake, again ? 50 : IDLE)
+        timer = setTimeout(guarded(log, 'outbox', wake), again ? 50 : IDLE)
         again = false
       })
   }
@@ -157,8 +158,8 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
   return {
     put,
     wake,
-    /** Mails to a person, sent or waiting, without what they say. */
-    to: (userId: string) => store.mailsOf(database.db, userId),
+    /** Up to `limit` mails to a person, sent or waiting, after the mail `after`, without what they say. */
+    to: (userId: string, after: string, limit: number) => store.mailsOf(database.reads, userId, after, limit),
     /** Deletes up to `limit` mails that were done with long ago. Returns how many. */
     purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - KEPT), limit),
     start(): void {

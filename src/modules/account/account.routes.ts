@@ -13,8 +13,9 @@ import {
   RESEND,
   RESET,
   RESET_ADDRESS,
+  RESET_SITE,
 } from '../throttle/policies.ts'
-import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import { announced, byAddress, bySite, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
@@ -30,10 +31,11 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.get(
     '/me',
     {
+      config: { headers: ['ETag', 'If-None-Match'] },
       schema: {
-        operationId: 'me',
-        summary: 'One’s own profile',
-        description: 'The signed-in user, as of now.',
+        operationId: 'getCurrentUser',
+        summary: 'Get the current user',
+        description: 'Returns the signed-in user as of now.',
         tags,
         response: { 200: UserRef },
       },
@@ -47,10 +49,10 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.patch(
     '/me',
     {
-      config: { reasons: ['precondition_failed'] },
+      config: { reasons: ['precondition_failed'], headers: ['ETag', 'If-Match'] },
       schema: {
-        operationId: 'updateMe',
-        summary: 'Change one’s own profile',
+        operationId: 'updateCurrentUser',
+        summary: 'Update the current user',
         description: '`null` and absent fields stay as they are.',
         tags,
         body: schemas.UpdateProfile,
@@ -68,10 +70,10 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
     {
       config: { reasons: ['password_wrong', 'last_admin', 'rate_limited'] },
       schema: {
-        operationId: 'deleteMe',
-        summary: 'Delete one’s own account',
+        operationId: 'deleteCurrentUser',
+        summary: 'Delete my account',
         description:
-          'Ends all sessions at once; the data goes at `delete_after`. Until then the link in the e-mail, or signing in ' +
+          'Ends all sessions at once. The data is deleted at `delete_after`; until then the link in the e-mail, or signing in ' +
           'with `"undo_deletion": true`, keeps the account.',
         tags,
         body: schemas.DeleteMe,
@@ -92,20 +94,22 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.get(
     '/me/export',
     {
-      config: { reasons: ['rate_limited'] },
+      config: { reasons: ['rate_limited'], headers: ['Content-Disposition'] },
       schema: {
-        operationId: 'exportMe',
-        summary: 'All that is stored of oneself',
-        description:
-          'One JSON file: profile, sessions, devices, audit events, mails. No password hash and no token is in it.',
+        operationId: 'exportCurrentUser',
+        summary: 'Export my data',
+        description: 'Returns all that is stored of the user as one JSON file, without password hashes and tokens.',
         tags,
         response: { 200: schemas.Export },
       },
       preHandler: limited(throttle, [EXPORT, byCaller]),
     },
     async (request, reply) => {
-      const file = await exports.of(callerOf(request), originOf(request))
-      return reply.header('content-disposition', 'attachment; filename="bukhindor-export.json"').send(file)
+      const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
+      reply
+        .type('application/json; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="bukhindor-export.json"')
+      return reply.send(file as never)
     },
   )
 
@@ -115,11 +119,11 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
       config: { reasons: ['password_wrong', 'password_refused', 'rate_limited'] },
       schema: {
         operationId: 'changePassword',
-        summary: 'Change one’s password',
-        description: 'Ends the other sessions, forgets the other devices, and tells the person by e-mail.',
+        summary: 'Change my password',
+        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
         tags,
         body: schemas.ChangePassword,
-        response: { 200: Message },
+        response: { 200: Message('password_changed') },
       },
       onSend: announced(CONFIRMATION),
     },
@@ -134,11 +138,11 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
     {
       config: { reasons: ['rate_limited'] },
       schema: {
-        operationId: 'resendVerification',
-        summary: 'Send the verification e-mail again',
-        description: 'The link before it stops working. Nothing is sent where the e-mail is verified.',
+        operationId: 'resendVerificationEmail',
+        summary: 'Resend the verification e-mail',
+        description: 'The earlier link stops working. Nothing is sent if the e-mail is verified.',
         tags,
-        response: { 200: Message },
+        response: { 200: Message('verification_sent') },
       },
       preHandler: limited(throttle, [RESEND, byCaller]),
     },
@@ -153,13 +157,13 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
     {
       config: { reasons: ['password_wrong', 'email_taken', 'rate_limited'] },
       schema: {
-        operationId: 'changeEmail',
-        summary: 'Change one’s e-mail',
+        operationId: 'requestEmailChange',
+        summary: 'Request an e-mail change',
         description:
-          'Sends a link to the new address and word to the old one. The address changes when the link is used.',
+          'Sends a link to the new address and a notice to the old one. The address changes when the link is used.',
         tags,
         body: schemas.ChangeEmail,
-        response: { 200: Message },
+        response: { 200: Message('email_change_sent') },
       },
       preHandler: limited(
         throttle,
@@ -181,16 +185,17 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
     {
       config: { reasons: ['rate_limited'] },
       schema: {
-        operationId: 'forgotPassword',
-        summary: 'Ask for a password reset',
-        description: 'Mails a link that is good for 30 minutes. Known and unknown e-mails answer the same.',
+        operationId: 'requestPasswordReset',
+        summary: 'Request a password reset',
+        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
         tags,
         body: schemas.ForgotPassword,
-        response: { 200: Message },
+        response: { 200: Message('reset_sent') },
       },
       preHandler: limited(
         throttle,
         [RESET_ADDRESS, byAddress],
+        [RESET_SITE, bySite],
         [RESET, ({ body }) => emailKey((body as { email: string }).email)],
       ),
     },
@@ -203,12 +208,12 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
   app.post(
     '/reset-password/confirm',
     {
-      config: { reasons: ['link_invalid', 'password_refused'] },
+      config: { reasons: ['link_invalid', 'password_refused'], caller: ['token'] },
       schema: {
-        operationId: 'resetPassword',
-        summary: 'Set a password by a reset link',
+        operationId: 'confirmPasswordReset',
+        summary: 'Set a new password with a reset link',
         description:
-          'Ends all sessions, and forgets all devices but this one. A password that is refused leaves the link as it is.',
+          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
         tags,
         body: schemas.ResetPassword,
         response: { 200: schemas.PasswordReset },
@@ -221,19 +226,19 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
   )
 
   const byToken = [
-    ['/verify-email', 'verifyEmail', 'Verify an e-mail by its link', account.verifyEmail, 'email_verified', []],
+    ['/verify-email', 'verifyEmail', 'Verify an e-mail address', account.verifyEmail, 'email_verified', []],
     [
       '/change-email/confirm',
       'confirmEmailChange',
-      'Change the e-mail by its link',
+      'Confirm an e-mail change',
       account.changeEmail,
       'email_changed',
       ['email_taken'],
     ],
     [
       '/undo-deletion',
-      'undoDeletion',
-      'Keep an account that is being deleted',
+      'cancelAccountDeletion',
+      'Cancel the deletion of an account',
       account.undoDeletion,
       'deletion_undone',
       [],
@@ -247,10 +252,10 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
         schema: {
           operationId,
           summary,
-          description: 'The token works once.',
+          description: 'The token is the one of the link in the e-mail. It works once.',
           tags,
           body: schemas.ByToken,
-          response: { 200: Message },
+          response: { 200: Message(message) },
         },
       },
       async (request) => {

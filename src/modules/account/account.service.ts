@@ -3,7 +3,7 @@ import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
-import { type Origin, SYSTEM } from '../../kernel/origin.ts'
+import { doneBy, type Origin, SYSTEM } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import type { Audit } from '../audit/audit.service.ts'
@@ -41,12 +41,13 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, version?: number) {
-    return database.transaction(async (trx) => {
+    return sessions.actAs(caller, async (trx) => {
       const { after } = await users.update(trx, caller.id, changes, version)
       await audit.record(trx, origin, {
         action: 'user.updated',
         target: caller.id,
         details: { fields: changedFields(changes) },
+        once: true,
       })
       return after
     })
@@ -63,13 +64,10 @@ export function createAccount(parts: Parts) {
     )
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
       throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
-    const hash = await passwords.hash(input.new_password)
-    await database.transaction(async (trx) => {
-      // Changed by somebody else since the password was checked: then it was not their current one.
-      if ((await users.lock(trx, caller.id)).password_hash !== caller.password_hash)
-        throw new AppError('password_wrong')
+    const hash = await passwords.hash(input.new_password, turnOf(caller.id))
+    await actConfirmed(caller, async (trx, present) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
-      await auth.setPassword(trx, caller, hash, 'password_changed', { except: caller.session_id, device })
+      await auth.setPassword(trx, present, hash, 'password_changed', { except: caller.session_id, device })
       await audit.record(trx, origin, { action: 'password.changed', target: caller.id })
     })
   }
@@ -100,13 +98,14 @@ export function createAccount(parts: Parts) {
       { minLength: config.minPasswordLength, email: user.email, name: user.name },
       '/new_password',
     )
-    const hash = await passwords.hash(input.new_password)
+    const hash = await passwords.hash(input.new_password, turnOf(user_id))
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
-      await links.use(trx, 'reset_password', input.token)
-      await auth.setPassword(trx, user, hash, 'password_reset', { device })
-      if (!user.email_verified) await users.verifyEmail(trx, user.id) // by the link, as any other
-      await audit.record(trx, origin, { action: 'password.reset', target: user.id })
+      const { email } = await links.use(trx, 'reset_password', input.token)
+      // By the link, as any other.
+      if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email))) throw new AppError('link_invalid')
+      await auth.setPassword(trx, { ...user, email_verified: true }, hash, 'password_reset', { device })
+      await audit.record(trx, doneBy(origin, user.id), { action: 'password.reset', target: user.id })
     })
     return knownDevices.encode({ userId: user.id, device })
   }
@@ -114,14 +113,17 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`. */
   async function verifyEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id } = await links.use(trx, 'verify_email', token)
-      await users.verifyEmail(trx, user_id)
-      await audit.record(trx, origin, { action: 'email.verified', target: user_id })
+      const { user_id, email } = await links.use(trx, 'verify_email', token)
+      if (!(await users.verifyEmail(trx, user_id, email))) throw new AppError('link_invalid')
+      await audit.record(trx, doneBy(origin, user_id), { action: 'email.verified', target: user_id })
     })
   }
 
   async function resendVerification(caller: Identity): Promise<void> {
-    if (!caller.email_verified) await database.transaction((trx) => auth.sendVerification(trx, caller))
+    if (caller.email_verified) return
+    await sessions.actAs(caller, async (trx, present) => {
+      if (!present.email_verified) await auth.sendVerification(trx, present)
+    })
   }
 
   /** Mails a link to the new address, and word of it to the old. Throws AppError `password_wrong`, `email_taken`. */
@@ -132,10 +134,11 @@ export function createAccount(parts: Parts) {
       throw new AppError('validation_failed', { fields: [{ path: '/new_email', reason: 'same_email' }] })
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError('email_taken')
-    await database.transaction(async (trx) => {
-      const link = await links.issue(trx, 'change_email', caller, newEmail)
-      await mailer.send(trx, 'change_email_confirm', caller, link, newEmail)
-      await mailer.send(trx, 'change_email_notice', caller, { newEmail })
+    await actConfirmed(caller, async (trx, present) => {
+      // Bound to the account as this request has found it: not to what a rescue has made of it meanwhile.
+      const link = () => links.issue(trx, 'change_email', caller, newEmail)
+      await mailer.send(trx, 'change_email_confirm', present, link, newEmail)
+      await mailer.send(trx, 'change_email_notice', present, { newEmail })
       await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
     })
   }
@@ -147,7 +150,7 @@ export function createAccount(parts: Parts) {
       const { before } = await users.update(trx, user_id, { email, email_verified: true })
       await links.revoke(trx, user_id, ['verify_email', 'reset_password'])
       await mailer.send(trx, 'email_changed', before, { newEmail: email, at: timestamp(clock.now()) })
-      await audit.record(trx, origin, { action: 'email.changed', target: user_id })
+      await audit.record(trx, doneBy(origin, user_id), { action: 'email.changed', target: user_id })
     })
   }
 
@@ -160,13 +163,15 @@ export function createAccount(parts: Parts) {
     await confirmPassword(caller, password, origin)
     const deleteAfter = timestamp(clock.now() + config.accountDeletionGrace)
     const isGone = config.accountDeletionGrace === 0
-    await database.transaction(async (trx) => {
-      if (isGone) return remove(trx, caller, origin)
+    await actConfirmed(caller, async (trx, present) => {
+      if (isGone) return remove(trx, present, origin)
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
-      const { link } = await links.issue(trx, 'undo_deletion', caller)
-      await mailer.send(trx, 'account_deletion', caller, { deleteAfter, link })
+      await mailer.send(trx, 'account_deletion', present, async () => {
+        const { link } = await links.issue(trx, 'undo_deletion', present)
+        return { deleteAfter, link }
+      })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
     })
     return { delete_after: deleteAfter, isGone }
@@ -204,9 +209,20 @@ export function createAccount(parts: Parts) {
     return deleted
   }
 
+  /**
+   * A transaction of a caller whose password has been checked: where it was changed since, it was not their present one.
+   * Throws AppError `password_wrong`, `session_ended`.
+   */
+  function actConfirmed<T>(caller: Identity, work: (trx: Db, present: Identity) => Promise<T>): Promise<T> {
+    return sessions.actAs(caller, (trx, present) => {
+      if (present.password_hash !== caller.password_hash) throw new AppError('password_wrong')
+      return work(trx, present)
+    })
+  }
+
   /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const check = () => passwords.verify(caller.password_hash, password)
+    const check = () => passwords.verify(caller.password_hash, password, turnOf(caller.id))
     const { ok, headers } = await throttle.confirm(caller.id, check)
     if (ok) return
     await audit.record(database.db, origin, {
@@ -236,5 +252,8 @@ export function createAccount(parts: Parts) {
     peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
   }
 }
+
+/** At the hashing threads: whoever is signed in, or has the link, waits behind no stranger. */
+const turnOf = (userId: string) => ({ lane: userId, priority: true })
 
 export type Account = ReturnType<typeof createAccount>

@@ -1,5 +1,9 @@
+import { Readable } from 'node:stream'
 import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { LEAST_ID } from '../../kernel/ids.ts'
+import { jsonText, pagesOf } from '../../kernel/json-text.ts'
 import type { Outbox } from '../../kernel/mail/outbox.ts'
 import type { Origin } from '../../kernel/origin.ts'
 import type { AuditEvent } from '../audit/audit.schemas.ts'
@@ -21,30 +25,66 @@ interface Parts {
   outbox: Outbox
 }
 
+/** So many rows are in memory of each export that runs, and so many run at once in a process. */
+const EXPORT_PAGE_ROWS = 200
+const MAX_EXPORTS_AT_ONCE = 8
+
 /** All that is stored of a person, for the person (GDPR, articles 15 and 20). */
 export function createExports({ database, clock, users, sessions, audit, throttle, links, outbox }: Parts) {
+  const running = new Set<string>()
+
+  /** The members of the file in their order; what grows with a person's history comes in pages. */
+  function members(caller: Identity) {
+    const { id, session_id } = caller
+    const pages = <R extends { id: string }>(query: (after: string, limit: number) => Promise<R[]>) =>
+      pagesOf(LEAST_ID, EXPORT_PAGE_ROWS, query)
+    return {
+      exported_at: timestamp(clock.now()),
+      user: users.toUser(caller),
+      delete_after: caller.delete_after,
+      sessions: pages((after, limit) => sessions.history(id, session_id, after, limit)),
+      known_devices: onePage(() => throttle.devicesOf(id)),
+      audit_events: mapPages(
+        pages((after, limit) => audit.about(id, after, limit)),
+        (event) => withoutOthers(event, id),
+      ),
+      links: onePage(() => links.pending(id)),
+      mails: mapPages(
+        pages((after, limit) => outbox.to(id, after, limit)),
+        ({ id: _, ...mail }) => mail,
+      ),
+    } satisfies Record<keyof Export, unknown>
+  }
+
   return {
-    async of(caller: Identity, origin: Origin): Promise<Export> {
-      await audit.record(database.db, origin, { action: 'account.exported', target: caller.id })
-      const [all, devices, events, pending, mails] = await Promise.all([
-        sessions.history(caller.id, caller.session_id),
-        throttle.devicesOf(caller.id),
-        audit.about(caller.id),
-        links.pending(caller.id),
-        outbox.to(caller.id),
-      ])
-      return {
-        exported_at: timestamp(clock.now()),
-        user: users.toUser(caller),
-        delete_after: caller.delete_after,
-        sessions: all,
-        known_devices: devices,
-        audit_events: events.map((event) => withoutOthers(event, caller.id)),
-        links: pending,
-        mails,
+    /**
+     * One JSON file. Its pieces are read from the database as the stream is read, and an error destroys it. Throws AppError
+     * `rate_limited` while another export of the same person runs, `overloaded` while many of others do.
+     */
+    async of(caller: Identity, origin: Origin): Promise<Readable> {
+      if (running.has(caller.id))
+        throw new AppError('rate_limited', { retryAfter: 5, detail: 'An export of yours is running already.' })
+      if (running.size >= MAX_EXPORTS_AT_ONCE)
+        throw new AppError('overloaded', { retryAfter: 5, detail: 'Too many exports run at once.' })
+      running.add(caller.id)
+      const end = () => running.delete(caller.id)
+      try {
+        await audit.record(database.db, origin, { action: 'account.exported', target: caller.id })
+        return Readable.from(jsonText(members(caller)), { objectMode: false }).once('close', end)
+      } catch (error) {
+        end()
+        throw error
       }
     },
   }
+}
+
+async function* onePage<R>(query: () => Promise<R[]>): AsyncGenerator<R[], void, void> {
+  yield await query()
+}
+
+async function* mapPages<R, S>(pages: AsyncIterable<R[]>, map: (row: R) => S): AsyncGenerator<S[], void, void> {
+  for await (const page of pages) yield page.map(map)
 }
 
 /** Where an administrator was when they did something is no data of whom they did it to (GDPR, article 15, 4). */

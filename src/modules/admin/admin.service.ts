@@ -1,5 +1,5 @@
 import type { Config } from '../../kernel/config.ts'
-import type { Database, Db } from '../../kernel/db/database.ts'
+import type { Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
 import type { Origin } from '../../kernel/origin.ts'
@@ -12,7 +12,6 @@ import type { CreateUser, ListUsers, UpdateUser } from '../users/users.schemas.t
 import { changedFields, emailKey, type UserRow, type Users } from '../users/users.service.ts'
 
 interface Parts {
-  database: Database
   config: Pick<Config, 'minPasswordLength'>
   passwords: Passwords
   users: Users
@@ -25,14 +24,15 @@ interface Parts {
 const OWN_FIELDS = ['name', 'locale'] as const
 
 /** What administrators do with users, and users with their own entry under `/users`. */
-export function createAdmin({ database, config, passwords, users, sessions, audit, auth }: Parts) {
+export function createAdmin({ config, passwords, users, sessions, audit, auth }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
   async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    const passwordHash = password === undefined ? null : await passwords.hash(password)
-    return database.transaction(async (trx) => {
+    const turn = { lane: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
+    return sessions.administer(origin, async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
       if (passwordHash === null) await auth.sendReset(trx, user)
       else if (!user.email_verified) await auth.sendVerification(trx, user)
@@ -52,10 +52,14 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     origin: Origin,
     version?: number,
   ): Promise<UserRow> {
-    return database.transaction(async (trx) => {
-      if (caller.role !== 'admin') refuseForeignFields(await users.lock(trx, id), changes)
+    const work = async (trx: Db, present: Identity) => {
+      if (present.role !== 'admin') {
+        if (present.id !== id) throw new AppError('forbidden')
+        refuseForeignFields(present, changes)
+      }
       return applyChanges(trx, id, changes, origin, version)
-    })
+    }
+    return sessions.actAs(caller, work, id)
   }
 
   /** A user who is deactivated is signed out in the same transaction. */
@@ -67,31 +71,36 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
     version?: number,
   ): Promise<UserRow> {
     const { before, after } = await users.update(trx, id, changes, version)
-    if (before.is_active && !after.is_active) await sessions.end(trx, id, {}, 'deactivated')
+    const isShutOut = before.is_active && !after.is_active
+    if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
+    if (isShutOut || before.email !== after.email) await auth.revokeLinks(trx, id)
     if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
     const details = {
       fields: changedFields(changes),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
       ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
     }
-    await audit.record(trx, origin, { action: 'user.updated', target: id, details })
+    const isOwn = origin.actor.type === 'user' && origin.actor.id === id && isProfile(changes)
+    await audit.record(trx, origin, { action: 'user.updated', target: id, details, once: isOwn })
     return after
   }
 
   /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
   async function remove(id: string, origin: Origin, version?: number): Promise<void> {
-    await database.transaction(async (trx) => {
+    const work = async (trx: Db) => {
       await users.remove(trx, id, version)
       await audit.record(trx, origin, { action: 'user.deleted', target: id })
-    })
+    }
+    await sessions.administer(origin, work, id)
   }
 
   /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
   async function sendReset(id: string, origin: Origin): Promise<void> {
-    await database.transaction(async (trx) => {
+    const work = async (trx: Db) => {
       await auth.sendReset(trx, await users.lock(trx, id))
       await audit.record(trx, origin, { action: 'password.reset_requested', target: id })
-    })
+    }
+    await sessions.administer(origin, work, id)
   }
 
   async function find(id: string): Promise<UserRow> {
@@ -103,29 +112,40 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
   return {
     create,
     update,
-    /** The same without asking who wants it. */
+    /** The same for an administrator or the operator alone. */
     change: (id: string, changes: UpdateUser, origin: Origin) =>
-      database.transaction((trx) => applyChanges(trx, id, changes, origin)),
+      sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id),
     remove,
     sendReset,
-    find,
-    list: (query: ListUsers) => users.list(query),
+    async view(id: string, origin: Origin): Promise<UserRow> {
+      const user = await find(id)
+      audit.noteView(origin, 'user.viewed', id)
+      return user
+    },
+    async list(query: ListUsers, origin: Origin) {
+      const page = await users.list(query)
+      audit.noteView(origin, 'users.listed')
+      return page
+    },
     toUser: users.toUser,
-    async sessionsOf(id: string, caller: Identity) {
+    async sessionsOf(id: string, caller: Identity, origin: Origin) {
       await find(id)
+      audit.noteView(origin, 'sessions.viewed', id)
       return sessions.list(id, caller.session_id)
     },
     /** Ends one session of a user, or all. Throws AppError `not_found`. */
     async endSessions(id: string, origin: Origin, only?: string): Promise<number> {
       await find(id)
-      const revoked = await database.transaction(async (trx) => {
+      const work = async (trx: Db) => {
         const revoked = await sessions.end(trx, id, only === undefined ? {} : { only }, 'revoked')
+        if (only === undefined) await users.bumpSecurityVersion(trx, id)
         if (revoked && only !== undefined)
           await audit.record(trx, origin, { action: 'session.ended', target: id, sessionId: only })
         else if (revoked)
           await audit.record(trx, origin, { action: 'sessions.ended', target: id, details: { ended: revoked } })
         return revoked
-      })
+      }
+      const revoked = await sessions.administer(origin, work, id)
       if (only !== undefined && revoked === 0)
         throw new AppError('not_found', { detail: `There is no live session ${only}.` })
       return revoked
@@ -134,6 +154,12 @@ export function createAdmin({ database, config, passwords, users, sessions, audi
 }
 
 export type Admin = ReturnType<typeof createAdmin>
+
+/** Whether a change is of nothing but what everybody changes of themselves. */
+const isProfile = (changes: UpdateUser): boolean =>
+  Object.entries(changes).every(
+    ([field, value]) => (OWN_FIELDS as readonly string[]).includes(field) || value === null || value === undefined,
+  )
 
 function refuseForeignFields(user: UserRow, changes: UpdateUser): void {
   const own: readonly string[] = OWN_FIELDS

@@ -18,24 +18,24 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       config: { reasons: ['invalid_cursor'] },
       schema: {
         operationId: 'listUsers',
-        summary: 'Search users',
-        description: 'A page of users, filtered and sorted. An unknown parameter is refused, not ignored.',
+        summary: 'List users',
+        description: 'Returns a page of users, filtered and sorted. An unknown parameter is refused, not ignored.',
         tags,
         querystring: ListUsers,
         response: { 200: UserList },
       },
     },
-    (request) => admin.list(request.query),
+    (request) => admin.list(request.query, originOf(request)),
   )
 
   app.post(
     '',
     {
-      config: { reasons: ['password_refused', 'email_taken'] },
+      config: { reasons: ['password_refused', 'email_taken'], headers: ['ETag', 'Location'] },
       schema: {
         operationId: 'createUser',
-        summary: 'Make a user',
-        description: 'Without `password` the person gets a link by e-mail and chooses one.',
+        summary: 'Create a user',
+        description: 'Without `password` the user gets a link by e-mail and chooses one.',
         tags,
         body: CreateUser,
         response: { 201: UserRef },
@@ -53,15 +53,15 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
   app.delete(
     '/:id',
     {
-      config: { reasons: ['last_admin', 'precondition_failed'] },
+      config: { reasons: ['last_admin', 'precondition_failed'], headers: ['If-Match'] },
       schema: {
         operationId: 'deleteUser',
         summary: 'Delete a user',
         description:
-          'Deletes the user and all their sessions at once. With `If-Match` only the version that you have seen.',
+          'Deletes the user and all their sessions at once; with `If-Match`, only the version that you have seen.',
         tags,
         params: IdParams,
-        response: { 200: Message },
+        response: { 200: Message('user_deleted') },
       },
     },
     async (request) => {
@@ -74,12 +74,13 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     '/:id/reset-password',
     {
       schema: {
-        operationId: 'sendUserReset',
-        summary: 'Send a user a reset link',
-        description: 'Mails the person a link by which they choose a password themselves; nobody else ever sets it.',
+        operationId: 'sendUserPasswordReset',
+        summary: 'Send a user a password reset link',
+        description:
+          'Mails the user a link to choose a new password. Administrators cannot set the password of an existing user.',
         tags,
         params: IdParams,
-        response: { 200: Message },
+        response: { 200: Message('reset_sent_to_user') },
       },
     },
     async (request) => {
@@ -93,14 +94,14 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     {
       schema: {
         operationId: 'listUserSessions',
-        summary: 'Sessions of a user',
-        description: 'Live sessions, the one used last first.',
+        summary: 'List the sessions of a user',
+        description: 'Returns live sessions, the most recently used first.',
         tags,
         params: IdParams,
         response: { 200: SessionList },
       },
     },
-    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request)) }),
+    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request), originOf(request)) }),
   )
 
   app.delete(
@@ -126,7 +127,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     {
       schema: {
         operationId: 'endUserSession',
-        summary: 'End one session of a user',
+        summary: 'End a session of a user',
         description: 'Signs the user out on one device.',
         tags,
         params: SessionParams,
@@ -145,17 +146,18 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
   app.get(
     '/:id',
     {
+      config: { headers: ['ETag', 'If-None-Match'] },
       schema: {
         operationId: 'getUser',
-        summary: 'One user',
-        description: 'With an `ETag` for `If-Match`.',
+        summary: 'Get a user',
+        description: 'Returns the user, with an `ETag` for `If-Match`.',
         tags,
         params: IdParams,
         response: { 200: UserRef },
       },
     },
     async (request, reply) => {
-      const user = await admin.find(request.params.id)
+      const user = await admin.view(request.params.id, originOf(request))
       return reply.header('etag', etag(user.version)).send(admin.toUser(user))
     },
   )
@@ -164,13 +166,13 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
     app.route({
       method,
       url: '/:id',
-      config: { reasons: ['email_taken', 'last_admin', 'precondition_failed'] },
+      config: { reasons: ['email_taken', 'last_admin', 'precondition_failed'], headers: ['ETag', 'If-Match'] },
       schema: {
         operationId: method === 'PUT' ? 'updateUser' : 'patchUser',
-        summary: 'Change a user',
+        summary: 'Update a user',
         description:
-          '`null` and absent fields stay as they are, with PUT as with PATCH. One’s own entry: `name` and `locale` only. ' +
-          'With `If-Match` only the version that you have seen.',
+          '`null` and absent fields stay as they are, with PUT as with PATCH. Users may change `name` and `locale` of ' +
+          'themselves. With `If-Match`, only the version that you have seen is changed.',
         tags,
         params: IdParams,
         body: UpdateUser,

@@ -1,3 +1,4 @@
+import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
 import type { Audit } from './audit.service.ts'
@@ -9,13 +10,17 @@ export const auditRoutes = (audit: Audit) => async (app: App) => {
       config: { reasons: ['invalid_cursor'] },
       schema: {
         operationId: 'listAuditEvents',
-        summary: 'The audit log',
-        description: 'Who did what to whom, when and from where; the newest first.',
+        summary: 'List audit events',
+        description: 'Returns who did what to whom, when and from where; the newest first.',
         tags: ['Audit'],
         querystring: ListAuditEvents,
         response: { 200: AuditEventList },
       },
     },
-    (request) => audit.list(request.query),
+    async (request) => {
+      const page = await audit.list(request.query)
+      audit.noteView(originOf(request), 'audit.viewed')
+      return page
+    },
   )
 }

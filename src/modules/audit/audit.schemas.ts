@@ -7,6 +7,10 @@ export const ACTIONS = [
   'user.created',
   'user.updated',
   'user.deleted',
+  'user.viewed',
+  'users.listed',
+  'sessions.viewed',
+  'audit.viewed',
   'login.succeeded',
   'login.failed',
   'refresh.reused',
@@ -28,7 +32,7 @@ export const ACTIONS = [
 ] as const
 export type Action = (typeof ACTIONS)[number]
 
-const ActionName = Type.Unsafe<Action>({ type: 'string', enum: [...ACTIONS] })
+const ActionName = Type.Unsafe<Action>({ type: 'string', title: 'AuditAction', enum: [...ACTIONS] })
 
 export const AuditEvent = Strict(
   {
@@ -44,19 +48,22 @@ export const AuditEvent = Strict(
     actor_id: Nullable(Id),
     target_id: Nullable(Id),
     session_id: Nullable(Id),
-    request_id: Nullable(Type.String()),
-    ip: Nullable(Type.String()),
-    user_agent: Nullable(Type.String()),
-    details: Type.Record(Type.String(), Type.Unknown()),
+    request_id: Nullable(Type.String({ examples: ['018f3c5e-7d2a-7c1b-9f00-0123456789ab'] })),
+    ip: Nullable(Type.String({ examples: ['203.0.113.7'] })),
+    user_agent: Nullable(Type.String({ examples: ['Dart/3.9 (dart:io)'] })),
+    details: Type.Record(Type.String(), Type.Unknown(), { examples: [{ fields: ['name'] }] }),
   },
   { $id: 'AuditEvent' },
 )
 export type AuditEvent = Static<typeof AuditEvent>
 
-export const AuditEventList = Strict({
-  events: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
-  next_cursor: Nullable(Type.String()),
-})
+export const AuditEventList = Strict(
+  {
+    events: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
+    next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
+  },
+  { title: 'AuditEventList' },
+)
 
 export const ListAuditEvents = Strict({
   action: Type.Optional(ActionName),

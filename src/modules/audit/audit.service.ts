@@ -1,4 +1,4 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
+import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
@@ -16,9 +16,19 @@ export interface Deed {
   sessionId?: string | null
   /** Small facts; never a password, a token, or the e-mail of somebody we do not know. */
   details?: Record<string, string | number | boolean | null>
+  /** Not written where the same session has done the same to the same target within `SAME_EVENT_MS`. */
+  once?: boolean
 }
 
+/** A minute: somebody who writes on and on leaves an event in each, not one for each write. */
+const SAME_EVENT_MS = MINUTE
+
 const SORT = 'audit'
+
+/** So often at most it is written down that one person looks at the same thing, by each instance. */
+const VIEW_INTERVAL_MS = 10 * MINUTE
+/** So many views are remembered; beyond it some are written down twice. */
+const MAX_REMEMBERED_VIEWS = 10_000
 
 interface Parts {
   database: Database
@@ -29,32 +39,54 @@ interface Parts {
 
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
 export function createAudit({ database, clock, config, cursors }: Parts) {
+  const views = new Map<string, number>()
+
+  /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
+  async function record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
+    const { actor, device } = origin
+    const event = {
+      id: newId(clock.now()),
+      at: timestamp(clock.now()),
+      action: deed.action,
+      outcome: deed.outcome ?? ('success' as const),
+      actor_type: actor.type,
+      actor_id: actor.type === 'user' ? actor.id : null,
+      target_id: deed.target ?? null,
+      session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
+      request_id: origin.requestId,
+      ip: device.ip,
+      user_agent: device.user_agent,
+      details: JSON.stringify(deed.details ?? {}),
+    }
+    if (deed.once && (await store.hasSameEvent(trx, event, clock.now() - SAME_EVENT_MS))) return
+    await store.insertEvent(trx, event)
+  }
+
+  /**
+   * Notes that somebody looks at what is not their own. The read does not wait for it: a full disk must not keep an
+   * administrator from looking, and the next look tries again.
+   */
+  function noteView(origin: Origin, action: Action, target: string | null = null): void {
+    const { actor } = origin
+    if (actor.type !== 'user' || actor.id === target) return
+    const [key, now] = [`${actor.id} ${action} ${target}`, clock.now()]
+    const last = views.get(key)
+    if (last !== undefined && Math.abs(now - last) < VIEW_INTERVAL_MS) return
+    if (views.size >= MAX_REMEMBERED_VIEWS) views.clear()
+    views.set(key, now)
+    record(database.db, origin, { action, target }).catch(() => views.delete(key))
+  }
+
   return {
-    /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
-    async record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
-      const { actor, device } = origin
-      await store.insertEvent(trx, {
-        id: newId(clock.now()),
-        at: timestamp(clock.now()),
-        action: deed.action,
-        outcome: deed.outcome ?? 'success',
-        actor_type: actor.type,
-        actor_id: actor.type === 'user' ? actor.id : null,
-        target_id: deed.target ?? null,
-        session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
-        request_id: origin.requestId,
-        ip: device.ip,
-        user_agent: device.user_agent,
-        details: JSON.stringify(deed.details ?? {}),
-      })
-    },
+    record,
+    noteView,
 
     /** One page, the newest first. Throws AppError `invalid_cursor`. */
     async list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
       const { limit = 50, cursor, from, to, ...filters } = query
       const before = cursor ? cursors.decode(cursor, SORT).id : undefined
       const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
-      const rows = await store.listEvents(database.db, { ...filters, ...range, before, limit: limit + 1 })
+      const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })
       const last = rows.length > limit ? rows[limit - 1] : undefined
       return {
         events: rows.slice(0, limit).map(toEvent),
@@ -66,8 +98,9 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     purge: (limit: number) =>
       store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
 
-    /** All events in which a person is the actor or the target, for their export. */
-    about: async (userId: string): Promise<AuditEvent[]> => (await store.eventsAbout(database.db, userId)).map(toEvent),
+    /** Up to `limit` events in which a person is the actor or the target, after the event `after`; for their export. */
+    about: async (userId: string, after: string, limit: number): Promise<AuditEvent[]> =>
+      (await store.eventsAbout(database.reads, userId, after, limit)).map(toEvent),
   }
 }
 

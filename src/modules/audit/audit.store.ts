@@ -1,8 +1,8 @@
-import type { Selectable } from 'kysely'
-import { DAY } from '../../kernel/clock.ts'
-import { type Db, hot } from '../../kernel/db/database.ts'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { DAY, timestamp } from '../../kernel/clock.ts'
+import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
-import { firstIdOf } from '../../kernel/ids.ts'
+import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/ids.ts'
 
 export type AuditRow = Selectable<AuditEventsTable>
 
@@ -43,30 +43,127 @@ interface Filters {
 /** By so much the time within an id may differ from the time of the event, when a clock was set back. */
 const SLACK = DAY
 
-/** Events, the newest first: ids are in the order of time, and lead to a time without a look at all that came later. */
-export function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
-  let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit)
-  for (const name of ['action', 'actor_id', 'target_id'] as const) {
-    const wanted = exact[name]
-    if (wanted !== undefined) query = query.where(name, '=', wanted)
-  }
-  if (from) query = query.where('at', '>=', from).where('id', '>=', firstIdOf(Date.parse(from) - SLACK))
-  if (to) query = query.where('at', '<', to).where('id', '<', firstIdOf(Date.parse(to) + SLACK))
-  if (before) query = query.where('id', '<', before)
-  return query.execute()
+type Lead = 'actor_id' | 'target_id' | 'action'
+
+/** What leads to the events of some filters, and the index over it that goes on with the id. */
+const INDEXES = {
+  '': 'sqlite_autoindex_audit_events_1',
+  action: 'audit_events_action',
+  actor_id: 'audit_events_actor_id',
+  target_id: 'audit_events_target_id',
+  'actor_id, action': 'audit_events_actor_action',
+  'target_id, action': 'audit_events_target_action',
+  'actor_id, target_id': 'audit_events_actor_target',
 }
 
-export const eventsAbout = (db: Db, userId: string): Promise<AuditRow[]> =>
-  db
-    .selectFrom('audit_events')
-    .selectAll()
-    .where((eb) => eb.or([eb('actor_id', '=', userId), eb('target_id', '=', userId)]))
-    .orderBy('id')
-    .execute()
+/**
+ * Events, the newest first. Two of the filters at most lead to them, by an index that goes on with the id. No planner's
+ * guess about numbers may choose another: for PostgreSQL range and order are written over all columns of the index, and
+ * SQLite is told its name. Ids are in the order of time, and lead to a time without a look at all that came later.
+ */
+export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
+  const lead = leadOf(exact)
+  const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : LEAST_ID
+  const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : GREATEST_ID, before ?? GREATEST_ID].sort()[0] as string
+  const others = [
+    ...(exact.action !== undefined && !lead.includes('action') ? [sql`action = ${exact.action}`] : []),
+    ...(from ? [sql`at >= ${from}`] : []),
+    ...(to ? [sql`at < ${to}`] : []),
+  ]
+  const { rows } = await walk(db, {
+    lead,
+    exact,
+    after: oldest,
+    before: newest,
+    others,
+    direction: 'desc',
+    limit,
+  }).execute(db)
+  return rows
+}
 
-/** Deletes up to `limit` events from before a time; returns how many. */
+interface Walk {
+  lead: readonly Lead[]
+  exact: Partial<Record<Lead, string | undefined>>
+  /** Between which ids, without these. */
+  after: string
+  before: string
+  others?: RawBuilder<unknown>[]
+  direction: 'asc' | 'desc'
+  limit: number
+}
+
+/** A walk along one index, from an id to another, among the events that `lead` leads to. */
+function walk(db: Db, { lead, exact, after, before, others = [], direction, limit }: Walk): RawBuilder<AuditRow> {
+  const columns = [...lead.map((name) => sql.ref(name)), sql.ref('id')]
+  const bound = (id: string) => sql.join([...lead.map((name) => exact[name]), id])
+  const conditions = [
+    sql`(${sql.join(columns)}) > (${bound(after)})`,
+    sql`(${sql.join(columns)}) < (${bound(before)})`,
+    ...others,
+  ]
+  const hint =
+    engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(INDEXES[lead.join(', ') as keyof typeof INDEXES])}` : sql``
+  const order = columns.map((column) => sql`${column} ${sql.raw(direction)}`)
+  return sql<AuditRow>`
+    select ${sql.join(COLUMNS.map((name) => sql.ref(name)))} from audit_events ${hint}
+    where ${sql.join(conditions, sql` and `)} order by ${sql.join(order)} limit ${limit}`
+}
+
+function leadOf({ action, actor_id, target_id }: Pick<Filters, Lead>) {
+  const given: Lead[] = []
+  if (actor_id !== undefined) given.push('actor_id')
+  if (target_id !== undefined) given.push('target_id')
+  if (action !== undefined && given.length < 2) given.push('action')
+  return given
+}
+
+/** Whether somebody has done the same to the same target, in the same session, since a time in milliseconds. */
+export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: number): Promise<boolean> {
+  const { at, actor_id, target_id, session_id, action, outcome, details } = event
+  if (actor_id === null || target_id === null) return false
+  const same = { session_id, action, outcome, details }
+  const { rows } = await walk(trx, {
+    lead: ['actor_id', 'target_id'],
+    exact: { actor_id, target_id },
+    after: firstIdOf(since),
+    before: GREATEST_ID,
+    others: [
+      sql`at > ${timestamp(since)} and at <= ${at}`, // The clock may have been set back since.
+      ...Object.entries(same).map(([name, value]) => sql`${sql.ref(name)} = ${value}`),
+    ],
+    direction: 'desc',
+    limit: 1,
+  }).execute(trx)
+  return rows.length > 0
+}
+
+/** Up to `limit` events after one of them in which a person is the actor or the target, the oldest first. */
+export async function eventsAbout(db: Db, userId: string, after: string, limit: number): Promise<AuditRow[]> {
+  const of = (name: 'actor_id' | 'target_id') =>
+    walk(db, {
+      lead: [name],
+      exact: { [name]: userId },
+      after,
+      before: GREATEST_ID,
+      direction: 'asc',
+      limit,
+    })
+  const { rows } = await sql<AuditRow>`
+    select * from (${of('actor_id')}) as done union select * from (${of('target_id')}) as suffered
+    order by id limit ${limit}`.execute(db)
+  return rows
+}
+
+/** Deletes up to `limit` events from before a time, the oldest first; returns how many. An id is never older than its event. */
 export async function deleteEventsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const old = db.selectFrom('audit_events').select('id').where('at', '<', before).limit(limit)
+  const old = db
+    .selectFrom('audit_events')
+    .select('id')
+    .where('id', '<', firstIdOf(Date.parse(before)))
+    .where('at', '<', before)
+    .orderBy('id')
+    .limit(limit)
   const { numDeletedRows } = await db.deleteFrom('audit_events').where('id', 'in', old).executeTakeFirst()
   return Number(numDeletedRows)
 }

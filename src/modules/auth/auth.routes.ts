@@ -5,8 +5,8 @@ import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/server.ts'
 import { REASONS } from '../../kernel/reasons.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
-import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION } from '../throttle/policies.ts'
-import { announced, byAddress, limited } from '../throttle/throttle.hooks.ts'
+import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../throttle/policies.ts'
+import { announced, byAddress, bySite, limited } from '../throttle/throttle.hooks.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
@@ -16,22 +16,31 @@ import { callerOf } from './guard.ts'
 import type { AccessTokens } from './tokens.ts'
 
 const tags = ['Auth']
+/** What is kept with a session. */
+const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
 /** What anybody may call. */
 export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie) => async (app: App) => {
+  const presentedSession = ({ body }: { body: unknown }) =>
+    auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')
+
   app.post(
     '/register',
     {
-      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'] },
+      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'], caller: ['email', 'password'] },
       schema: {
         operationId: 'register',
-        summary: 'Make an account',
-        description: 'Makes an account by e-mail and password. It does not sign in: call login next.',
+        summary: 'Create an account',
+        description: 'Creates an account with an e-mail and a password. It does not sign in: call login next.',
         tags,
         body: schemas.Register,
         response: { 201: schemas.Registered },
       },
-      preHandler: limited(throttle, [REGISTRATION, byAddress]),
+      preHandler: [
+        // A password that is refused was no try at making an account.
+        async ({ body }) => auth.requireGoodPassword(body),
+        limited(throttle, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
+      ],
     },
     async (request, reply) => {
       const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
@@ -51,15 +60,17 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'cookie_not_deliverable',
           'rate_limited',
         ],
+        caller: ['email', 'password'],
+        headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
       },
       schema: {
-        operationId: 'login',
+        operationId: 'signIn',
         summary: 'Sign in',
         description:
-          'Begins a session on this device. `X-Device-ID`, `X-App-Type` and `X-App-Version` are kept with it, so that the ' +
-          'person recognises it in the list of sessions. Unknown e-mail and wrong password answer the same. Whoever sends ' +
-          '`X-Device-Token`, or in `Authorization` an access token of this account, expired or not, is known by it: wrong ' +
-          'tries of others do not keep them waiting.',
+          'Starts a session on this device. Unknown e-mail and wrong password get the same answer. With ' +
+          '`"delivery": "cookie"` the tokens come as cookies instead of in the body. A device that sends its `X-Device-Token`, or ' +
+          'an access token of this account in `Authorization` (an expired one will do), has attempts of its own: wrong ' +
+          'passwords tried by others do not keep it waiting.',
         tags,
         body: schemas.Login,
         response: { 200: schemas.SignedIn },
@@ -69,6 +80,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     },
     async (request, reply) => {
       const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
+      request.answeredSession = user.session_id
       return {
         message: say(request, 'signed_in'),
         user: cookie.deliver(request, reply, user, request.body.delivery),
@@ -88,15 +100,18 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
           'cookie_not_deliverable',
           'rate_limited',
         ],
+        caller: ['refresh_token'],
+        headers: [...DEVICE_HEADERS, 'Set-Cookie'],
+        optionalBody: true,
       },
       schema: {
-        operationId: 'refresh',
-        summary: 'Continue a session',
+        security: [{ refreshCookie: [] }, {}],
+        operationId: 'refreshSession',
+        summary: 'Refresh the tokens',
         description:
-          'Gives a new access token and the next refresh token. Repeating it with the same refresh token gives the same ' +
-          'successor, until that has been used: a lost answer costs nothing. A token of the past ends the session, unless it ' +
-          'comes from another tab of the same browser. A browser that keeps it as a cookie leaves it, or the whole body, ' +
-          'out, and gets the next one by cookie.',
+          'Returns a new access token and the next refresh token. Repeating it with the same refresh token returns the same ' +
+          'successor until that has been used, so a lost answer costs nothing. Using an outdated refresh token ends the ' +
+          'session, unless it comes from another tab of the same browser. A browser that keeps the token as a cookie leaves it, or the whole body, out, and gets the next one as a cookie.',
         tags,
         body: schemas.Refresh,
         response: { 200: schemas.SignedIn },
@@ -106,8 +121,9 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         cookie.requireDeliverable,
         limited(
           throttle,
-          [REFRESH, ({ body }) => auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')],
-          [REFRESH_ADDRESS, byAddress],
+          [REFRESH, presentedSession],
+          // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
+          [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],
         ),
       ],
     },
@@ -117,6 +133,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
         if (error instanceof AppError && REASONS[error.reason].action === 'reauthenticate') cookie.clear(request, reply)
         throw error
       })
+      request.answeredSession = user.session_id
       return {
         message: say(request, 'refreshed'),
         user: cookie.deliver(request, reply, user, delivery),
@@ -130,29 +147,30 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout',
     {
+      config: { headers: ['Set-Cookie'] },
       schema: {
-        operationId: 'logout',
+        operationId: 'signOut',
         summary: 'Sign out',
         description: 'Ends this session: its access token and its refresh token are refused from the next request on.',
         tags,
-        response: { 200: Message },
+        response: { 200: Message('signed_out') },
       },
     },
     async (request, reply) => {
       await auth.logout(callerOf(request), originOf(request))
       cookie.clear(request, reply)
-      return reply.headers(CLEAR).send({ message: say(request, 'signed_out') })
+      return { message: say(request, 'signed_out') }
     },
   )
 
   app.post(
     '/logout-all',
     {
+      config: { headers: ['Set-Cookie'], optionalBody: true },
       schema: {
-        operationId: 'logoutAll',
+        operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',
-        description:
-          'Ends all sessions of the person, or, with `keep_current`, all the others. The body may be left out.',
+        description: 'Ends all sessions of the user or, with `keep_current`, all others. The body may be left out.',
         tags,
         body: schemas.LogoutAll,
         response: { 200: Revoked },
@@ -165,22 +183,19 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
       const keepCurrent = request.body.keep_current ?? false
       const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
       if (!keepCurrent) cookie.clear(request, reply)
-      return reply.headers(keepCurrent ? {} : CLEAR).send({ message: say(request, 'signed_out_everywhere'), revoked })
+      return { message: say(request, 'signed_out_everywhere'), revoked }
     },
   )
 }
-
-/** Browsers forget what they kept of the person (W3C Clear Site Data; ASVS 14.3.1). */
-const CLEAR = { 'clear-site-data': '"cache", "cookies", "storage"' }
 
 export const jwksRoute = (tokens: AccessTokens) => async (app: App) => {
   app.get(
     '/.well-known/jwks.json',
     {
       schema: {
-        operationId: 'jwks',
-        summary: 'Public signing keys',
-        description: 'The keys (RFC 7517) by which other services check access tokens without asking this one.',
+        operationId: 'getSigningKeys',
+        summary: 'Get the public signing keys',
+        description: 'Returns the keys (RFC 7517) with which other services verify access tokens offline.',
         tags: ['Operation'],
         response: { 200: schemas.Jwks },
       },

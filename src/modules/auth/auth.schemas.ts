@@ -6,6 +6,7 @@ import {
   NewPassword,
   Password,
   PersonName,
+  Sentence,
   Strict,
   Time,
   Untouched,
@@ -15,17 +16,28 @@ import { UserRef, userProperties } from '../users/users.schemas.ts'
 export const DeviceToken = Type.String({
   description:
     'Proves that this device has signed in to this account: send it as `X-Device-Token` at the next sign-in, so that ' +
-    'nobody else’s tries keep you out. Keep it after logout',
+    'nobody else’s attempts keep you waiting. Keep it after signing out',
+  examples: ['AZPvQm7Yc1eQp3uT5vWxYzABk_x8cL1nT9uVwXyZaBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghi'],
 })
 
-export const Register = Strict({ email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) })
+export const Register = Strict(
+  { email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) },
+  {
+    title: 'Register',
+    examples: [{ email: 'anna@example.org', password: 'correct horse battery', name: 'Анна Каренина', locale: 'ru' }],
+  },
+)
 export type Register = Static<typeof Register>
 
-export const Registered = Strict({ message: Type.String(), user: UserRef, device_token: DeviceToken })
+export const Registered = Strict(
+  { message: Sentence('registered'), user: UserRef, device_token: DeviceToken },
+  { title: 'Registered' },
+)
 
 const Delivery = Untouched(
   Type.Unsafe<'body' | 'cookie'>({
     type: 'string',
+    title: 'Delivery',
     enum: ['body', 'cookie'],
     default: 'body',
     description:
@@ -34,31 +46,51 @@ const Delivery = Untouched(
   }),
 )
 
-export const Login = Strict({
-  // Any text may be tried, but PostgreSQL refuses to be asked for a NUL.
-  email: Type.String({ minLength: 1, maxLength: 254, pattern: '^\\P{Cc}*$', examples: ['anna@example.org'] }),
-  password: Password,
-  delivery: Delivery,
-  undo_deletion: Untouched(
-    Type.Boolean({
-      description: 'Keep an account that is being deleted (reason `account_deletion_pending`)',
-      default: false,
+export const Login = Strict(
+  {
+    // Any text may be tried, but PostgreSQL refuses to be asked for a NUL.
+    email: Type.String({
+      minLength: 1,
+      maxLength: 254,
+      pattern: '^[^\\u0000-\\u001F\\u007F-\\u009F]*$',
+      examples: ['anna@example.org'],
     }),
-  ),
-})
+    password: Password,
+    delivery: Delivery,
+    undo_deletion: Untouched(
+      Type.Boolean({
+        description: 'Keep an account that is being deleted (reason `account_deletion_pending`)',
+        default: false,
+      }),
+    ),
+  },
+  { title: 'Login', examples: [{ email: 'anna@example.org', password: 'correct horse battery' }] },
+)
 export type Login = Static<typeof Login>
 
-export const Refresh = Strict({
-  refresh_token: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 1024, description: 'Left out where it comes by cookie' }),
-  ),
-  delivery: Delivery,
-})
+/** In examples only: no key has signed it. */
+const REFRESH_TOKEN = 'AZPvQm7Yc1eQp3uT5vWxYzABAAAAAGkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'
+
+export const Refresh = Strict(
+  {
+    refresh_token: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 1024, description: 'Left out where it comes by cookie' }),
+    ),
+    delivery: Delivery,
+  },
+  { title: 'Refresh', examples: [{ refresh_token: REFRESH_TOKEN }] },
+)
 
 const tokens = {
-  access_token: Type.String({ description: 'For `Authorization: Bearer …`' }),
+  access_token: Type.String({
+    description: 'For `Authorization: Bearer …`',
+    examples: ['eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMThmM2M1ZSJ9.c2lnbmF0dXJl'],
+  }),
   refresh_token: Type.Optional(
-    Type.String({ description: 'For `POST /api/v1/auth/refresh`; left out where it comes by cookie' }),
+    Type.String({
+      description: 'For `POST /api/v1/auth/refresh`; left out where it comes by cookie',
+      examples: [REFRESH_TOKEN],
+    }),
   ),
   device_token: Type.Optional(DeviceToken),
   token_type: Type.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
@@ -71,27 +103,31 @@ const tokens = {
 export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
 /** What signing in gives, before cookies may take some of its tokens away. */
 export type SignedInUser = Required<Static<typeof SignedInUser>>
-export const SignedIn = Strict({
-  message: Type.String(),
-  user: Type.Unsafe<Static<typeof SignedInUser>>({ $ref: 'SignedInUser#' }),
-})
+export const SignedIn = Strict(
+  { message: Sentence('signed_in'), user: Type.Unsafe<Static<typeof SignedInUser>>({ $ref: 'SignedInUser#' }) },
+  { title: 'SignedIn' },
+)
 
-export const LogoutAll = Strict({
-  keep_current: Untouched(Type.Boolean({ description: 'Leave the session that asks', default: false })),
-})
+export const LogoutAll = Strict(
+  { keep_current: Untouched(Type.Boolean({ description: 'Keep the current session', default: false })) },
+  { title: 'LogoutAll', examples: [{ keep_current: true }] },
+)
 
-export const Jwks = Type.Object({
-  keys: Type.Array(
-    Type.Object(
-      {
-        kty: Type.String(),
-        crv: Type.String(),
-        x: Type.String(),
-        kid: Type.String(),
-        alg: Type.String(),
-        use: Type.String(),
-      },
-      { additionalProperties: false },
+export const Jwks = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object(
+        {
+          kty: Type.String({ examples: ['OKP'] }),
+          crv: Type.String({ examples: ['Ed25519'] }),
+          x: Type.String({ examples: ['11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'] }),
+          kid: Type.String({ examples: ['kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k'] }),
+          alg: Type.String({ examples: ['EdDSA'] }),
+          use: Type.String({ examples: ['sig'] }),
+        },
+        { title: 'SigningKey', additionalProperties: false },
+      ),
     ),
-  ),
-})
+  },
+  { title: 'SigningKeys' },
+)

@@ -6,7 +6,7 @@ import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
 import { newId } from '../../kernel/ids.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { doneBy, type Origin } from '../../kernel/origin.ts'
 import { requirePassword } from '../../kernel/password-policy.ts'
 import type { Passwords } from '../../kernel/passwords.ts'
 import { createTurns } from '../../kernel/turns.ts'
@@ -52,23 +52,27 @@ export function createAuth(parts: Parts) {
   const { throttle, knownDevices } = parts
   const inTurn = createTurns()
 
+  /** Throws AppError `password_refused`. */
+  const requireGoodPassword = ({ password, email, name }: Register): void =>
+    requirePassword(password, { minLength: config.minPasswordLength, email, name })
+
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(
     input: Register,
     locale: Locale,
     origin: Origin,
   ): Promise<{ user: User; device_token: string }> {
-    requirePassword(input.password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
+    requireGoodPassword(input)
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const device = newId(clock.now())
     const row = await inTurn(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
-      const passwordHash = await passwords.hash(input.password)
+      const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await sendVerification(trx, user)
         await knownDevices.remember(trx, { userId: user.id, device })
-        await audit.record(trx, origin, { action: 'user.registered', target: user.id })
+        await audit.record(trx, doneBy(origin, user.id), { action: 'user.registered', target: user.id })
         return user
       })
     })
@@ -87,9 +91,14 @@ export function createAuth(parts: Parts) {
       emailKey: emailKey(input.email),
       userId: user?.id ?? null,
       devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
-      ip: origin.device.ip,
+      origin,
     }
-    const checked = await throttle.login(attempt, () => passwords.verify(user?.password_hash ?? null, input.password))
+    // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
+    const turnOf = (isProven: boolean) =>
+      isProven && user ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const checked = await throttle.login(attempt, (isProven) =>
+      passwords.verify(user?.password_hash ?? null, input.password, turnOf(isProven)),
+    )
     const { ok, rehash, headers, throttled, device: knownDevice } = checked
     if (!user || !ok) {
       await audit.record(database.db, origin, {
@@ -101,11 +110,11 @@ export function createAuth(parts: Parts) {
       throw new AppError('invalid_credentials', { headers })
     }
     await refuseEntry(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, turnOf(knownDevice !== null)).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {
-      const present = await users.lock(trx, user.id).catch(() => null)
+      const present = await users.lock(trx, user.id).catch(nullIfGone)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
       if (!isSame) throw new AppError('invalid_credentials')
@@ -116,7 +125,8 @@ export function createAuth(parts: Parts) {
       const { isBrowser } = evidence
       const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
       await knownDevices.remember(trx, { userId: user.id, device: grant.device })
-      await audit.record(trx, origin, { action: 'login.succeeded', target: user.id, sessionId: grant.sessionId })
+      const person = doneBy(origin, user.id, grant.sessionId)
+      await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
       const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
       const hasMore = edge !== null && (await endSurplus(trx, user.id, grant.sessionId, edge, origin))
       return { grant, surplus: hasMore ? edge : null }
@@ -248,13 +258,17 @@ export function createAuth(parts: Parts) {
     }
   }
 
-  async function sendVerification(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'verify_email', user, await links.issue(trx, 'verify_email', user))
+  const sendVerification = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'verify_email')
+  const sendReset = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'reset_password')
+
+  /** To the address that the user has by now: locked first, as wherever a link is made or used. */
+  async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
+    const user = await users.lockIfThere(trx, id)
+    if (user) await mailer.send(trx, kind, user, () => links.issue(trx, kind, user))
   }
 
-  async function sendReset(trx: Db, user: UserRow): Promise<void> {
-    await mailer.send(trx, 'reset_password', user, await links.issue(trx, 'reset_password', user))
-  }
+  /** Makes worthless the links that whoever had got into an account may have asked for. */
+  const revokeLinks = (trx: Db, userId: string) => links.revoke(trx, userId, ['reset_password', 'change_email'])
 
   /**
    * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
@@ -268,7 +282,7 @@ export function createAuth(parts: Parts) {
     { device, ...which }: { except?: string; device?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
-    await links.revoke(trx, user.id, ['reset_password', 'change_email'])
+    await revokeLinks(trx, user.id)
     await sessions.end(trx, user.id, which, reason)
     await knownDevices.forgetAll(trx, user.id)
     if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
@@ -286,12 +300,12 @@ export function createAuth(parts: Parts) {
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.keep(trx, userId)
     await links.revoke(trx, userId, ['undo_deletion'])
-    await audit.record(trx, origin, { action: 'account.deletion_undone', target: userId })
+    await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
   }
 
   /** Ends live sessions of the caller. Returns how many there were. */
   async function end(caller: Identity, which: { only?: string; except?: string }, origin: Origin): Promise<number> {
-    return database.transaction(async (trx) => {
+    return sessions.actAs(caller, async (trx) => {
       const isLogout = which.only === caller.session_id || which.only === undefined
       const ended = await sessions.end(trx, caller.id, which, isLogout ? 'logout' : 'revoked')
       if (which.only !== undefined && ended)
@@ -303,6 +317,7 @@ export function createAuth(parts: Parts) {
   }
 
   return {
+    requireGoodPassword,
     register,
     login,
     refresh,
@@ -311,6 +326,7 @@ export function createAuth(parts: Parts) {
     sendVerification,
     sendReset,
     setPassword,
+    revokeLinks,
     tellOfNewEmail,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
@@ -325,6 +341,12 @@ export function createAuth(parts: Parts) {
 
 export type Auth = ReturnType<typeof createAuth>
 
+/** Who was deleted a moment ago is nobody; any other error, as that of a lock that others hold for too long, stays one. */
+function nullIfGone(error: unknown): null {
+  if (error instanceof AppError && error.reason === 'not_found') return null
+  throw error
+}
+
 /** Whether a person has signed in before: the first time is no news to them. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER
 
@@ -333,5 +355,6 @@ export const whereFrom = ({ device }: Origin, clock: Clock) => ({
   at: timestamp(clock.now()),
   device: device.user_agent,
   appType: device.app_type,
+  appVersion: device.app_version,
   ip: device.ip,
 })

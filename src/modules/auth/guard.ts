@@ -2,12 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { andThen } from '../../kernel/and-then.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
+import type { Idempotency, Repeater } from '../../kernel/http/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
 import { originOf } from '../../kernel/http/origin.ts'
 import type { App } from '../../kernel/http/server.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
-import { DENIAL } from '../throttle/policies.ts'
+import { DENIAL, WRITES } from '../throttle/policies.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import type { AccessClaims, AccessTokens } from './tokens.ts'
 
@@ -15,7 +16,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is asking; set in every scope but the public one. */
     identity: Identity | null
+    /** Why a request would not be let in, but that it may repeat the one by which its session ended. */
+    refusal: Refusal | null
   }
+}
+
+interface Refusal {
+  error: Error
+  repeater: Repeater
 }
 
 interface Parts {
@@ -24,21 +32,49 @@ interface Parts {
   sessions: Sessions
   audit: Audit
   throttle: Throttle
+  idempotency: Pick<Idempotency, 'mayRepeat' | 'repeat'>
 }
 
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
-export function createGuard({ database, tokens, sessions, audit, throttle }: Parts) {
+export function createGuard({ database, tokens, sessions, audit, throttle, idempotency }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
     // Nearly always everything is at hand, and nothing is waited for.
     try {
       const accepted = andThen(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
         andThen(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
       )
-      if (accepted instanceof Promise) accepted.then(() => done(), done)
+      if (accepted instanceof Promise)
+        accepted.then(
+          () => done(),
+          (error) => refuse(request, error, done),
+        )
       else done()
     } catch (error) {
-      done(error as Error)
+      refuse(request, error as Error, done)
     }
+  }
+
+  /** Refuses a request, unless it repeats the one by which its session ended: that is told when its body has come. */
+  function refuse(request: FastifyRequest, error: Error, done: (error?: Error) => void): void {
+    const mayRepeat = async (): Promise<void> => {
+      if (!(error instanceof AppError) || !['session_ended', 'token_expired'].includes(error.reason)) throw error
+      if (request.headers['idempotency-key'] === undefined) throw error
+      const { sub: userId, sid: sessionId } = await tokens.read(bearerToken(request.headers.authorization))
+      const repeater = { userId, sessionId }
+      if (!(await idempotency.mayRepeat(request, repeater))) throw error
+      request.identity = null
+      request.refusal = { error, repeater }
+    }
+    mayRepeat().then(() => done(), done)
+  }
+
+  /** The handler never sees a refused request: it gets the answer of before, or the refusal. */
+  async function answerRepeat(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { error, repeater }: Refusal,
+  ): Promise<void> {
+    if (!(await idempotency.repeat(request, reply, repeater))) throw error
   }
 
   function accept(request: FastifyRequest, claims: AccessClaims, identity: Identity): void {
@@ -58,15 +94,33 @@ export function createGuard({ database, tokens, sessions, audit, throttle }: Par
     await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
   }
 
+  /** Every write of somebody signed in counts: no route has to think of it. */
+  async function limitWrite(request: FastifyRequest): Promise<void> {
+    if (!request.refusal) await throttle.limit(WRITES, callerOf(request).id)
+  }
+
+  /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
     documentAccess(app, access)
+    const permit = async (request: FastifyRequest): Promise<void> => {
+      if (!allow || request.refusal || allow(request, callerOf(request))) return
+      await recordDenial(request)
+      throw new AppError('forbidden')
+    }
     app.addHook('onRequest', authenticate)
-    if (allow)
-      app.addHook('onRequest', async (request) => {
-        if (allow(request, callerOf(request))) return
-        await recordDenial(request)
-        throw new AppError('forbidden')
-      })
+    app.addHook('onRoute', (route) => {
+      if (![route.method].flat().some(isWrite)) return
+      route.onRequest = [...[route.onRequest ?? []].flat(), limitWrite]
+      route.config = { ...route.config, reasons: [...(route.config?.reasons ?? []), 'rate_limited'] }
+    })
+    if (allow) app.addHook('onRequest', permit)
+    app.addHook('preValidation', (request, reply, done) =>
+      hasBody(request) && !request.refusal ? authenticate(request, reply, done) : done(),
+    )
+    if (allow) app.addHook('preValidation', async (request) => (hasBody(request) ? permit(request) : undefined))
+    app.addHook('preHandler', (request, reply, done) =>
+      request.refusal ? answerRepeat(request, reply, request.refusal).catch(done) : done(),
+    )
   }
 
   return {
@@ -81,6 +135,8 @@ export function createGuard({ database, tokens, sessions, audit, throttle }: Par
   }
 }
 
+const isWrite = (method: string): boolean => !['GET', 'HEAD', 'OPTIONS'].includes(method)
+
 /** Who is asking. Only for routes in a scope that requires a token. */
 export function callerOf(request: FastifyRequest): Identity {
   if (!request.identity) throw new AppError('token_missing')
@@ -92,6 +148,10 @@ function documentAccess(app: App, access: Access): void {
     route.config = { ...route.config, access }
   })
 }
+
+/** Whether something follows the headers (RFC 9112, 6.3), of which nobody knows when it comes. */
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
 /** The token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
 function bearerToken(header: string | undefined): string {

@@ -15,9 +15,9 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
     '/sessions',
     {
       schema: {
-        operationId: 'listOwnSessions',
-        summary: 'One’s own sessions',
-        description: 'Live sessions, the one used last first.',
+        operationId: 'listCurrentUserSessions',
+        summary: 'List my sessions',
+        description: 'Returns live sessions, the most recently used first.',
         tags,
         response: { 200: SessionList },
       },
@@ -29,12 +29,12 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
     '/sessions/:id',
     {
       schema: {
-        operationId: 'endOwnSession',
-        summary: 'End one of one’s own sessions',
-        description: 'The device is signed out from its next request on.',
+        operationId: 'endCurrentUserSession',
+        summary: 'End one of my sessions',
+        description: 'Signs that device out with its next request.',
         tags,
         params: IdParams,
-        response: { 200: Message },
+        response: { 200: Message('session_ended') },
       },
     },
     async (request) => {

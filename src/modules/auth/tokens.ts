@@ -4,6 +4,7 @@ import type { Config } from '../../kernel/config.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { isId, newId } from '../../kernel/ids.ts'
 import type { Keys } from '../../kernel/secrets.ts'
+import { isGeneration } from '../sessions/sessions.service.ts'
 import type { DeviceClaims } from '../throttle/known-devices.ts'
 
 const ALGORITHM = 'EdDSA'
@@ -30,6 +31,8 @@ export interface AccessTokens {
     role: string
     device: string
   }): Promise<{ token: string; expiresIn: number }>
+  /** What a token of ours says, however long ago it expired. Throws AppError `token_invalid`. */
+  read(token: string): Promise<AccessClaims>
   /** The known device that a token of ours was given to, however long ago; null where it is none of ours. */
   deviceOf(token: string): Promise<DeviceClaims | null>
   /** Throws AppError `token_invalid` or `token_expired`. */
@@ -84,12 +87,9 @@ export async function createAccessTokens(
 
   async function check(token: string): Promise<AccessClaims> {
     const payload = await payloadOf(token, clock.now())
-    const { sub, sid, gen, iat, exp } = payload
-    if (typeof sub !== 'string' || typeof sid !== 'string' || !Number.isSafeInteger(gen))
-      throw invalid('A claim is missing.')
     // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
-    if ((iat as number) > seconds() + LEEWAY) throw new AppError('token_expired')
-    return { sub, sid, gen: gen as number, exp: exp as number }
+    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError('token_expired')
+    return claimsOf(payload)
   }
 
   return {
@@ -110,6 +110,7 @@ export async function createAccessTokens(
         .sign(signer.privateKey)
       return { token, expiresIn }
     },
+    read: async (token) => claimsOf(await payloadOf(token, 0)),
     async deviceOf(token) {
       try {
         const { sub, sid, did = sid } = await payloadOf(token, 0)
@@ -132,6 +133,12 @@ export async function createAccessTokens(
       })
     },
   }
+}
+
+/** What a payload says of the caller. Throws AppError `token_invalid` where it is not of the form that we sign. */
+function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
+  if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing, or not of its form.')
+  return { sub, sid, gen, exp: exp as number }
 }
 
 const isUuid = (claim: unknown): claim is string => typeof claim === 'string' && isId(claim)

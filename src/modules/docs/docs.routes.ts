@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { localeOf } from '../../kernel/http/locale.ts'
 import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/page.ts'
@@ -57,8 +57,11 @@ export const docsRoutes = (version: string) => async (app: App) => {
   })
   for (const [name, url] of Object.entries(ASSETS)) {
     const type = TYPES[name.split('.').at(-1) as string]
-    app.get(`${assets}/${name}`, { schema: hide }, (_request, reply) => {
-      reply.headers({ 'content-type': `${type}; charset=utf-8`, ...CACHED }).send(createReadStream(fileURLToPath(url)))
+    // Read once, and kept: a stream for each reader would hold a file and buffers for as long as that one takes.
+    let content: Buffer | undefined
+    app.get(`${assets}/${name}`, { schema: hide }, async (_request, reply) => {
+      content ??= await readFile(fileURLToPath(url))
+      return reply.headers({ 'content-type': `${type}; charset=utf-8`, ...CACHED }).send(content)
     })
   }
 }

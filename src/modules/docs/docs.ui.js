@@ -13,4 +13,20 @@ globalThis.SwaggerUIBundle({
   defaultModelRendering: 'example',
   displayRequestDuration: true,
   validatorUrl: null,
+  responseInterceptor: (response) => {
+    if (new URL(response.url).pathname !== '/openapi.json') return response
+    const spec = shown(JSON.parse(response.text))
+    return { ...response, text: JSON.stringify(spec), body: spec, obj: spec }
+  },
 })
+
+/**
+ * The document names the public address: what is tried here is tried at the host that has shown the page. Of an error,
+ * which always looks the same, the reasons are shown: to render each body would make the page several times slower.
+ */
+function shown({ paths, ...rest }) {
+  for (const { responses } of Object.values(paths).flatMap(Object.values))
+    for (const status of Object.keys(responses))
+      if (status >= '400') responses[status] = { description: responses[status].description }
+  return { ...rest, paths, servers: [{ url: location.origin }] }
+}

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { DatabaseClock } from '../../kernel/db/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { PING } from '../../kernel/deadlines.ts'
 import { AppError } from '../../kernel/errors.ts'
@@ -7,34 +8,54 @@ import type { App, Lifecycle } from '../../kernel/http/server.ts'
 
 const SERVICE = 'bukhindor-backend'
 
-const Health = Strict({
-  status: Type.String({ examples: ['ok'] }),
-  service: Type.String({ examples: [SERVICE] }),
-  version: Type.String(),
-  uptime_seconds: Type.Integer(),
-})
-const Readiness = Strict({
-  status: Type.Literal('ready'),
-  checks: Strict({ database: Type.Literal('ok'), accepting: Type.Literal('ok') }),
-})
+const Health = Strict(
+  {
+    status: Type.String({ examples: ['ok'] }),
+    service: Type.String({ examples: [SERVICE] }),
+    version: Type.String({ examples: ['0.1.0'] }),
+    uptime_seconds: Type.Integer({ examples: [86400] }),
+  },
+  { title: 'Health' },
+)
+const Readiness = Strict(
+  {
+    status: Type.Literal('ready'),
+    checks: Strict({
+      database: Type.Literal('ok'),
+      accepting: Type.Literal('ok'),
+      clock: Type.Union([Type.Literal('ok'), Type.Literal('differs')], {
+        description:
+          '`differs`: the clock of this machine is more than a second off the database’s, which is used. Still ready',
+      }),
+    }),
+  },
+  { title: 'Readiness' },
+)
 const tags = ['Operation']
+
+interface Parts {
+  database: Database
+  clock: Pick<DatabaseClock, 'differs'>
+  lifecycle: Lifecycle
+  version: string
+}
 
 /** Whether the process lives, and whether it should be sent requests. */
 export const healthRoutes =
-  ({ database, lifecycle, version }: { database: Database; lifecycle: Lifecycle; version: string }) =>
+  ({ database, clock, lifecycle, version }: Parts) =>
   async (app: App) => {
     for (const [url, operationId] of [
-      ['/health', 'health'],
-      ['/api/health', 'apiHealth'],
-      ['/health/live', 'live'],
+      ['/health', 'checkHealth'],
+      ['/api/health', 'checkApiHealth'],
+      ['/health/live', 'checkLiveness'],
     ] as const)
       app.get(
         url,
         {
           schema: {
             operationId,
-            summary: 'Is the process alive?',
-            description: 'Answers as long as the process can answer at all, the database notwithstanding.',
+            summary: 'Liveness check',
+            description: 'Answers 200 as long as the process runs, whatever the state of the database.',
             tags,
             response: { 200: Health },
           },
@@ -49,9 +70,10 @@ export const healthRoutes =
       {
         config: { reasons: ['shutting_down'] },
         schema: {
-          operationId: 'ready',
-          summary: 'Should it be sent requests?',
-          description: '503 while it goes away or the database does not answer; names each check.',
+          operationId: 'checkReadiness',
+          summary: 'Readiness check',
+          description:
+            'Answers 503 while the instance shuts down or its database does not answer, and names each check.',
           tags,
           response: { 200: Readiness },
         },
@@ -59,7 +81,10 @@ export const healthRoutes =
       async () => {
         const answers = await within(PING, database.ping())
         if (answers && !lifecycle.draining)
-          return { status: 'ready' as const, checks: { database: 'ok' as const, accepting: 'ok' as const } }
+          return {
+            status: 'ready' as const,
+            checks: { database: 'ok', accepting: 'ok', clock: clock.differs ? 'differs' : 'ok' } as const,
+          }
         throw new AppError(answers ? 'shutting_down' : 'database_unavailable', {
           retryAfter: 1,
           members: { checks: { database: answers ? 'ok' : 'failed', accepting: lifecycle.draining ? 'failed' : 'ok' } },

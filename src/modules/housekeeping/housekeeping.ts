@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, MINUTE } from '../../kernel/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { takeLease } from '../../kernel/db/leases.ts'
+import { guarded } from '../../kernel/guarded.ts'
 import type { Log } from '../../kernel/log.ts'
 
 /** How often it is done, how many rows go in one transaction, and the breath between two, in ms. */
@@ -50,11 +51,12 @@ export function createHousekeeping({ database, clock, log, chores }: Parts) {
   }
 
   function schedule(delay: number): void {
-    timer = setTimeout(() => {
+    const work = () => {
       running = run()
         .catch((err) => log.warn({ err }, 'housekeeping failed'))
         .finally(() => stopping.signal.aborted || schedule(EVERY))
-    }, delay).unref()
+    }
+    timer = setTimeout(guarded(log, 'housekeeping', work), delay).unref()
   }
 
   return {

@@ -1,16 +1,6 @@
 import type { Locale } from '../../kernel/i18n.ts'
+import { describeAddress, describeDevice } from './devices.ts'
 import type { Instant, Origin } from './letters.ts'
-
-const LONGEST_FACT = 120
-const LONGEST_NAME = 64
-const APPS: Record<string, string> = {
-  ios: 'iOS',
-  android: 'Android',
-  web: 'Web',
-  macos: 'macOS',
-  windows: 'Windows',
-  linux: 'Linux',
-}
 
 /** How times and durations are written in one language; times are in UTC and say so. */
 export function formats(locale: Locale) {
@@ -36,32 +26,17 @@ export function maskEmail(email: string): string {
   return `${[...email.slice(0, at)][0] ?? ''}…${email.slice(at)}`
 }
 
-/**
- * The name to greet with, or nothing: whoever registers a stranger's address must not be able to send that stranger a
- * link or an advertisement of their own in our mail.
- */
-export function greetingName(name: string): string | undefined {
-  const linkLike = /[/@]|www\.|\.\p{L}{2}/iu.test(name)
-  return linkLike || [...name].length > LONGEST_NAME ? undefined : name || undefined
-}
-
-/** The rows that are known of where a call came from, under the names of one language. */
+/** Where a call came from, in our words and under the names of one language. */
 export function originFacts(
-  labels: { device: string; app: string; ip: string; time: string },
+  locale: Locale,
+  labels: { device: string; ip: string; time: string },
   origin: Origin,
   time: (at: Instant) => string,
 ): [string, string][] {
-  const appType = origin.appType ?? ''
-  const rows: [string, string | null | undefined][] = [
-    [labels.device, origin.device],
-    [labels.app, APPS[appType] ?? appType],
-    [labels.ip, origin.ip],
+  const ip = describeAddress(origin.ip)
+  return [
+    [labels.device, describeDevice(locale, origin)],
+    ...(ip ? [[labels.ip, ip] as [string, string]] : []),
     [labels.time, time(origin.at)],
   ]
-  return rows.flatMap(([label, value]) => (value ? [[label, shorten(value)] as [string, string]] : []))
-}
-
-function shorten(value: string): string {
-  const letters = [...value]
-  return letters.length > LONGEST_FACT ? `${letters.slice(0, LONGEST_FACT - 1).join('')}…` : value
 }

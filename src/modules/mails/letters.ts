@@ -2,7 +2,7 @@
 export type Instant = string | number
 
 interface Person {
-  /** As the person typed it, in any script; escaped where it is shown, and left out where it looks like a link. */
+  /** As the person typed it, or empty where it must not be repeated: see `names.ts`. */
   name: string
 }
 
@@ -15,8 +15,10 @@ interface Link {
 
 /** Where a call came from, as far as it is known. */
 export interface Origin {
+  /** The user agent; a mail names what it is of a list of our own, and repeats nothing of it. */
   device?: string | null
   appType?: string | null
+  appVersion?: string | null
   ip?: string | null
   at: Instant
 }
@@ -58,7 +60,7 @@ export interface Letter {
 
 /** All mails in one language. */
 export interface Letters {
-  hello: string
+  hello: { before: string; after: string; withoutName: string }
   copyLink: string
   footer: (brand: string) => string
   letters: { [K in MailKind]: (data: MailData[K], brand: string) => Letter }

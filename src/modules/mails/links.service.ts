@@ -36,11 +36,14 @@ export function createLinks({ database, clock, config }: Parts) {
   const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
 
   return {
-    /** Makes a link for a user; it replaces the one of its kind before it. `validFor` is in seconds. */
+    /**
+     * Makes a link for a user as they were read, to their address or another; it replaces the one of its kind before it.
+     * `validFor` is in seconds.
+     */
     async issue(
       trx: Db,
       kind: LinkKind,
-      user: { id: string; email: string; locale: Locale },
+      user: { id: string; email: string; locale: Locale; security_version: number },
       email = user.email,
     ): Promise<{ link: string; validFor: number }> {
       const token = randomBytes(TOKEN_BYTES).toString('base64url')
@@ -50,6 +53,7 @@ export function createLinks({ database, clock, config }: Parts) {
         user_id: user.id,
         kind,
         email,
+        security_version: user.security_version,
         created_at: timestamp(now),
         expires_at: timestamp(now + life(kind)),
       })
@@ -62,8 +66,13 @@ export function createLinks({ database, clock, config }: Parts) {
       return valid(await store.findToken(db, hashOf(token), kind))
     },
 
-    /** Uses a token up: of many calls at once, one succeeds. Throws AppError `link_invalid`. */
+    /**
+     * Uses a token up: of many calls at once, one succeeds. Its account is locked first, so that what it was made for still
+     * holds when the caller acts on it. Throws AppError `link_invalid`.
+     */
     async use(trx: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
+      const { user_id } = valid(await store.findToken(trx, hashOf(token), kind))
+      await store.lockUser(trx, user_id)
       return valid(await store.takeToken(trx, hashOf(token), kind))
     },
 

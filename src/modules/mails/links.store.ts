@@ -1,10 +1,10 @@
-import type { ExpressionBuilder, Selectable } from 'kysely'
-import type { Db } from '../../kernel/db/database.ts'
+import type { ExpressionBuilder, Insertable, Selectable } from 'kysely'
+import { type Db, engineOf } from '../../kernel/db/database.ts'
 import type { OneTimeTokensTable, Tables } from '../../kernel/db/schema.ts'
 
 export type TokenRow = Selectable<OneTimeTokensTable>
 
-export const replaceToken = (trx: Db, row: OneTimeTokensTable) =>
+export const replaceToken = (trx: Db, row: Insertable<OneTimeTokensTable>) =>
   trx
     .insertInto('one_time_tokens')
     .values(row)
@@ -12,6 +12,7 @@ export const replaceToken = (trx: Db, row: OneTimeTokensTable) =>
       conflict.columns(['user_id', 'kind']).doUpdateSet({
         token_hash: row.token_hash,
         email: row.email,
+        security_version: row.security_version,
         created_at: row.created_at,
         expires_at: row.expires_at,
       }),
@@ -19,8 +20,9 @@ export const replaceToken = (trx: Db, row: OneTimeTokensTable) =>
     .execute()
 
 /**
- * The token is of an active account, and of the address that it has by now: whoever has lost a mailbox must not keep its
- * links. Only a change of address names the one to come.
+ * The token is of an active account as it is by now: whoever has lost a mailbox or an account must not keep its links.
+ * A link to an address works as long as that is the account's. A change of address names the one to come, so it works as
+ * long as nothing of `security_version` has happened: another address, another password, being shut out.
  */
 const stillTheirs = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
   eb.exists(
@@ -31,8 +33,14 @@ const stillTheirs = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
       .where('users.is_active', '=', true)
       .where((eb) =>
         eb.or([
-          eb('one_time_tokens.kind', '=', 'change_email'),
-          eb('users.email', '=', eb.ref('one_time_tokens.email')),
+          eb.and([
+            eb('one_time_tokens.kind', '=', 'change_email'),
+            eb('users.security_version', '=', eb.ref('one_time_tokens.security_version')),
+          ]),
+          eb.and([
+            eb('one_time_tokens.kind', '<>', 'change_email'),
+            eb('users.email', '=', eb.ref('one_time_tokens.email')),
+          ]),
         ]),
       ),
   )
@@ -45,6 +53,12 @@ export const findToken = (db: Db, hash: string, kind: string): Promise<TokenRow 
     .where('kind', '=', kind)
     .where(stillTheirs)
     .executeTakeFirst()
+
+/** Keeps others from changing an account until the transaction ends (SQLite has one writer anyway). */
+export async function lockUser(trx: Db, id: string): Promise<void> {
+  if (engineOf(trx) === 'postgres')
+    await trx.selectFrom('users').select('id').where('id', '=', id).forUpdate().executeTakeFirst()
+}
 
 /** Deleting is using: the row can be deleted only once. */
 export const takeToken = (trx: Db, hash: string, kind: string): Promise<TokenRow | undefined> =>

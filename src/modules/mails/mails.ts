@@ -1,8 +1,8 @@
 import type { Locale } from '../../kernel/i18n.ts'
 import { createMailRenderer, oneLine, type RenderedMail } from '../../kernel/mail/render.ts'
 import { en } from './en.ts'
-import { greetingName } from './format.ts'
 import type { Letters, MailData, MailKind } from './letters.ts'
+import { greetingName } from './names.ts'
 import { ru } from './ru.ts'
 
 const LANGUAGES: Record<Locale, Letters> = { en, ru }

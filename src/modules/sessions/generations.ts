@@ -36,6 +36,13 @@ const REMEMBERED = 16
 /** Into so many parts the tolerance is divided; of each part, one generation is remembered. */
 const TOLERANCE_PARTS = 24
 
+/** The column that counts them ends at 2^31 - 1, and there must be room for the next one. */
+const MAX_GENERATION = 2 ** 31 - 2
+
+/** Whether a value can be the number of a generation. */
+export const isGeneration = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_GENERATION
+
 export const firstGeneration = (): Generations => ({ current: 0, seen: [] })
 
 /**

@@ -20,24 +20,17 @@ export interface StoredIdentity {
 export function createIdentities(database: Database) {
   const known = new Map<string, StoredIdentity>()
   let version: number | null = null
-  let isAsked = false
 
   /**
-   * Asks the engine once for all requests that one turn of the event loop has brought: none of them was sent after an
-   * answer that tells of a later commit, since it would have come with a later turn.
+   * Asks the engine each time (2 µs): one turn of the event loop can bring a request that was sent after an answer of the
+   * same turn, when a connection is read on for longer than the answer takes to its client.
    */
   function forgetWhatIsOld(): void {
-    if (isAsked) return
     const now = database.dataVersion()
     if (now !== version) {
       known.clear()
       version = now
     }
-    if (now === null) return
-    isAsked = true
-    setImmediate(() => {
-      isAsked = false
-    })
   }
 
   function remember(sessionId: string, identity: StoredIdentity): StoredIdentity {

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { isGeneration } from './generations.ts'
 
 const ID_BYTES = 16
 const GENERATION_BYTES = 4
@@ -29,10 +30,12 @@ export function createRefreshTokens(keys: Buffer[]) {
       if (bytes.length !== LENGTH || bytes.toString('base64url') !== token) return null
       const [body, tag] = [bytes.subarray(0, LENGTH - MAC_BYTES), bytes.subarray(LENGTH - MAC_BYTES)]
       if (!keys.some((key) => timingSafeEqual(mac(key, body), tag))) return null
+      const generation = body.readUInt32BE(ID_BYTES)
+      if (!isGeneration(generation)) return null
       const hex = body.toString('hex', 0, ID_BYTES)
       return {
         sessionId: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
-        generation: body.readUInt32BE(ID_BYTES),
+        generation,
       }
     },
   }

@@ -1,15 +1,15 @@
 import Type, { type Static } from 'typebox'
-import { Id, Nullable, Strict, Time } from '../../kernel/http/schemas.ts'
+import { Id, Nullable, Sentence, Strict, Time } from '../../kernel/http/schemas.ts'
 
 export const Session = Strict(
   {
     id: Id,
     current: Type.Boolean({ description: 'The session that asks' }),
-    device_id: Nullable(Type.String()),
+    device_id: Nullable(Type.String({ examples: ['4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10'] })),
     app_type: Nullable(Type.String({ examples: ['android'] })),
     app_version: Nullable(Type.String({ examples: ['1.4.0'] })),
-    user_agent: Nullable(Type.String()),
-    ip: Nullable(Type.String()),
+    user_agent: Nullable(Type.String({ examples: ['Dart/3.9 (dart:io)'] })),
+    ip: Nullable(Type.String({ examples: ['203.0.113.7'] })),
     created_at: Time,
     last_used_at: Time,
     expires_at: Time,
@@ -17,9 +17,15 @@ export const Session = Strict(
   { $id: 'Session' },
 )
 export type Session = Static<typeof Session>
-export const SessionList = Strict({ sessions: Type.Array(Type.Unsafe<Session>({ $ref: 'Session#' })) })
+export const SessionList = Strict(
+  { sessions: Type.Array(Type.Unsafe<Session>({ $ref: 'Session#' })) },
+  { title: 'SessionList' },
+)
 export const SessionParams = Strict({ id: Id, sid: Id })
-export const Revoked = Strict({
-  message: Type.String(),
-  revoked: Type.Integer({ description: 'How many sessions were ended' }),
-})
+export const Revoked = Strict(
+  {
+    message: Sentence('sessions_ended'),
+    revoked: Type.Integer({ description: 'How many sessions were ended', examples: [2] }),
+  },
+  { title: 'Revoked' },
+)

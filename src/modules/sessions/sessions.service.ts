@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { parseAddress } from '../../kernel/addresses.ts'
 import { andThen } from '../../kernel/and-then.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
@@ -6,7 +8,8 @@ import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { newId } from '../../kernel/ids.ts'
 import type { Device } from '../../kernel/origin.ts'
-import { networkOf } from '../throttle/places.ts'
+import type { Users } from '../users/users.service.ts'
+import { createActing } from './acting.ts'
 import {
   firstGeneration,
   type Generations,
@@ -23,6 +26,7 @@ import { createIdentities } from './identities.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
 
+export { isGeneration } from './generations.ts'
 export type Identity = store.IdentityRow
 export type SessionEdge = store.Edge
 
@@ -49,10 +53,15 @@ export interface Grant {
 /** How long sessions that are over can still be looked up, in ms. */
 const KEPT = 30 * DAY
 
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace' | 'refreshTabTolerance' | 'maxSessions'>
+  users: Users
+}
+
 /** So many sessions beyond MAX_SESSIONS are ended in one transaction. */
 const SURPLUS_BATCH = 1000
-
-type Settings = Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace' | 'refreshTabTolerance' | 'maxSessions'>
 
 /** How a session was continued, or that it was ended. */
 export type Continued =
@@ -67,7 +76,7 @@ export type Continued =
     }
 
 /** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
-export function createSessions({ database, clock, config }: { database: Database; clock: Clock; config: Settings }) {
+export function createSessions({ database, clock, config, users }: Parts) {
   const identities = createIdentities(database)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
@@ -204,12 +213,24 @@ export function createSessions({ database, clock, config }: { database: Database
   const isAlive = (identity: Identity, expiresAt: number): boolean =>
     identity.ended_at === null && Boolean(identity.is_active) && expiresAt > clock.now()
 
+  /**
+   * A text that stays the same for as long as a session lives and its user keeps the password, and tells neither; null once
+   * the session is over.
+   */
+  async function standingOf(sessionId: string): Promise<string | null> {
+    const identity = await identities.find(sessionId)
+    if (!identity || !isAlive(identity.row, identity.expiresAt)) return null
+    return createHash('sha256').update(`${sessionId}\n${identity.row.password_hash}`).digest('base64url')
+  }
+
   return {
     start,
     surplusOf,
     endSurplus,
     identify,
+    standingOf,
     proceed,
+    ...createActing({ database, users, isAlive }),
     async list(userId: string, currentId: string | null): Promise<Session[]> {
       const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()), config.maxSessions)
       return rows.map((row) => toSession(row, currentId))
@@ -220,9 +241,9 @@ export function createSessions({ database, clock, config }: { database: Database
     },
     /** Deletes up to `limit` sessions that have long been over. Returns how many. */
     purge: (limit: number) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - KEPT), limit),
-    /** Every session of a user that is still stored, for their export. */
-    async history(userId: string, currentId: string | null) {
-      const rows = await store.allSessions(database.db, userId)
+    /** Up to `limit` sessions of a user that are still stored, after the session `after`; for their export. */
+    async history(userId: string, currentId: string | null, after: string, limit: number) {
+      const rows = await store.sessionsAfter(database.reads, userId, after, limit)
       return rows.map((row) => ({ ...toSession(row, currentId), ended_at: row.ended_at, end_reason: row.end_reason }))
     },
     /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
@@ -235,10 +256,9 @@ export type Sessions = ReturnType<typeof createSessions>
 
 const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
 
-/** An address that belongs to no network, as that of the machine itself, is compared as it is. */
 const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, cookie: Use['cookie']): Use => ({
   cookie,
-  network: networkOf(ip) ?? ip,
+  network: parseAddress(ip ?? '')?.network ?? ip,
   userAgent: user_agent,
 })
 

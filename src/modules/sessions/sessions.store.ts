@@ -125,18 +125,27 @@ export async function sessionsBeyond(
 export const endTheseSessions = (db: Db, ids: string[], now: string, reason: string) =>
   db.updateTable('sessions').set({ ended_at: now, end_reason: reason }).where('id', 'in', ids).execute()
 
-export const allSessions = (db: Db, userId: string): Promise<SessionRow[]> =>
-  db.selectFrom('sessions').selectAll().where('user_id', '=', userId).orderBy('created_at').execute()
-
-/** Deletes up to `limit` sessions that were over before a time; returns how many. */
-export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const old = db
+/** Up to `limit` sessions of a user after one of them, the oldest first. */
+export const sessionsAfter = (db: Db, userId: string, after: string, limit: number): Promise<SessionRow[]> =>
+  db
     .selectFrom('sessions')
-    .select('id')
-    .where((eb) => eb.or([eb('expires_at', '<', before), eb('ended_at', '<', before)]))
+    .selectAll()
+    .where('user_id', '=', userId)
+    .where('id', '>', after)
+    .orderBy('user_id')
+    .orderBy('id')
     .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+    .execute()
+
+/** Deletes up to `limit` sessions that were over before a time; returns how many. Each way of being over has an index. */
+export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
+  const over = async (column: 'expires_at' | 'ended_at', most: number): Promise<number> => {
+    const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(most)
+    const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
+    return Number(numDeletedRows)
+  }
+  const ended = await over('ended_at', limit)
+  return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended
 }
 
 /** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */

@@ -49,11 +49,20 @@ export const LOGIN_ADDRESS: GuessPolicy = {
   memory: HOUR,
 }
 
+/**
+ * An IPv6 network of 48 bits over all accounts: 65,536 networks of 64 bits, which some providers give to one customer, and
+ * others to as many telephones. So it bounds what a customer can do with them all, far above what people mistype.
+ */
+export const LOGIN_SITE: GuessPolicy = { ...LOGIN_ADDRESS, name: 'login-site', free: 1000, longest: 30 * SECOND }
+
 /** The current password, asked again of somebody signed in: whoever finds an open session must not learn it. */
 export const CONFIRMATION: GuessPolicy = { ...LOGIN, name: 'password' }
 
 /** By address. A class that signs up together fits; a machine that makes accounts, or asks who has one, does not. */
 export const REGISTRATION: WindowPolicy = { name: 'registration', quota: 100, window: HOUR }
+
+/** By IPv6 network of 48 bits. */
+export const REGISTRATION_SITE: WindowPolicy = { name: 'registration-site', quota: 1000, window: HOUR }
 
 /**
  * By e-mail. Strangers can use it up, so its window is half of what a link lives: whenever a request is refused, a link
@@ -62,6 +71,8 @@ export const REGISTRATION: WindowPolicy = { name: 'registration', quota: 100, wi
 export const RESET: WindowPolicy = { name: 'reset', quota: 3, window: 15 * MINUTE }
 /** By address: nobody fills the mailboxes of many. */
 export const RESET_ADDRESS: WindowPolicy = { name: 'reset-address', quota: 30, window: 15 * MINUTE }
+/** By IPv6 network of 48 bits. */
+export const RESET_SITE: WindowPolicy = { name: 'reset-site', quota: 300, window: 15 * MINUTE }
 
 /** By user: each is a mail. */
 export const RESEND: WindowPolicy = { name: 'resend', quota: 3, window: 15 * MINUTE }
@@ -76,11 +87,31 @@ export const EXPORT: WindowPolicy = { name: 'export', quota: 10, window: HOUR }
 /** By user: how many refusals are written down as events. Whoever asks on and on fills the log, and no table. */
 export const DENIAL: WindowPolicy = { name: 'denial', quota: 60, window: HOUR }
 
+/**
+ * By user, or by address (an IPv6 network of 64 bits) of somebody unknown: how many new idempotency keys are kept. An answer is
+ * kept for a day, so that whoever thinks up keys without end must not fill the disk.
+ */
+export const IDEMPOTENCY_KEYS = {
+  name: 'idempotency-keys',
+  quota: 3000,
+  window: HOUR,
+  unshared: 1000,
+} satisfies WindowPolicy
+
+/**
+ * By user, over everything that somebody signed in writes. People tap a few times in a minute, and an administrator’s
+ * screen sends a hundred at once; a script that goes on and on fills the audit log and the disk.
+ */
+export const WRITES: WindowPolicy = { name: 'writes', quota: 240, window: MINUTE, unshared: 120 }
+
 /** By session. An app refreshes four times in an hour; many isolates at once after a bad network, some dozens. */
 export const REFRESH: WindowPolicy = { name: 'refresh', quota: 120, window: MINUTE, unshared: 60 }
 /** By session: how many tabs that were left behind are written down as events. */
 export const STALE_TAB: WindowPolicy = { name: 'stale-tab', quota: 30, window: HOUR, unshared: 30 }
-/** By address. Refresh tokens cannot be guessed: this is for a client that runs wild, not for a town behind one address. */
+/**
+ * By address, of refreshes with a token of ours. Such tokens cannot be guessed: this is for a client that runs wild, not
+ * for a town behind one address, and needs no wider count.
+ */
 export const REFRESH_ADDRESS: WindowPolicy = { name: 'refresh-address', quota: 3000, window: MINUTE, unshared: 1500 }
 
 /** What has to pass between the last of so many failures in a row and the next try, in milliseconds. */

@@ -1,14 +1,17 @@
 import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
+import { AppError } from '../../kernel/errors.ts'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
-import { networkOf } from './places.ts'
-import type { GuessPolicy, WindowPolicy } from './policies.ts'
+import { type GuessPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
 import type { Throttle } from './throttle.service.ts'
 
 /** What a request is limited by; null for what is not limited. */
 type By = (request: FastifyRequest) => string | null
 
-/** The network of the caller. The machine itself is not limited: see `networkOf`. */
-export const byAddress: By = (request) => networkOf(request.ip)
+/** The network of the caller: one address in IPv4, one household in IPv6. */
+export const byAddress: By = (request) => request.client.network
+
+/** The wider network of an IPv6 caller, of 48 bits: so many households are at hand to one customer of some providers. */
+export const bySite: By = (request) => request.client.site
 
 /** A `preHandler` that counts a request for each policy, and refuses it with 429 where one is used up. */
 export const limited =
@@ -19,6 +22,22 @@ export const limited =
       if (key === null) continue
       for (const [name, value] of Object.entries(await throttle.limit(policy, key)))
         reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
+    }
+  }
+
+/**
+ * Counts a new idempotency key. Whoever is signed in has to wait once too many are kept: AppError `rate_limited`. From an
+ * address with too many, requests run as if they had none: a stranger must not keep their neighbours out.
+ */
+export const admitKey =
+  (throttle: Pick<Throttle, 'limit'>) =>
+  async ({ actor, client }: FastifyRequest): Promise<boolean> => {
+    try {
+      await throttle.limit(IDEMPOTENCY_KEYS, actor?.userId ?? client.network ?? 'this machine')
+      return true
+    } catch (error) {
+      if (!actor && error instanceof AppError && error.reason === 'rate_limited') return false
+      throw error
     }
   }
 

@@ -1,10 +1,18 @@
 import { type Clock, timestamp } from '../../kernel/clock.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
+import type { Origin } from '../../kernel/origin.ts'
 import type { Verification } from '../../kernel/passwords.ts'
 import { fingerprint } from '../../kernel/secrets.ts'
 import { type Budget, createGuesses } from './guesses.ts'
-import { networkOf } from './places.ts'
-import { CONFIRMATION, DEVICE_MEMORY, type GuessPolicy, LOGIN, LOGIN_ADDRESS, type WindowPolicy } from './policies.ts'
+import {
+  CONFIRMATION,
+  DEVICE_MEMORY,
+  type GuessPolicy,
+  LOGIN,
+  LOGIN_ADDRESS,
+  LOGIN_SITE,
+  type WindowPolicy,
+} from './policies.ts'
 import * as store from './throttle.store.ts'
 import { createWindows } from './windows.ts'
 
@@ -23,15 +31,7 @@ export interface LoginAttempt {
   userId: string | null
   /** The devices of this user that the caller shows a token of, the surest first. */
   devices: string[]
-  ip: string | null
-}
-
-/** What is known of who tries before the password is looked at. */
-export interface Caller {
-  /** It is a device that has signed in to this account before. */
-  isProven: boolean
-  /** Null for the machine itself. */
-  network: string | null
+  origin: Pick<Origin, 'network' | 'site'>
 }
 
 /** Nobody's id: an unknown e-mail asks the database the same as a known one. */
@@ -55,16 +55,17 @@ export function createThrottle({ database, clock, key }: { database: Database; c
 
   /**
    * Checks the password of a sign-in. A device that is proven has a budget of its own, so that no stranger can keep the
-   * owner out; all others share one for the account, and one for their address. `check` is told which of them it is for.
+   * owner out; all others share one for the account, one for their address, and one for the wider network of that. `check`
+   * is told whether the device is proven.
    * Throws AppError `rate_limited`, and what `check` throws.
    */
   async function login(
-    { emailKey, userId, devices, ip }: LoginAttempt,
-    check: (caller: Caller) => Promise<Verification>,
+    { emailKey, userId, devices, origin: { network, site } }: LoginAttempt,
+    check: (isProven: boolean) => Promise<Verification>,
   ): Promise<Checked & { device: string | null }> {
     const strangers = accountKey(emailKey)
-    const network = networkOf(ip)
     const address = `login-address:${network ? print(network) : ''}`
+    const wider = `login-site:${site ? print(site) : ''}`
     const [device_1, device_2, device_3] = Array.from(
       { length: store.CLAIMED_DEVICES },
       (_, number) => devices[number] ?? NOBODY,
@@ -76,15 +77,19 @@ export function createThrottle({ database, clock, key }: { database: Database; c
         const rows = await store.countsAndDevices(database.db, {
           account: strangers,
           address,
+          site: wider,
           user_id: userId ?? NOBODY,
           ...{ device_1, device_2, device_3 },
           ...{ key_1: own(device_1), key_2: own(device_2), key_3: own(device_3) },
         })
         device = devices.find((device) => rows.some(({ key }) => key === device)) ?? null
-        const mine = budget(rows, device ? own(device) : strangers, LOGIN)
-        return network ? [mine, budget(rows, address, LOGIN_ADDRESS, device !== null)] : [mine]
+        return [
+          budget(rows, device ? own(device) : strangers, LOGIN),
+          ...(network ? [budget(rows, address, LOGIN_ADDRESS, device !== null)] : []),
+          ...(site ? [budget(rows, wider, LOGIN_SITE, device !== null)] : []),
+        ]
       },
-      () => check({ isProven: device !== null, network }),
+      () => check(device !== null),
     )
     return { ...checked, device }
   }
@@ -109,8 +114,10 @@ export function createThrottle({ database, clock, key }: { database: Database; c
      * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
      */
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
+    /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
+    take: (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`),
     /** When the devices known to a user were first and last seen, for their export. */
-    devicesOf: (userId: string) => store.devicesOf(database.db, userId),
+    devicesOf: (userId: string) => store.devicesOf(database.reads, userId),
     /** Deletes up to `limit` counts that have expired. Returns how many. */
     purge: (limit: number) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
     /** Deletes up to `limit` devices that nobody has signed in from for long. Returns how many. */

@@ -12,17 +12,17 @@ export interface CountRow {
 export const CLAIMED_DEVICES = 3
 
 /**
- * All that a login asks: the counts of the account, of the address and of each device that the caller shows a token of,
+ * All that a login asks: the counts of the account, of the address, of its wider network and of each device that the caller shows a token of,
  * and, under their own names, those of the devices that the user knows.
  */
 export const countsAndDevices = hot<
-  Record<'account' | 'address' | 'user_id' | `key_${1 | 2 | 3}` | `device_${1 | 2 | 3}`, string>,
+  Record<'account' | 'address' | 'site' | 'user_id' | `key_${1 | 2 | 3}` | `device_${1 | 2 | 3}`, string>,
   CountRow
 >('throttle_counts_and_devices', (db, p) =>
   db
     .selectFrom('throttles')
     .select(['key', 'count', 'last_at', 'expires_at'])
-    .where('key', 'in', [p('account'), p('address'), p('key_1'), p('key_2'), p('key_3')])
+    .where('key', 'in', [p('account'), p('address'), p('site'), p('key_1'), p('key_2'), p('key_3')])
     .unionAll(
       db
         .selectFrom('known_devices')

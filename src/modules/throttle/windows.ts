@@ -1,5 +1,5 @@
 import { type Clock, SECOND, timestamp } from '../../kernel/clock.ts'
-import type { Database } from '../../kernel/db/database.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { WindowPolicy } from './policies.ts'
@@ -44,5 +44,15 @@ export function createWindows({ database, clock }: { database: Database; clock: 
     return 1
   }
 
-  return { use }
+  /**
+   * Counts one use of a key in a transaction: what is rolled back was not used. Tells whether it was within the quota;
+   * beyond it nothing is written.
+   */
+  async function take(trx: Db, { quota, window }: WindowPolicy, key: string): Promise<boolean> {
+    const now = clock.now()
+    const times = { now: timestamp(now), expires: timestamp((Math.floor(now / window) + 1) * window) }
+    return (await store.countUp(trx, { key, by: 1, quota, ...times })).length > 0
+  }
+
+  return { use, take }
 }

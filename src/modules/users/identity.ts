@@ -1,14 +1,31 @@
 import { domainToASCII } from 'node:url'
 
 /**
- * What makes an e-mail address unique: Unicode NFC, letters in lower case, the domain as IDNA encodes it. Two addresses
- * of one account differ in none of these; confusable letters of different scripts stay different.
+ * What makes an e-mail address unique: Unicode NFC, case folded, the domain as IDNA encodes it. Two addresses of one
+ * account differ in none of these; confusable letters stay different.
  */
-export function emailKey(email: string): string {
+export const emailKey = (email: string): string => keyBy(email, foldCase)
+
+/** The key of before migration 0009, which a few accounts still have: two that one folded address would have merged. */
+export const earlierEmailKey = (email: string): string => keyBy(email, (local) => local.normalize('NFC').toLowerCase())
+
+function keyBy(email: string, fold: (local: string) => string): string {
   const at = email.lastIndexOf('@')
-  const local = email.slice(0, at).normalize('NFC').toLowerCase().normalize('NFC')
+  const local = fold(email.slice(0, at)).normalize('NFC')
   return `${local}@${domainToASCII(email.slice(at + 1)).toLowerCase()}`
 }
+
+/**
+ * Unicode's full case folding, which JavaScript lacks: lower case alone keeps apart what differs in the final sigma or in
+ * ß and SS. To upper case and back is the same for every character but the dotless ı, which is a letter of its own.
+ */
+const foldCase = (text: string): string =>
+  text
+    .normalize('NFD') // the iota below a letter becomes one beside it: marks are put in order first
+    .split('ı')
+    .map((part) => part.toLowerCase().toUpperCase().toLowerCase()) // ẞ has no upper case, its lower case has
+    .join('ı')
+    .replaceAll('ς', 'σ')
 
 /** A name as it is kept: NFC, without space at its ends. */
 export const cleanName = (name: string): string => name.normalize('NFC').trim()

@@ -56,35 +56,71 @@ export interface Page {
   direction: 'asc' | 'desc'
   limit: number
   offset: number
-  after: { value: string; id: string } | null
+  after: Place | null
+  before?: Place | undefined
 }
+
+interface Place {
+  value: string
+  id: string
+}
+
+type Found = (UserRow & { sort_value: string })[]
 
 /** One page of the users that match. What a term or the filters lead to is gathered before it is sorted. */
-export async function pageOfUsers(
-  db: Db,
-  filters: Filters,
-  page: Page,
-  lead: Lead,
-): Promise<(UserRow & { sort_value: string })[]> {
-  const { column, direction, limit, offset, after } = page
-  const rows = lead === 'order' ? matching(db, filters, lead, column) : gathered(db, filters, lead)
-  const ordered = rows.orderBy(`users.${column}`, direction).orderBy('users.id', direction)
-  let query = ordered.select(USER_COLUMNS).select(`users.${column} as sort_value`)
-  if (after) {
-    const beyond = sql.raw(direction === 'asc' ? '>' : '<')
-    query = query.where(sql<boolean>`(${sql.ref(`users.${column}`)}, users.id) ${beyond} (${after.value}, ${after.id})`)
-  } else if (offset) {
-    // The index alone says whom to step over: their rows are not read.
-    query = query.where('users.id', 'in', ordered.select('users.id').limit(limit).offset(offset))
-  }
-  return query.limit(limit).execute() as Promise<(UserRow & { sort_value: string })[]>
+export async function pageOfUsers(db: Db, filters: Filters, page: Page, lead: Lead): Promise<Found> {
+  const { column, direction } = page
+  const rows = lead === 'order' ? matching(db, filters, lead, column) : gathered(db, filters, lead, column)
+  let ids = beyond(rows, page)
+    .select('users.id')
+    .orderBy(`users.${column}`, direction)
+    .orderBy('users.id', direction)
+    .limit(page.limit)
+  if (!page.after && page.offset) ids = ids.offset(page.offset)
+  // The index alone, or what was gathered, says whom to step over: only the rows of the page are read.
+  return db
+    .selectFrom('users')
+    .select(USER_COLUMNS)
+    .select(`users.${column} as sort_value`)
+    .where('users.id', 'in', ids)
+    .orderBy(`users.${column}`, direction)
+    .orderBy('users.id', direction)
+    .execute() as Promise<Found>
 }
 
-const gathered = (db: Db, filters: Filters, lead: Lead): Query =>
+/**
+ * The same page by the order, looking at no more than `most` users; null where it is not full by then, as when all who
+ * match are at the other end.
+ */
+export async function pageWithin(db: Db, filters: Filters, page: Page, most: number): Promise<Found | null> {
+  const { column, direction } = page
+  const end = await beyond(db.selectFrom('users') as Query, page)
+    .select([`users.${column} as value`, 'users.id'])
+    .orderBy(`users.${column}`, direction)
+    .orderBy('users.id', direction)
+    .offset(most)
+    .limit(1)
+    .executeTakeFirst()
+  const found = await pageOfUsers(db, filters, { ...page, ...(end && { before: end }) }, 'order')
+  return end && found.length < page.limit ? null : found
+}
+
+/** Users that come after a place in the order, and before another. */
+function beyond(query: Query, { column, direction, after, before }: Page): Query {
+  const [more, less] = direction === 'asc' ? ['>', '<'] : ['<', '>']
+  const than = (sign: string | undefined, { value, id }: Place) =>
+    sql<boolean>`(${sql.ref(`users.${column}`)}, users.id) ${sql.raw(`${sign}`)} (${value}, ${id})`
+  let bounded = query
+  if (after) bounded = bounded.where(than(more, after))
+  if (before) bounded = bounded.where(than(less, before))
+  return bounded
+}
+
+const gathered = (db: Db, filters: Filters, lead: Lead, column: Column): Query =>
   db
     .with(
       (cte) => cte('found').materialized(),
-      () => matching(db, filters, lead).selectAll('users'),
+      () => matching(db, filters, lead).select(['users.id', `users.${column}`]),
     )
     .selectFrom('found as users') as unknown as Query
 

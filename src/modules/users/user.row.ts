@@ -16,6 +16,7 @@ export const USER_COLUMNS = [
   'users.email_verified',
   'users.locale',
   'users.version',
+  'users.security_version',
   'users.created_at',
   'users.updated_at',
   'users.last_login_at',
@@ -23,7 +24,9 @@ export const USER_COLUMNS = [
 ] as const
 
 /** A row as the API shows it. */
-export const toUser = (row: Omit<UserRow, 'password_hash' | 'version' | 'delete_after'>): User => ({
+export const toUser = (
+  row: Omit<UserRow, 'password_hash' | 'version' | 'security_version' | 'delete_after'>,
+): User => ({
   id: row.id,
   email: row.email,
   name: row.name,

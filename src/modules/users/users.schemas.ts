@@ -31,15 +31,18 @@ export type User = Static<typeof User>
 export const UserRef = Type.Unsafe<User>({ $ref: 'User#' })
 export const userProperties = properties
 
-export const CreateUser = Strict({
-  email: Email,
-  name: PersonName,
-  password: Type.Optional(NewPassword),
-  role: Type.Optional(Role),
-  is_active: Type.Optional(Type.Boolean()),
-  email_verified: Type.Optional(Type.Boolean()),
-  locale: Type.Optional(Locale),
-})
+export const CreateUser = Strict(
+  {
+    email: Email,
+    name: PersonName,
+    password: Type.Optional(NewPassword),
+    role: Type.Optional(Role),
+    is_active: Type.Optional(Type.Boolean()),
+    email_verified: Type.Optional(Type.Boolean()),
+    locale: Type.Optional(Locale),
+  },
+  { title: 'CreateUser', examples: [{ email: 'boris@example.org', name: 'Борис Годунов', locale: 'ru' }] },
+)
 export type CreateUser = Static<typeof CreateUser>
 
 export const UpdateUser = Strict(
@@ -51,7 +54,11 @@ export const UpdateUser = Strict(
     email_verified: Untouched(Type.Boolean()),
     locale: Untouched(Locale),
   },
-  { description: '`null` and absent fields stay as they are.' },
+  {
+    title: 'UpdateUser',
+    description: '`null` and absent fields stay as they are.',
+    examples: [{ name: null, email: null, role: null, is_active: null, email_verified: null, locale: null }],
+  },
 )
 export type UpdateUser = Static<typeof UpdateUser>
 
@@ -83,6 +90,7 @@ export const ListUsers = Strict({
   sort: Type.Optional(
     Type.Unsafe<Sort | `-${Sort}`>({
       type: 'string',
+      title: 'UserSort',
       enum: SORTS.flatMap((sort) => [sort, `-${sort}`]),
       default: '-created_at',
     }),
@@ -90,13 +98,16 @@ export const ListUsers = Strict({
 })
 export type ListUsers = Static<typeof ListUsers>
 
-export const UserList = Strict({
-  users: Type.Array(UserRef),
-  total: Type.Integer({
-    description:
-      'Exact up to 10,000. Above: without `q` a count at most a minute old; with `q` it stays at 10,000, meaning "at least".',
-  }),
-  page: Type.Integer(),
-  limit: Type.Integer(),
-  next_cursor: Nullable(Type.String()),
-})
+export const UserList = Strict(
+  {
+    users: Type.Array(UserRef),
+    total: Type.Integer({
+      description:
+        'Exact up to 10,000. Above: without `q` a count at most a minute old; with `q` it stays at 10,000, meaning "at least".',
+    }),
+    page: Type.Integer({ examples: [1] }),
+    limit: Type.Integer({ examples: [20] }),
+    next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
+  },
+  { title: 'UserList' },
+)

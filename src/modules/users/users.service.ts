@@ -6,9 +6,9 @@ import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Cursors } from '../../kernel/http/pages.ts'
 import { newId } from '../../kernel/ids.ts'
-import { cleanName, emailKey, fold, searchTerm, searchText } from './identity.ts'
-import { createPlanner } from './list.plan.ts'
-import { type Filters, type Page, pageOfUsers } from './list.store.ts'
+import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } from './identity.ts'
+import { createPlanner, WALKED } from './list.plan.ts'
+import { type Filters, hasFilters, type Lead, type Page, pageOfUsers, pageWithin } from './list.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
@@ -55,8 +55,9 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       updated_at: now,
       last_login_at: NEVER,
     }
+    await refuseEarlier(trx, input.email, row.id)
     await refuseTaken(() => store.insertUser(trx, { ...row, ...keys(input.email, name) }))
-    return { ...row, version: 1, delete_after: null }
+    return { ...row, version: 1, security_version: 0, delete_after: null }
   }
 
   /**
@@ -76,6 +77,9 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     if (leavesAdmins) await keepOneAdmin(trx, before)
     // Another address is not verified by the old one’s verification.
     if (given.email !== undefined && emailKey(given.email) !== emailKey(before.email)) given.email_verified ??= false
+    if (given.email !== undefined) await refuseEarlier(trx, given.email, id)
+    if ((given.email ?? before.email) !== before.email || (before.is_active && given.is_active === false))
+      await store.countSecurityVersion(trx, id)
     const renamed = given.email !== undefined || given.name !== undefined
     await refuseTaken(() =>
       store.updateUser(
@@ -104,6 +108,23 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     return user
   }
 
+  /** Throws AppError `email_taken` where another account has the address under its earlier key. */
+  async function refuseEarlier(trx: Db, email: string, id: string): Promise<void> {
+    const earlier = earlierEmailKey(email)
+    if (earlier === emailKey(email)) return
+    const [holder] = await store.userByEmail(trx, { email_key: earlier })
+    if (holder && holder.id !== id) throw new AppError('email_taken')
+  }
+
+  async function byEmail(email: string, db: Db = database.db): Promise<UserRow | undefined> {
+    const [key, earlier] = [emailKey(email), earlierEmailKey(email)]
+    if (earlier !== key) {
+      const [user] = await store.userByEmail(db, { email_key: earlier })
+      if (user) return user
+    }
+    return (await store.userByEmail(db, { email_key: key }))[0]
+  }
+
   async function keepOneAdmin(trx: Db, user: UserRow): Promise<void> {
     const counts = user.role === 'admin' && user.is_active
     if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError('last_admin')
@@ -123,19 +144,14 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       created_from: query.created_from && timestamp(Date.parse(query.created_from)),
       created_to: query.created_to && timestamp(Date.parse(query.created_to)),
     }
-    const { total, lead } = await planner.of(database.db, filters)
-    const rows = await pageOfUsers(
-      database.db,
-      filters,
-      {
-        column: COLUMNS[order.replace('-', '') as Sort],
-        direction: order.startsWith('-') ? 'desc' : 'asc',
-        limit: limit + 1,
-        offset: (page - 1) * limit,
-        after,
-      },
-      lead,
-    )
+    const { total, lead } = await planner.of(database.reads, filters)
+    const rows = await pageBy(lead, filters, {
+      column: COLUMNS[order.replace('-', '') as Sort],
+      direction: order.startsWith('-') ? 'desc' : 'asc',
+      limit: limit + 1,
+      offset: (page - 1) * limit,
+      after,
+    })
     const current = after?.page ?? page
     const last = rows.length > limit ? rows[limit - 1] : undefined
     return {
@@ -149,16 +165,28 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     }
   }
 
+  async function pageBy(lead: Lead, filters: Filters, page: Page) {
+    const db = database.reads
+    const isBare = !filters.term && !hasFilters(filters)
+    if (lead !== 'order' || isBare) return pageOfUsers(db, filters, page, lead)
+    const soon = await pageWithin(db, filters, page, WALKED + page.offset)
+    return soon ?? pageOfUsers(db, filters, page, await planner.instead(db, filters))
+  }
+
   return {
     create,
     update,
     remove,
     list,
     lock,
+    lockAll: store.lockUsers,
     toUser,
     byId: async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0],
-    byEmail: async (email: string, db: Db = database.db) =>
-      (await store.userByEmail(db, { email_key: emailKey(email) }))[0],
+    byEmail,
+    /** Reads a user and keeps others from changing it, as `lock` does, where there is one. */
+    lockIfThere: (trx: Db, id: string) => store.userForUpdate(trx, id),
+    /** Makes the pending change of an e-mail worthless. */
+    bumpSecurityVersion: (trx: Db, id: string) => store.countSecurityVersion(trx, id),
     touchLogin: (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now }),
     /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
     rehash: (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash),
@@ -170,9 +198,13 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     keep: (trx: Db, id: string) => store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now())),
     /** Users whose time to be deleted has come. */
     dueForDeletion: (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit),
-    verifyEmail: (trx: Db, id: string) => store.updateUser(trx, id, { email_verified: true }, timestamp(clock.now())),
-    setPassword: (trx: Db, id: string, hash: string) =>
-      store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now())),
+    /** Verifies the address that was proved, and no other that has come meanwhile. Tells whether the user still has it. */
+    verifyEmail: (trx: Db, id: string, email: string): Promise<boolean> =>
+      store.verifyEmail(trx, id, email, timestamp(clock.now())),
+    async setPassword(trx: Db, id: string, hash: string): Promise<void> {
+      await store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now()))
+      await store.countSecurityVersion(trx, id)
+    },
   }
 }
 

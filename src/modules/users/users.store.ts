@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
 import type { UsersTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
@@ -23,6 +23,25 @@ export const updateUser = (db: Db, id: string, changes: UserChanges, now: string
     .where('id', '=', id)
     .execute()
 
+/** Verifies an e-mail where it is still the user's. Tells whether it is. */
+export async function verifyEmail(db: Db, id: string, email: string, now: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('users')
+    .set((eb) => ({ email_verified: true, updated_at: now, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('email', '=', email)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+/** Nothing that anybody could see has changed, so `version` stays. */
+export const countSecurityVersion = (db: Db, id: string) =>
+  db
+    .updateTable('users')
+    .set((eb) => ({ security_version: eb('security_version', '+', 1) }))
+    .where('id', '=', id)
+    .execute()
+
 /** The last login is no change that anybody could overwrite, so neither the version nor `updated_at` moves. */
 export const touchLogin = hot<{ id: string; now: string }, never>(
   'user_touch_login',
@@ -44,21 +63,31 @@ export const usersToDelete = (db: Db, now: string, limit: number): Promise<UserR
 /** Reads a user and keeps others from changing it until the transaction ends (SQLite has one writer anyway). */
 export async function userForUpdate(trx: Db, id: string): Promise<UserRow | undefined> {
   if (engineOf(trx) === 'sqlite') return (await userById(trx, { id }))[0]
-  return trx.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', id).forUpdate().executeTakeFirst()
+  return trx.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', id).forNoKeyUpdate().executeTakeFirst()
 }
 
+/** Keeps others from changing these users until the transaction ends; always in the order of their ids. */
+export async function lockUsers(trx: Db, ids: readonly string[]): Promise<void> {
+  if (engineOf(trx) === 'sqlite') return
+  await trx.selectFrom('users').select('id').where('id', 'in', ids).orderBy('id').forNoKeyUpdate().execute()
+}
+
+/** Any number that no other program uses on the same database, nor the migrator. */
+const ADMINS_LOCK = 7_206_514_204
+
 /**
- * How many active administrators there are beside one. They stay locked until the transaction ends: two that leave at
- * once must not each see the other as the one who stays.
+ * How many active administrators there are beside one. Of those who ask, one after another gets an answer, and keeps the
+ * next waiting until its transaction ends: two that leave at once must not each see the other as the one who stays. Not
+ * the rows are locked, since other transactions hold some of them and would want the rest.
  */
 export async function otherAdmins(trx: Db, id: string): Promise<number> {
-  const query = trx
+  if (engineOf(trx) === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(ADMINS_LOCK)})`.execute(trx)
+  const admins = await trx
     .selectFrom('users')
     .select(['id'])
     .where('role', '=', 'admin')
     .where('is_active', '=', true)
     .where('delete_after', 'is', null)
-    .orderBy('id')
-  const admins = await (engineOf(trx) === 'postgres' ? query.forUpdate() : query).execute()
+    .execute()
   return admins.filter((admin) => admin.id !== id).length
 }

@@ -31,6 +31,8 @@ export async function startStandby(primary: Postgres) {
   await until(async () => (await query("select 1 from pg_stat_replication where sync_state = 'sync'")).length > 0)
   return {
     port,
+    /** A database of it, as the superuser. */
+    url: (name: string) => Object.assign(new URL(primary.url), { port: String(port), pathname: `/${name}` }).href,
     promote: async () => void (await pgCtl('promote')),
     stop: async () => {
       await pgCtl('stop', '-m', 'immediate').catch(() => {})

@@ -1,0 +1,47 @@
+import { sql } from 'kysely'
+import { type Db, engineOf } from './database.ts'
+
+/** What a change of the schema takes away: a table, or a column of one that stays; and in how many rows something is. */
+export interface Loss {
+  table: string
+  column: string | null
+  rows: number
+}
+
+interface Column {
+  table: string
+  column: string
+}
+
+/** Every column of every table, without the tables in which an index of SQLite keeps its own. */
+export async function columnsOf(db: Db): Promise<Column[]> {
+  const { rows } = await (engineOf(db) === 'postgres'
+    ? sql<Column>`select table_name as "table", column_name as "column" from information_schema.columns
+        where table_schema = current_schema() order by table_name, ordinal_position`
+    : sql<Column>`select list.name as "table", info.name as "column"
+        from pragma_table_list list join pragma_table_info(list.name) info
+        where list.schema = 'main' and list.type = 'table' and list.name not like 'sqlite_%'
+        order by list.name, info.cid`
+  ).execute(db)
+  return rows
+}
+
+/** What was there before and is not any more, counted in `db`, where it still is. */
+export async function lossesBetween(db: Db, before: Column[], after: Column[]): Promise<Loss[]> {
+  const left = new Set(after.map(({ table, column }) => `${table}.${column}`))
+  const tablesLeft = new Set(after.map(({ table }) => table))
+  const losses: Loss[] = []
+  const count = async (table: string, column: string | null) => {
+    const { rows } = await (column
+      ? sql<{ count: number }>`select count(${sql.ref(column)}) as count from ${sql.table(table)}`
+      : sql<{ count: number }>`select count(*) as count from ${sql.table(table)}`
+    ).execute(db)
+    losses.push({ table, column, rows: Number(rows[0]?.count) })
+  }
+  for (const { table, column } of before) {
+    if (left.has(`${table}.${column}`)) continue
+    if (tablesLeft.has(table)) await count(table, column)
+    else if (!losses.some((loss) => loss.table === table)) await count(table, null)
+  }
+  return losses
+}

@@ -1,0 +1,23 @@
+import { sql } from 'kysely'
+import { timestamp } from '../clock.ts'
+import { type Db, engineOf } from './database.ts'
+import { DatabaseError } from './errors.ts'
+
+/** What the names of the leases begin with that are signs of life. */
+export const INSTANCE = 'instance:'
+
+/** Throws DatabaseError naming the processes that serve from this database. */
+export async function requireNoInstance(db: Db): Promise<void> {
+  const now = engineOf(db) === 'postgres' ? sql<string>`clock_timestamp()` : sql<string>`${timestamp(Date.now())}`
+  const running = await db
+    .selectFrom('leases')
+    .select('holder')
+    .where('name', 'like', `${INSTANCE}%`)
+    .where('until', '>', now)
+    .orderBy('holder')
+    .execute()
+  if (running.length)
+    throw new DatabaseError(
+      `${running.length === 1 ? 'an instance is' : `${running.length} instances are`} running on this database (${running.map(({ holder }) => holder).join('; ')}). Stop the service everywhere first; a process that was killed counts for 30 seconds`,
+    )
+}

@@ -1,0 +1,192 @@
+import { isDeepStrictEqual } from 'node:util'
+import { AppError, type AppErrorOptions } from '../errors.ts'
+import { REASONS, type Reason } from '../reasons.ts'
+import { problem } from './errors.ts'
+import { REQUEST_HEADERS, RESPONSE_HEADERS, type RouteHeader } from './openapi.headers.ts'
+
+/** As much of JSON Schema and OpenAPI as is touched here. */
+interface Schema {
+  [keyword: string]: unknown
+  $ref?: string
+  type?: string | string[]
+  title?: string
+  description?: string
+  pattern?: string
+  enum?: unknown[]
+  examples?: unknown[]
+  anyOf?: Schema[]
+  items?: Schema
+  properties?: Record<string, Schema>
+  additionalProperties?: boolean | Schema
+}
+interface Media {
+  schema: Schema
+  example?: unknown
+  examples?: Record<string, object>
+}
+interface Parameter {
+  $ref?: string
+  in?: string
+  name?: string
+  schema?: Schema
+  example?: unknown
+}
+interface Body {
+  required?: boolean
+  description?: string
+  headers?: Record<string, object>
+  content?: Record<string, Media>
+}
+interface Operation {
+  [OPTIONAL_BODY]?: boolean
+  parameters?: Parameter[]
+  requestBody?: Body
+  responses: Record<string, Body>
+}
+export interface Document {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema> } & Record<string, Record<string, object>>
+}
+
+/** What marks an operation whose body may be left out, since `@fastify/swagger` requires each. */
+export const OPTIONAL_BODY = 'x-optional-body'
+
+const ID = '018f3c5e-7d2a-7c1b-9f00-0123456789ab'
+
+/**
+ * Turns what the routes have given into a document that generators read well: schemas with a `title`, headers and errors
+ * are written once and referred to, every media type has an example, and nothing is in it that they stumble over. The
+ * schemas that requests are checked by stay as they are.
+ */
+export function finishDocument(document: Document): Document {
+  const { paths, components } = document
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const bodies = operations.flatMap(({ requestBody, responses }) => [requestBody ?? {}, ...Object.values(responses)])
+  const used = { headers: new Set<string>(), parameters: new Set<string>(), examples: new Set<Reason>() }
+
+  const named: Record<string, Schema> = {}
+  for (const [name, schema] of Object.entries(components.schemas)) named[name] = hoistWithin(schema, named)
+  for (const { content = {}, description } of bodies)
+    for (const media of Object.values(content)) {
+      if (media.schema.description === description) delete media.schema.description // It is that of the response.
+      media.schema = hoist(media.schema, named)
+    }
+  components.schemas = named
+
+  for (const operation of operations) {
+    const { parameters = [], requestBody, responses } = operation
+    if (requestBody && operation[OPTIONAL_BODY]) requestBody.required = false
+    delete operation[OPTIONAL_BODY]
+    for (const [n, parameter] of parameters.entries()) {
+      if (parameter.in === 'header') parameters[n] = reference('parameters', parameter.name as string, used.parameters)
+      // An example would be sent by whoever just tries: it filters everything away, where it is not the id in a path.
+      else if (parameter.in === 'query') delete parameter.example
+      if (parameter.schema) parameter.schema = hoist(parameter.schema, named)
+    }
+    for (const [status, { headers = {}, content = {}, description = '' }] of Object.entries(responses)) {
+      for (const name of Object.keys(headers)) headers[name] = reference('headers', name, used.headers)
+      const media = content['application/problem+json']
+      if (Number(status) >= 400 && media) media.examples = problemExamples(description, used.examples)
+    }
+  }
+  for (const { content = {} } of bodies)
+    for (const media of Object.values(content)) if (!media.examples) media.example ??= exampleOf(media.schema, named)
+
+  components.parameters = Object.fromEntries(
+    pick(REQUEST_HEADERS, used.parameters).map(([name, header]) => [name, { name, in: 'header', ...header }]),
+  )
+  components.headers = Object.fromEntries(pick(RESPONSE_HEADERS, used.headers))
+  components.examples = Object.fromEntries([...used.examples].map((reason) => [reason, problemExample(reason)]))
+  return document
+}
+
+const reference = (kind: string, name: string, used: Set<string>) => {
+  used.add(name)
+  return { $ref: `#/components/${kind}/${name}` }
+}
+
+const pick = <T extends Partial<Record<RouteHeader, object>>>(all: T, names: Set<string>) =>
+  Object.entries(all).filter(([name]) => names.has(name))
+
+/** A schema that is named is kept among `named`, and a reference to it stands in its place. */
+function hoist(given: Schema, named: Record<string, Schema>): Schema {
+  const schema = hoistWithin(given, named)
+  const { title, ...rest } = schema
+  if (title === undefined) return schema
+  if (Array.isArray(rest.type) || rest.anyOf) return rest // Its nullable form is another schema.
+  if (rest.type === 'object') delete rest.examples // They are those of the media type.
+  const known = named[title]
+  if (known && !isDeepStrictEqual(meaningOf(known), meaningOf(rest))) throw new Error(`two schemas are called ${title}`)
+  named[title] = { ...rest, ...known }
+  const $ref = `#/components/schemas/${title}`
+  const { description } = rest
+  return description === undefined || description === named[title].description ? { $ref } : { $ref, description }
+}
+
+const meaningOf = ({ description, examples, ...rest }: Schema) => rest
+
+function hoistWithin(given: Schema, named: Record<string, Schema>): Schema {
+  const schema = { ...given }
+  // Without the flag `u`, with which generators do not compile it, a property of Unicode is not a pattern.
+  if (schema.pattern && /\\p\{/i.test(schema.pattern)) delete schema.pattern
+  if (schema.enum?.includes(null)) return nullable(schema, named)
+  for (const key of ['items', 'additionalProperties', 'not'] as const)
+    if (isSchema(schema[key])) schema[key] = hoist(schema[key], named)
+  for (const key of ['anyOf', 'oneOf', 'allOf'] as const)
+    if (Array.isArray(schema[key])) schema[key] = schema[key].map((part: Schema) => hoist(part, named))
+  if (schema.properties)
+    schema.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, property]) => [name, hoist(property, named)]),
+    )
+  return schema
+}
+
+/** `null` in an `enum` is what generators make wrong types of: the same, as a choice. */
+function nullable({ type, enum: values = [], description, ...rest }: Schema, named: Record<string, Schema>): Schema {
+  const of = { ...rest, type: [type].flat().find((name) => name !== 'null'), enum: values.filter((v) => v !== null) }
+  const { default: fallback, ...choice } = of as Schema
+  return {
+    anyOf: [hoist(choice, named), { type: 'null' }],
+    ...(description !== undefined && { description }),
+    ...(fallback !== undefined && { default: fallback }),
+  }
+}
+
+const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null
+
+/** What a schema allows, as it could look: its own example, or one made of those of its parts. */
+function exampleOf(schema: Schema, named: Record<string, Schema>): unknown {
+  if (schema.$ref) return exampleOf(named[schema.$ref.split('/').at(-1) as string] ?? {}, named)
+  const [example] = [...(schema.examples ?? []), schema.default, ...(schema.enum ?? [])].filter((v) => v !== undefined)
+  if (example !== undefined) return example
+  if (schema.anyOf) return exampleOf(schema.anyOf[0] ?? {}, named)
+  const [type] = [schema.type ?? 'object'].flat()
+  if (type === 'array') return [exampleOf(schema.items ?? {}, named)]
+  if (type === 'boolean') return true
+  if (type === 'integer' || type === 'number') return schema.minimum ?? 1
+  if (type === 'string') return schema.format === 'uuid' ? ID : 'string'
+  return Object.fromEntries(
+    Object.entries(schema.properties ?? {}).map(([name, property]) => [name, exampleOf(property, named)]),
+  )
+}
+
+/** An error by each of the reasons that a response names. */
+function problemExamples(description: string, used: Set<Reason>): Record<string, object> {
+  const reasons = [...description.matchAll(/`(\w+)`/g)].map(([, reason]) => reason as Reason)
+  return Object.fromEntries(
+    reasons.map((reason) => {
+      used.add(reason)
+      return [reason, { $ref: `#/components/examples/${reason}` }]
+    }),
+  )
+}
+
+const FIELDS: Partial<Record<Reason, AppErrorOptions['fields']>> = {
+  validation_failed: [{ path: '/email', reason: 'email' }],
+  password_refused: [{ path: '/password', reason: 'too_common' }],
+}
+
+const problemExample = (reason: Reason) => ({
+  summary: REASONS[reason].title,
+  value: JSON.parse(problem(new AppError(reason, { fields: FIELDS[reason] }), 'en', ID)),
+})

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { tally } from '../../faults/support/client.ts'
+import { type Attack, newAddress, PASSWORD } from '../target.ts'
+
+const inTurns = async (times: number, width: number, work: (n: number) => Promise<unknown>) => {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (next < times) await work(next++)
+    }),
+  )
+}
+
+export const idempotencyFlood: Attack = {
+  name: 'idempotency-flood',
+  point: 9,
+  title:
+    'strangers do not fill the database with idempotency keys: what was refused to nobody in particular is not kept',
+  quick: true,
+  async run({ client, query }) {
+    const before = await query('select id from idempotency_keys')
+    const ip = newAddress()
+    const paths = ['/verify-email', '/change-email/confirm', '/undo-deletion', '/reset-password/confirm', '/refresh']
+    await inTurns(500, 20, (n) => {
+      const path = paths[n % paths.length]
+      const body = {
+        '/refresh': { refresh_token: 'x'.repeat(900) },
+        '/reset-password/confirm': { token: 'x', new_password: 'a walk along the river' },
+      }
+      return client.post(`/api/v1/auth${path}`, {
+        body: (body as Record<string, object>)[path as string] ?? { token: 'x'.repeat(200) },
+        headers: { 'idempotency-key': randomUUID(), 'x-forwarded-for': ip },
+      })
+    })
+    const after = await query('select id from idempotency_keys')
+    assert.ok(after.length - before.length < 50, `${after.length - before.length} keys of 500 were kept`)
+  },
+}
+
+export const keptRefusal: Attack = {
+  name: 'kept-refusal',
+  point: 9,
+  title: 'a sign-in that was refused under a key is tried again: the right password is not answered by an old refusal',
+  quick: true,
+  async run(target) {
+    const email = `late-${Date.now()}-${target.engine}@example.org`
+    const login = { body: { email, password: PASSWORD }, headers: { 'idempotency-key': randomUUID() } }
+    assert.equal((await target.client.post('/api/v1/auth/login', login)).status, 401)
+    assert.equal((await target.client.register(email)).status, 201)
+    const again = await target.client.post('/api/v1/auth/login', login)
+    assert.equal(again.status, 200, JSON.stringify(again.body))
+  },
+}
+
+export const junkRefreshes: Attack = {
+  name: 'junk-refreshes',
+  point: 18,
+  title: 'refresh tokens that nobody has made do not close refresh for the others of an address',
+  quick: true,
+  async run(target) {
+    const ip = { 'x-forwarded-for': newAddress() }
+    const person = await target.newPerson()
+    await inTurns(3200, 50, (n) =>
+      target.client.post('/api/v1/auth/refresh', { body: { refresh_token: `junk-${n}` }, headers: ip }),
+    )
+    const body = { refresh_token: person.refresh_token }
+    const answer = await target.client.post('/api/v1/auth/refresh', { body, headers: ip })
+    assert.equal(answer.status, 200, JSON.stringify(answer.body))
+  },
+}
+
+export const refusedRegistrations: Attack = {
+  name: 'refused-registrations',
+  point: 18,
+  title: 'registrations with a password that is refused do not use up those of a whole address',
+  quick: true,
+  async run({ client }) {
+    const headers = { 'x-forwarded-for': newAddress() }
+    const register = (email: string, password: string) =>
+      client.post('/api/v1/auth/register', { body: { email, password, name: 'Anna' }, headers })
+    await inTurns(120, 10, (n) => register(`refused-${n}@example.org`, 'password1'))
+    const answer = await register(`welcome-${Date.now()}-${Math.random()}@example.org`, PASSWORD)
+    assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  },
+}
+
+export const manySessions: Attack = {
+  name: 'many-sessions',
+  point: 8,
+  title: 'a user has at most 100 live sessions, however often they sign in',
+  quick: true,
+  async run(target) {
+    const person = await target.newPerson()
+    await inTurns(115, 4, () => target.client.login(person.email))
+    const { body } = await target.client.login(person.email)
+    const { status, body: list } = await target.client.get('/api/v1/auth/sessions', { token: body.user.access_token })
+    assert.equal(status, 200)
+    const live = await target.query(`select id from sessions where user_id = '${person.id}' and ended_at is null`)
+    assert.ok(live.length <= 100, `${live.length} sessions`)
+    assert.ok(list.sessions.length <= 100)
+    assert.ok(list.sessions.some(({ current }: { current: boolean }) => current))
+  },
+}
+
+export const writeFlood: Attack = {
+  name: 'write-flood',
+  point: 26,
+  title: 'a signed-in user cannot fill the audit log by changing their own name again and again',
+  quick: true,
+  async run(target) {
+    const person = await target.newPerson()
+    const answers: { status: number }[] = []
+    await inTurns(2500, 20, async (n) => answers.push(await target.client.rename(person.access_token, `Anna ${n}`)))
+    const events = await target.query(`select id from audit_events where actor_id = '${person.id}'`)
+    assert.ok(events.length < 1500, `${events.length} events were written: ${tally(answers)}`)
+    assert.ok(
+      answers.every(({ status }) => status < 500 || status === 503),
+      tally(answers),
+    )
+  },
+}
+
+/** A heap that only an export which is streamed stays within. */
+const SMALL_HEAP = '--max-old-space-size=96'
+
+export const exportBomb: Attack = {
+  name: 'export-bomb',
+  point: 26,
+  title: 'three exports at once of a person with 200,000 events do not end a process with a small heap',
+  quick: false,
+  env: { NODE_OPTIONS: SMALL_HEAP },
+  async run(target) {
+    const person = await target.newPerson()
+    await plantEvents(target, person.id, 200_000)
+    const answers = await Promise.all(
+      Array.from({ length: 3 }, () => target.client.get('/api/v1/auth/me/export', { token: person.access_token })),
+    )
+    await target.requireAlive()
+    assert.ok(
+      answers.some(({ status }) => status === 200),
+      tally(answers),
+    )
+  },
+}
+
+/** Writes events by the database itself: to make them over HTTP would take minutes. */
+async function plantEvents({ engine, query, execute }: Parameters<Attack['run']>[0], userId: string, count: number) {
+  const columns =
+    'id, at, action, outcome, actor_type, actor_id, target_id, session_id, request_id, ip, user_agent, details'
+  const values = (id: string) =>
+    `${id}, '2026-11-22T12:00:00.000Z', 'user.updated', 'success', 'user', '${userId}', '${userId}', null, null, '203.0.113.7', '${'x'.repeat(200)}', '{"fields":["name"]}'`
+  const sql =
+    engine === 'sqlite'
+      ? `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) insert into audit_events (${columns}) select ${values("printf('01900000-0000-7000-8000-%012d', i)")} from n`
+      : `insert into audit_events (${columns}) select ${values("('01900000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid")} from generate_series(1, ${count}) i`
+  await execute(sql)
+  assert.equal((await query(`select count(*) as n from audit_events where actor_id = '${userId}'`)).length, 1)
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Attack, Target } from '../target.ts'
+
+/** The largest thing that the service gives to anybody. */
+async function largestAsset({ client }: Target): Promise<string> {
+  const { body } = await client.get('/docs')
+  return /src="([^"]+bundle\.js)"/.exec(body)?.[1] ?? assert.fail('there is no bundle')
+}
+
+const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+/** Asks for more on one connection than the buffers of the kernel hold, and reads nothing. */
+function standStill(target: Target, path: string): Socket {
+  const socket = target.socket()
+  socket.pause()
+  socket.write(request(path).repeat(10))
+  return socket
+}
+
+export const slowReader: Attack = {
+  name: 'slow-reader',
+  point: 1,
+  title: 'a connection that asks for large files and reads nothing does not end the process',
+  quick: true,
+  env: { REQUEST_TIMEOUT: '1s' },
+  async run(target) {
+    const path = await largestAsset(target)
+    const sockets = Array.from({ length: 5 }, () => standStill(target, path))
+    await pause(3000)
+    await target.requireAlive()
+    for (const socket of sockets) socket.destroy()
+  },
+}
+
+export const abandonedDownload: Attack = {
+  name: 'abandoned-download',
+  point: 1,
+  title: 'a download that is read slowly, or abandoned, does not end the process',
+  quick: true,
+  env: { REQUEST_TIMEOUT: '1s' },
+  async run(target) {
+    const path = await largestAsset(target)
+    const slow = target.socket()
+    slow.pause()
+    slow.write(request(path))
+    const reading = setInterval(() => slow.read(1024), 100)
+    const abandoned = target.socket()
+    abandoned.write(request(path))
+    abandoned.once('data', () => abandoned.destroy())
+    await pause(3000)
+    clearInterval(reading)
+    await target.requireAlive()
+    slow.destroy()
+  },
+}
+
+export const slowReadersAreCut: Attack = {
+  name: 'slow-readers-are-cut',
+  point: 1,
+  title: '200 connections that do not read are all cut within 45 s, and others are served meanwhile',
+  quick: false,
+  async run(target) {
+    const path = await largestAsset(target)
+    const sockets = Array.from({ length: 200 }, () => standStill(target, path))
+    const open = new Set(sockets)
+    // A socket that is paused does not hear that it was reset: a write tells.
+    for (const socket of sockets) socket.once('close', () => open.delete(socket))
+    const deadline = performance.now() + 45_000
+    while (open.size > 0 && performance.now() < deadline) {
+      await pause(1000)
+      await target.requireAlive()
+      for (const socket of open) if (socket.writable) socket.write('\r\n')
+    }
+    const left = open.size
+    for (const socket of sockets) socket.destroy()
+    assert.equal(left, 0, `${left} of 200 are open after 45 s`)
+  },
+}
+
+export const debuggerSignal: Attack = {
+  name: 'debugger-signal',
+  point: 36,
+  title: 'SIGUSR1 does not open the inspector',
+  quick: true,
+  env: { LOG_LEVEL: 'info' },
+  async run(target) {
+    process.kill(target.server.pid, 'SIGUSR1')
+    await pause(500)
+    assert.doesNotMatch(target.server.output(), /Debugger listening/)
+    await target.requireAlive()
+  },
+}

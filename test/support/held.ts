@@ -1,0 +1,51 @@
+import { connect, type Socket } from 'node:net'
+import { parseRaw } from './raw.ts'
+
+/** A request whose headers have been sent, and whose body has not yet arrived whole. */
+export interface HeldRequest {
+  /** What is answered, be it before the body has come. */
+  answer: Promise<ReturnType<typeof parseRaw>>
+  /** Sends the rest of the body. Returns the answer. */
+  finish(): Promise<ReturnType<typeof parseRaw>>
+  /** Lets the connection go without a further byte. */
+  abandon(): void
+}
+
+/** Sends a request as far as the last byte of its body. */
+export async function holdRequest(
+  url: string,
+  method: string,
+  path: string,
+  { headers = {}, body = {} }: { headers?: Record<string, string>; body?: unknown } = {},
+): Promise<HeldRequest> {
+  const { hostname, port } = new URL(url)
+  const payload = Buffer.from(JSON.stringify(body))
+  const lines = Object.entries({
+    host: hostname,
+    'content-type': 'application/json',
+    'content-length': String(payload.length),
+    connection: 'close',
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const opening = connect(Number(port), hostname, () => resolve(opening)).once('error', reject)
+  })
+  let text = ''
+  const answer = new Promise<ReturnType<typeof parseRaw>>((resolve) =>
+    socket.once('close', () => resolve(parseRaw(text))),
+  )
+  socket.on('error', () => {}) // A server that refuses closes the connection: what it has said counts.
+  socket.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk
+  })
+  socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
+  socket.write(payload.subarray(0, -1))
+  return {
+    answer,
+    finish() {
+      socket.write(payload.subarray(-1))
+      return answer
+    },
+    abandon: () => socket.destroy(),
+  }
+}
