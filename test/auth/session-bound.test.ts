@@ -61,7 +61,7 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     assert.ok(sessions.some(({ current }: { current: boolean }) => current))
   })
 
-  test('of an account that has 50,000 from before are cut at its next sign-in, while others are served', async () => {
+  test('of an account that has 50,000 from before are cut in batches as it signs in, while others are served', async () => {
     const person = await register(app.api)
     const first = await signIn(app.api, person)
     const { db } = app.services.database
@@ -85,7 +85,21 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     }
     const list = await app.api.get('/api/v1/auth/sessions', { token: first.access_token })
     assert.equal(list.body.sessions.length, 5, 'a list is short before, too')
-    const login = signIn(app.api, person)
+    const liveIds = async () =>
+      (
+        await db
+          .selectFrom('sessions')
+          .select('id')
+          .where('user_id', '=', person.id)
+          .where('ended_at', 'is', null)
+          .execute()
+      ).map(({ id }) => id)
+    const login = (async () => {
+      let signedIn = await signIn(app.api, person)
+      // Three seconds of one sign-in are enough on a machine that has nothing else to do.
+      for (let more = 0; more < 20 && (await liveIds()).length > 5; more++) signedIn = await signIn(app.api, person)
+      return signedIn
+    })()
     let served = 0
     let isOver = false
     const watch = (async () => {
@@ -98,14 +112,9 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     isOver = true
     await watch
     assert.ok(served >= 10, `${served} others were served meanwhile`)
-    const live = await db
-      .selectFrom('sessions')
-      .select('id')
-      .where('user_id', '=', person.id)
-      .where('ended_at', 'is', null)
-      .execute()
+    const live = await liveIds()
     assert.equal(live.length, 5)
-    assert.ok(live.some(({ id }) => id === session_id))
+    assert.ok(live.includes(session_id))
     assert.equal(await status(token), 200)
     const ended = await db
       .selectFrom('audit_events')
@@ -114,7 +123,7 @@ describeOnEachEngine('Sessions of one person', (engine) => {
       .where('action', '=', 'sessions.ended')
       .execute()
     const counts = ended.map(({ details }) => JSON.parse(details).ended as number)
-    assert.ok(Math.max(...counts) <= 500, 'no transaction ends more')
+    assert.ok(Math.max(...counts) <= 1000, 'no transaction ends more')
     assert.equal(
       counts.reduce((sum, count) => sum + count, 0),
       49_997,

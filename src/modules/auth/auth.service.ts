@@ -43,6 +43,9 @@ interface Parts {
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
 const LINK_REPEATED = 10 * MINUTE
 
+/** For so long a sign-in goes on ending sessions that are too many, in ms. */
+const SURPLUS_MS = 3000
+
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
@@ -155,10 +158,12 @@ export function createAuth(parts: Parts) {
     return hasMore
   }
 
-  /** Only after an upgrade, or when the bound was lowered, there are so many. What fails, the next sign-in does. */
+  /** Only after an upgrade, or when the bound was lowered, there are so many. What is left, the next sign-in ends. */
   async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
     try {
-      while (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin)));
+      const begun = performance.now()
+      const isInTime = () => performance.now() - begun < SURPLUS_MS
+      while (isInTime() && (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin))));
     } catch (error) {
       if (!isUnavailable(error)) throw error
     }

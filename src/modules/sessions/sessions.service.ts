@@ -61,7 +61,7 @@ interface Parts {
 }
 
 /** So many sessions beyond MAX_SESSIONS are ended in one transaction. */
-const SURPLUS_BATCH = 500
+const SURPLUS_BATCH = 1000
 
 /** How a session was continued, or that it was ended. */
 export type Continued =
