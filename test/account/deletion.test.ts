@@ -171,7 +171,10 @@ describeOnEachEngine('The export of one’s own data', (engine) => {
     const phone = { 'x-device-id': 'phone-0123456789abcdef', 'user-agent': 'the phone' }
     const ended = await signIn(app.api, person, phone)
     await app.api.post('/api/v1/auth/logout', { token: ended.access_token })
-    const { access_token: token, session_id } = await signIn(app.api, person, phone)
+    const { access_token: token, session_id } = await signIn(app.api, person, {
+      ...phone,
+      'x-device-token': ended.device_token,
+    })
     const changed = await app.api.patch(`/api/v1/users/${person.id}`, {
       token: admin.access_token,
       body: { name: 'Анна' },

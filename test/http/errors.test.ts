@@ -112,6 +112,12 @@ describe('Every reason can be produced', () => {
     body_too_large: () => login('x'.repeat(102_401)),
     uri_too_long: () => app.api.get(`/api/v1/users/${'x'.repeat(200)}`),
     unsupported_media_type: () => login('x', { 'content-type': 'text/plain' }),
+    expectation_failed: () => raw('GET /health HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n'),
+    cookie_not_deliverable: async () => {
+      const { email } = await register(app.api)
+      const body = { email, password: PASSWORD, delivery: 'cookie' }
+      return app.api.post('/api/v1/auth/login', { body, headers: { 'sec-fetch-site': 'cross-site' } })
+    },
     headers_too_large: () => raw(`GET /health HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`),
     internal: () =>
       broken(

@@ -1,10 +1,11 @@
+import { HOUR } from '../../src/kernel/clock.ts'
 import type { StartOptions, TestApp } from './app.ts'
 import { PASSWORD } from './app.ts'
 import type { TestClock } from './clock.ts'
 
-/** A clock that only the test moves: what is counted in seconds can then be told exactly. */
+/** A clock that only the test moves, from the start of an hour: what is counted in windows of time can be told exactly. */
 export function createFrozenClock(): TestClock {
-  let now = Date.now()
+  let now = Math.floor(Date.now() / HOUR) * HOUR
   return {
     now: () => now,
     advance(milliseconds) {

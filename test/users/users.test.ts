@@ -127,11 +127,16 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.delete(path, { token, headers: { 'if-match': '*' } })).status, 200)
   })
 
-  test('signing in moves no ETag: nobody could overwrite that', async () => {
+  test('is told by the ETag that somebody has signed in, and may overwrite what they have read all the same', async () => {
     const person = await register(app.api)
-    const before = (await get(person.id)).headers.get('etag')
+    const before = (await get(person.id)).headers.get('etag') as string
     await signIn(app.api, person)
-    assert.equal((await get(person.id)).headers.get('etag'), before)
+    const after = (await get(person.id)).headers.get('etag')
+    assert.notEqual(after, before, 'last_login_at is in the body')
+    const { access_token: token } = await signIn(app.api, await createAdmin(app.services))
+    const edit = { token, body: { name: 'Changed' }, headers: { 'if-match': before } }
+    assert.equal((await app.api.patch(`/api/v1/users/${person.id}`, edit)).status, 200)
+    assert.equal((await app.api.patch(`/api/v1/users/${person.id}`, edit)).status, 412)
   })
 })
 

@@ -77,7 +77,8 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     const leavesAdmins = given.role === 'user' || given.is_active === false
     if (leavesAdmins) await keepOneAdmin(trx, before)
     // Another address is not verified by the old one’s verification.
-    if (given.email !== undefined && emailKey(given.email) !== emailKey(before.email)) given.email_verified ??= false
+    if (given.email !== undefined && emailKey(given.email) !== emailKey(before.email))
+      given.email_verified = changes.email_verified ?? false
     if (given.email !== undefined) await refuseEarlier(trx, given.email, id)
     if ((given.email ?? before.email) !== before.email || (before.is_active && given.is_active === false))
       await store.countSecurityVersion(trx, id)
