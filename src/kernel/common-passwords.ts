@@ -15,7 +15,8 @@ const LEET = new Map(
 const IS_LEET = /[0134578@$!|+(]/
 const unleet = (text: string, one: string) => text.replace(/[0134578@$!|+(]/g, (sign) => LEET.get(sign) ?? one)
 
-const SEPARATORS = /[\s._,-]+/g
+/** Spaces only between parts of a word: single letters with spaces around them are left to whoever likes them. */
+const SEPARATORS = /[._,-]+|(?<=\p{L}{2})\s+(?=\p{L}{2})/gu
 const LONGEST_ENTRY = 32
 /** So many signs may stand on either side of a word: more are no decoration. */
 const MAX_DECORATION = 12
