@@ -5,7 +5,7 @@ import { migrateDown, migrateUp, migrationStatus } from '../kernel/db/migrator.t
 
 /** `migrate up`, `down`, `status`. */
 export function migrateCommand(config: () => Config): Command {
-  const command = new Command('migrate').description('bring the schema of the database up to date, or take a step back')
+  const command = new Command('migrate').description('update the database schema, or roll it back')
   const withDatabase = async (work: (database: Database) => Promise<void>) => {
     const database = await openDatabase(config(), { patient: true })
     await work(database).finally(() => database.close())
@@ -15,7 +15,7 @@ export function migrateCommand(config: () => Config): Command {
 
   command
     .command('up')
-    .description('apply what is missing; safe beside running instances')
+    .description('apply pending migrations; safe beside running instances')
     .option('--json', 'as JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {
@@ -29,17 +29,17 @@ export function migrateCommand(config: () => Config): Command {
     )
   command
     .command('down')
-    .description('take the newest migration back; what it holds is lost')
+    .description('roll back the latest migration (deletes its data)')
     .option('--json', 'as JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {
         const reverted = await migrateDown(database)
-        print(json, { reverted }, reverted ? `took back ${reverted}\n` : 'nothing to do\n')
+        print(json, { reverted }, reverted ? `rolled back ${reverted}\n` : 'nothing to do\n')
       }),
     )
   command
     .command('status')
-    .description('list the migrations, and when each was applied')
+    .description('list migrations and when each was applied')
     .option('--json', 'as JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {

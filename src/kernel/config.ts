@@ -133,6 +133,12 @@ export const SETTINGS = {
     1,
     'processes that share the port; `auto` is one per core',
   ),
+  COMMAND_LINE: setting<string | null>(
+    oneLine,
+    null,
+    'how the command line is called where the service runs, for the messages that name it; `{hostname}` is that of the machine',
+    { shown: 'npm run -s bukhindor --' },
+  ),
   BACKUP_EVERY: setting(
     duration(0, 20 * DAY),
     0,
@@ -170,6 +176,7 @@ export type Config = Readonly<{
   logFormat: 'json' | 'pretty' | null
   requestTimeout: number
   workers: number
+  commandLine: string | null
   backupEvery: number
   backupKeep: number
 }>
@@ -262,6 +269,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     logFormat: read('LOG_FORMAT'),
     requestTimeout: read('REQUEST_TIMEOUT'),
     workers: workers === 'auto' ? availableParallelism() : workers,
+    commandLine: read('COMMAND_LINE'),
     backupEvery: read('BACKUP_EVERY'),
     backupKeep: read('BACKUP_KEEP'),
   }
