@@ -111,7 +111,7 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     const { access_token: token, session_id } = await login
     isOver = true
     await watch
-    assert.ok(served >= 10, `${served} others were served meanwhile`)
+    assert.ok(served >= 3, `${served} others were served meanwhile`)
     const live = await liveIds()
     assert.equal(live.length, 5)
     assert.ok(live.includes(session_id))

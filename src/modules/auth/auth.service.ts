@@ -1,7 +1,6 @@
 import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
 import type { Config } from '../../kernel/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
-import { isUnavailable } from '../../kernel/db/errors.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Locale } from '../../kernel/i18n.ts'
@@ -14,14 +13,14 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Links } from '../mails/links.service.ts'
 import type { Mailer } from '../mails/mailer.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
-import type { Grant, Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { DeviceClaims, KnownDevices } from '../throttle/known-devices.ts'
-import { STALE_TAB } from '../throttle/policies.ts'
 import type { Throttle } from '../throttle/throttle.service.ts'
 import type { User } from '../users/users.schemas.ts'
 import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { Evidence } from './evidence.ts'
+import { createSessionEvents, whereFrom } from './session-events.ts'
 import type { AccessTokens } from './tokens.ts'
 
 interface Parts {
@@ -43,13 +42,11 @@ interface Parts {
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
 const LINK_REPEATED = 10 * MINUTE
 
-/** For so long a sign-in goes on ending sessions that are too many, in ms. */
-const SURPLUS_MS = 3000
-
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
   const { throttle, knownDevices } = parts
+  const sessionEvents = createSessionEvents(parts)
   const inTurn = createTurns()
 
   /** Throws AppError `password_refused`. */
@@ -128,10 +125,10 @@ export function createAuth(parts: Parts) {
       const person = doneBy(origin, user.id, grant.sessionId)
       await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
       const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
-      const hasMore = edge !== null && (await endSurplus(trx, user.id, grant.sessionId, edge, origin))
+      const hasMore = edge !== null && (await sessionEvents.endSurplus(trx, user.id, grant.sessionId, edge, origin))
       return { grant, surplus: hasMore ? edge : null }
     })
-    if (surplus) await endRemaining(user.id, grant.sessionId, surplus, origin)
+    if (surplus) await sessionEvents.endRemaining(user.id, grant.sessionId, surplus, origin)
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
   }
 
@@ -140,33 +137,6 @@ export function createAuth(parts: Parts) {
     const fromAccessToken = accessToken === null ? null : await tokens.deviceOf(accessToken)
     const [header, ...cookies] = [deviceToken ?? '', ...deviceCookies].map(knownDevices.decode)
     return [header, fromAccessToken, ...cookies].filter((claims) => claims !== null && claims !== undefined)
-  }
-
-  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
-  async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
-    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
-    const reason = 'superseded'
-    const [sessionId] = ids
-    if (ids.length === 1 && sessionId)
-      await audit.record(trx, origin, { action: 'session.ended', target: userId, sessionId, details: { reason } })
-    else if (ids.length > 1)
-      await audit.record(trx, origin, {
-        action: 'sessions.ended',
-        target: userId,
-        details: { ended: ids.length, reason },
-      })
-    return hasMore
-  }
-
-  /** Only after an upgrade, or when the bound was lowered, there are so many. What is left, the next sign-in ends. */
-  async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
-    try {
-      const begun = performance.now()
-      const isInTime = () => performance.now() - begun < SURPLUS_MS
-      while (isInTime() && (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin))));
-    } catch (error) {
-      if (!isUnavailable(error)) throw error
-    }
   }
 
   /** Why somebody with the right password is not let in. */
@@ -205,40 +175,14 @@ export function createAuth(parts: Parts) {
       cookies.some((claims) => claims?.userId === userId && claims.device === device)
     const outcome = await database.transaction(async (trx) => {
       const outcome = await sessions.proceed(trx, sessionId, generation, origin.device, hasCookieOf)
-      if ('reused' in outcome) await reportTheft(trx, outcome.identity, generation, origin)
+      if ('reused' in outcome) await sessionEvents.reportTheft(trx, outcome.identity, generation, origin)
       else if (outcome.firstOfDay)
         await knownDevices.touch(trx, { userId: outcome.identity.id, device: outcome.grant.device })
       return outcome
     })
     if ('reused' in outcome) throw new AppError('refresh_reused')
-    if (outcome.stale) await recordStaleTab(outcome.identity, generation, origin)
+    if (outcome.stale) await sessionEvents.recordStaleTab(outcome.identity, generation, origin)
     return signedIn(outcome.identity, outcome.grant)
-  }
-
-  /** Tabs that are left behind come again and again: so many of a session in an hour are written down. */
-  async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
-    const { id, session_id: sessionId, generation: current } = person
-    try {
-      await throttle.limit(STALE_TAB, sessionId)
-    } catch (error) {
-      if (error instanceof AppError && error.reason === 'rate_limited') return
-      throw error
-    }
-    const details = { generation, current }
-    await audit.record(database.db, origin, { action: 'refresh.stale', target: id, sessionId, details })
-  }
-
-  async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
-    const { id, session_id, generation: current } = victim
-    const details = { generation, current }
-    await audit.record(trx, origin, {
-      action: 'refresh.reused',
-      outcome: 'failure',
-      target: id,
-      sessionId: session_id,
-      details,
-    })
-    await mailer.send(trx, 'session_ended_reuse', victim, whereFrom(origin, clock))
   }
 
   async function signedIn(user: UserRow | Identity, grant: Grant): Promise<SignedInUser> {
@@ -349,12 +293,3 @@ function nullIfGone(error: unknown): null {
 
 /** Whether a person has signed in before: the first time is no news to them. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER
-
-/** When and from where something was done, for a mail about it. */
-export const whereFrom = ({ device }: Origin, clock: Clock) => ({
-  at: timestamp(clock.now()),
-  device: device.user_agent,
-  appType: device.app_type,
-  appVersion: device.app_version,
-  ip: device.ip,
-})

@@ -1,0 +1,90 @@
+import type { Clock } from '../../kernel/clock.ts'
+import { timestamp } from '../../kernel/clock.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { isUnavailable } from '../../kernel/db/errors.ts'
+import { AppError } from '../../kernel/errors.ts'
+import type { Origin } from '../../kernel/origin.ts'
+import type { Audit } from '../audit/audit.service.ts'
+import type { Mailer } from '../mails/mailer.service.ts'
+import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import { STALE_TAB } from '../throttle/policies.ts'
+import type { Throttle } from '../throttle/throttle.service.ts'
+
+interface Parts {
+  database: Database
+  clock: Clock
+  sessions: Sessions
+  audit: Audit
+  mailer: Mailer
+  throttle: Throttle
+}
+
+/** For so long a sign-in goes on ending sessions that are too many, in ms. */
+const SURPLUS_MS = 3000
+
+/** What happens to sessions beside signing in and on: too many, left behind, stolen. */
+export function createSessionEvents({ database, clock, sessions, audit, mailer, throttle }: Parts) {
+  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
+  async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
+    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
+    const reason = 'superseded'
+    const [sessionId] = ids
+    if (ids.length === 1 && sessionId)
+      await audit.record(trx, origin, { action: 'session.ended', target: userId, sessionId, details: { reason } })
+    else if (ids.length > 1)
+      await audit.record(trx, origin, {
+        action: 'sessions.ended',
+        target: userId,
+        details: { ended: ids.length, reason },
+      })
+    return hasMore
+  }
+
+  /** Only after an upgrade, or when the bound was lowered, there are so many. What is left, the next sign-in ends. */
+  async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
+    try {
+      const begun = performance.now()
+      const isInTime = () => performance.now() - begun < SURPLUS_MS
+      while (isInTime() && (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin))));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+    }
+  }
+
+  /** Tabs that are left behind come again and again: so many of a session in an hour are written down. */
+  async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id: sessionId, generation: current } = person
+    try {
+      await throttle.limit(STALE_TAB, sessionId)
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'rate_limited') return
+      throw error
+    }
+    const details = { generation, current }
+    await audit.record(database.db, origin, { action: 'refresh.stale', target: id, sessionId, details })
+  }
+
+  async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id, generation: current } = victim
+    const details = { generation, current }
+    await audit.record(trx, origin, {
+      action: 'refresh.reused',
+      outcome: 'failure',
+      target: id,
+      sessionId: session_id,
+      details,
+    })
+    await mailer.send(trx, 'session_ended_reuse', victim, whereFrom(origin, clock))
+  }
+
+  return { endSurplus, endRemaining, recordStaleTab, reportTheft }
+}
+
+/** When and from where something was done, for a mail about it. */
+export const whereFrom = ({ device }: Origin, clock: Clock) => ({
+  at: timestamp(clock.now()),
+  device: device.user_agent,
+  appType: device.app_type,
+  appVersion: device.app_version,
+  ip: device.ip,
+})
