@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import { fieldMessage } from '../i18n.messages.ts'
 import { type Locale, negotiateLocale } from '../i18n.ts'
 import { REASONS, type Reason } from '../reasons.ts'
+import { errorPage, wantsPage } from './error-page.ts'
 import { fieldErrors } from './validation.ts'
 
 /** Fastify’s own errors, by their code. */
@@ -96,8 +97,10 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   const error = toAppError(thrown)
   request.failure = error
   const locale = negotiateLocale(request.headers['accept-language'])
-  return reply
-    .code(error.status)
-    .headers(problemHeaders(error))
-    .send(problem(error, locale, request.id))
+  reply.code(error.status).headers(problemHeaders(error))
+  if (wantsPage(request)) {
+    const { headers, body } = errorPage(error, locale, request.id)
+    return reply.headers(headers).send(body)
+  }
+  return reply.send(problem(error, locale, request.id))
 }

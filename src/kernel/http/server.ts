@@ -15,6 +15,7 @@ import { guarded } from '../guarded.ts'
 import { newId } from '../ids.ts'
 import { type Log, plainLog } from '../log.ts'
 import { addClient, type ClientOf } from './client.ts'
+import { addConnectionLimit } from './connection-limit.ts'
 import { addDeadline } from './deadline.ts'
 import { sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
@@ -116,6 +117,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
   app.addHook('onClose', async () => slowReaders.stop())
   security.add(app)
   addStrictHttp(app)
+  addConnectionLimit(app, log)
   addOverload(app, log)
   addDeadline(app, deadlines.request, log, (request, reply) => logRequest(plain, request, reply, clientOf, true))
   addDraining(app, lifecycle)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { localeOf } from '../../kernel/http/locale.ts'
@@ -26,6 +27,8 @@ const ASSETS = {
   'docs.ui.js': import.meta.resolve('./docs.ui.js'),
   'icon.svg': import.meta.resolve('./icon.svg'),
 }
+/** For browsers that ask for one by themselves. */
+const ICON = readFileSync(new URL('./icon.svg', import.meta.url))
 const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' } as Record<string, string>
 
 /** The reading matter that the service carries with it: what it is, its API, its errors. All of it works offline. */
@@ -54,6 +57,12 @@ export const docsRoutes = (version: string) => async (app: App) => {
   const assets = `/docs/assets/${version}`
   app.get('/docs', { schema: hide }, (request, reply) => {
     reply.headers({ ...PAGE, 'content-security-policy': DOCS_CSP }).send(apiPage(localeOf(request), assets))
+  })
+  app.get('/docs/', { schema: hide }, (_request, reply) => reply.redirect('/docs', 308))
+  app.get('/favicon.ico', { schema: hide }, (_request, reply) => {
+    reply
+      .headers({ 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'public, max-age=86400' })
+      .send(ICON)
   })
   for (const [name, url] of Object.entries(ASSETS)) {
     const type = TYPES[name.split('.').at(-1) as string]

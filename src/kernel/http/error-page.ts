@@ -1,0 +1,37 @@
+import type { FastifyRequest } from 'fastify'
+import type { AppError } from '../errors.ts'
+import type { Locale } from '../i18n.ts'
+import { REASONS } from '../reasons.ts'
+import { html, PAGE_CSP, page } from './page.ts'
+
+const TEXTS = {
+  en: { id: 'Request id', home: 'To the start page', missing: 'This page does not exist.' },
+  ru: { id: 'Номер запроса', home: 'На главную', missing: 'Такой страницы нет.' },
+} as const
+
+const JSON_PATHS = /^\/(api|v1|openapi|health|metrics|\.well-known)([/.?]|$)/
+
+/** Whether a person looks at the answer: a browser that opens an address which is not of the API. */
+export function wantsPage({ url, headers }: FastifyRequest): boolean {
+  const { accept = '' } = headers
+  const [first = ''] = accept.split(',', 1)
+  return /^\s*(text\/html|application\/xhtml\+xml)\s*(;|$)/i.test(first) && !JSON_PATHS.test(url)
+}
+
+/** An error as a page, in place of its JSON. */
+export function errorPage(error: AppError, locale: Locale, requestId: string) {
+  const texts = TEXTS[locale]
+  const sentence = error.reason === 'not_found' ? texts.missing : REASONS[error.reason].text[locale]
+  const body = html`<h1>${error.status}</h1>
+<p>${sentence}</p>
+<p><a href="/">${texts.home}</a></p>
+<p><small>${texts.id}: ${requestId}</small></p>`
+  return {
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': PAGE_CSP,
+      vary: 'Origin, Accept',
+    },
+    body: page({ locale, title: String(error.status), body }),
+  }
+}
