@@ -4,7 +4,7 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 12)) {
   process.stderr.write(
     `bukhindor needs Node.js 24.12 or newer and was started with ${process.version}. ` +
-      'Start it with "npm start" or "npx bukhindor": both use the Node.js that npm installed for it.\n',
+      'Start it with "npm start", other commands with "npm run -s bukhindor -- COMMAND": both use the Node.js that npm installed for it.\n',
   )
   process.exit(1)
 }

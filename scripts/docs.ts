@@ -27,7 +27,7 @@ function configuration(): string {
 
 The service is configured by environment variables. A file \`.env\` in the working folder is read too; the environment
 wins over it, and an empty value counts as an absent one. A bad value stops the start with one message that lists every
-fault. \`npx bukhindor config\` prints what is in force, secrets masked.
+fault. \`npm run -s bukhindor -- config\` prints what is in force, secrets masked.
 
 Durations are a number and a unit: \`30s\`, \`15m\`, \`12h\`, \`30d\`.
 

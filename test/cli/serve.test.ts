@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import BetterSqlite from 'better-sqlite3'
 import { startServer } from '../support/processes.ts'
@@ -87,6 +89,22 @@ describe('bukhindor serve', () => {
     assert.match(output, /user create --email \S+ --name \S+ --role admin --password-stdin/)
     assert.equal((await stat(join(folder, 'secret.key'))).mode & 0o777, 0o600)
     assert.ok(!output.includes((await readFile(join(folder, 'secret.key'), 'utf8')).trim()))
+  })
+
+  it('prints a command for the first administrator that works where it is printed', async () => {
+    const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
+    const [, command = ''] = /first administrator {2}(.*)\n/.exec(server.output()) ?? []
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
+      encoding: 'utf8',
+      env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, HOME: folder },
+    })
+    assert.deepEqual([status, stderr], [0, ''], command)
+    assert.match(stdout, /^Created you@example\.org \(admin, /)
+    await server.stop()
+
+    const installed = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', COMMAND_LINE: 'enter {hostname} run' })
+    await installed.stop()
+    assert.ok(installed.output().includes(`| enter ${hostname()} run user create --email`))
   })
 
   it('warns of what is seldom meant in production, and only there', async () => {

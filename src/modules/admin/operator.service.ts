@@ -45,6 +45,8 @@ export function createOperator({ database, config, passwords, users, audit, auth
         cursor = page.next_cursor
       } while (cursor)
     },
+    /** Throws AppError `not_found`. */
+    find: async (email: string): Promise<User> => users.toUser(await byEmail(email)),
     /** Throws AppError `not_found`, `last_admin`. */
     async update(email: string, changes: UpdateUser): Promise<User> {
       const user = await byEmail(email)
