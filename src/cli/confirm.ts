@@ -1,10 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 
-/** Asks at the terminal; only `yes` is one. */
-export async function confirm(question: string): Promise<boolean> {
+/** Asks at the terminal; only `yes` is one. Anything else ends the command as failed, since it was not done. */
+export async function confirm(question: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return (await terminal.question(`${question} Type "yes": `)).trim().toLowerCase() === 'yes'
+    const answer = await terminal.question(`${question} Type "yes": `)
+    if (answer.trim().toLowerCase() !== 'yes')
+      throw Object.assign(new Error('nothing was changed'), { code: 'NOT_CONFIRMED' })
   } finally {
     terminal.close()
   }

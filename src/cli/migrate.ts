@@ -49,8 +49,7 @@ export function migrateCommand(config: () => Config): Command {
         const { name, losses } = preview
         if (dryRun) return print(json, { reverted: null, would_revert: name, losses }, explainLosses(preview))
         if (!json) process.stderr.write(explainLosses(preview))
-        if (!yes && !(await confirm('Roll back?')))
-          return print(json, { reverted: null, losses: [] }, 'nothing was changed\n')
+        if (!yes) await confirm('Roll it back?')
         const reverted = await migrateDown(database)
         print(json, { reverted, losses }, `rolled back ${reverted}\n`)
       })

@@ -5,6 +5,7 @@ import { createServices, migrate } from '../app.ts'
 import type { Config } from '../kernel/config.ts'
 import { createLog } from '../kernel/log.ts'
 import type { User } from '../modules/users/users.schemas.ts'
+import { confirm } from './confirm.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>
 
@@ -97,16 +98,15 @@ export function userCommand(config: () => Config): Command {
   command
     .command('delete <email>')
     .description('permanently delete a user and all their data')
-    .option('-y, --yes', 'do not ask; required where there is no terminal to ask on')
+    .option('-y, --yes', 'do not ask; required with --json and where there is no terminal to ask on')
     .addOption(json())
     .action((email, options, self: Command) => {
-      if (!options.yes && !process.stdin.isTTY)
+      if (!options.yes && (options.json || !process.stdin.isTTY))
         self.error('error: deleting a user cannot be undone, and there is no terminal to ask on. Add --yes to confirm')
       return withServices(async ({ operator }) => {
         const { email: address, name } = await operator.find(email)
-        if (options.yes || (await confirms(`Permanently delete ${address} (${name}) and all their data?`)))
-          print(options.json, await operator.remove(email), 'Deleted')
-        else throw Object.assign(new Error('nothing was deleted'), { code: 'CANCELLED' })
+        if (!options.yes) await confirm(`Permanently delete ${address} (${name}) and all their data?`)
+        print(options.json, await operator.remove(email), 'Deleted')
       })
     })
   return command
@@ -115,13 +115,6 @@ export function userCommand(config: () => Config): Command {
 async function readPassword(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write('Password, then Enter and Ctrl-D: ')
   return (await text(process.stdin)).replace(/\r?\n$/, '')
-}
-
-/** Asks on the terminal; anything but yes is no. */
-async function confirms(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())
-  return /^y(es)?$/i.test(answer.trim())
 }
 
 const HEADING = 'CREATED     ROLE   STATE     E-MAIL  NAME\n'

@@ -39,7 +39,10 @@ function bukhindor(env: Record<string, string>, ...args: string[]) {
 /** Every row of every table but the leases, which a running service renews every few seconds. */
 function contents(file: string): Record<string, unknown[]> {
   const database = new BetterSqlite(file, { readonly: true })
-  const tables = database.prepare("select name from sqlite_schema where type = 'table' and name <> 'leases'").pluck().all() as string[]
+  const tables = database
+    .prepare("select name from sqlite_schema where type = 'table' and name <> 'leases'")
+    .pluck()
+    .all() as string[]
   const rows = tables.map((table) => [table, database.prepare(`select * from "${table}"`).all()])
   database.close()
   return Object.fromEntries(rows)

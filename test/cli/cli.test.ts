@@ -119,8 +119,8 @@ describe('bukhindor user', () => {
   it('deletes on a terminal when it is told yes, and nothing otherwise', async () => {
     await run(['user', 'create', '--email', 'boris@example.org', '--name', 'Борис'])
     for (const [answer, status, said] of [
-      ['n', 1, /nothing was deleted/],
-      ['', 1, /nothing was deleted/],
+      ['n', 1, /nothing was changed/],
+      ['', 1, /nothing was changed/],
       ['yes', 0, /Deleted boris@example\.org/],
     ] as const) {
       const command = `'${process.execPath}' '${ENTRY}' user delete boris@example.org`
@@ -130,7 +130,7 @@ describe('bukhindor user', () => {
       })
       let shown = ''
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        if (!shown.includes('[y/N]') && `${shown}${text}`.includes('[y/N]')) child.stdin.write(`${answer}\n`)
+        if (!shown.includes('"yes":') && `${shown}${text}`.includes('"yes":')) child.stdin.write(`${answer}\n`)
         shown += text
       })
       const ended = await new Promise<number | null>((resolve) => child.once('close', resolve))
