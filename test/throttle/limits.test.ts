@@ -144,7 +144,8 @@ describeOnEachEngine('Limits', (engine) => {
         answers.push((await at.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).status)
       return answers.filter((status) => status === 200).length
     }
-    const counted = () => one.services.database.db.selectFrom('throttles').select('count').execute()
+    const counted = () =>
+      one.services.database.db.selectFrom('throttles').select('count').where('key', 'like', 'refresh%').execute()
     assert.equal(await refresh(60), 60)
     assert.deepEqual(await counted(), [])
     assert.equal(await refresh(1), 1)
