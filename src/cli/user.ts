@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
 import { Argument, Command, Option } from 'commander'
 import { createServices, migrate } from '../app.ts'
