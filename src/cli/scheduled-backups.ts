@@ -39,8 +39,7 @@ export function scheduleBackups(
   async function run(): Promise<void> {
     makeFolder(folder) // Here, where a folder that cannot be made is a backup that failed, and ends nothing.
     const file = join(folder, `bukhindor-${new Date().toISOString().replaceAll(':', '-')}.db`)
-    const args = [ENTRY, 'backup', file, '--json']
-    child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    child = spawn(process.execPath, [ENTRY, 'backup', file, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     const { promise: ended, resolve } = Promise.withResolvers<number | null>()
     child.once('close', resolve).once('error', () => resolve(null))
