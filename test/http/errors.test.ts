@@ -59,6 +59,7 @@ describe('Every reason can be produced', () => {
 
   const producers: Partial<Record<Reason, () => Promise<Answer>>> = {
     malformed_json: () => login('{'),
+    expectation_failed: () => raw('GET /health HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n'),
     malformed_request: () => app.api.get('/api/v1/users/%zz'),
     validation_failed: () => login({}),
     password_refused: () =>

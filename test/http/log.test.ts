@@ -31,6 +31,14 @@ describe('The log', () => {
     assert.equal(pid, process.pid)
   })
 
+  test("has the caller's own id of a request beside ours, where it is a sane one", async () => {
+    const given = (id: string) => app.api.get('/health', { headers: { 'x-request-id': id } })
+    const { headers } = await given('trace-1')
+    assert.equal(lineOf(headers.get('x-request-id')).client_request_id, 'trace-1')
+    for (const id of ['a b', 'x'.repeat(129), '{"level":"fatal"}'])
+      assert.ok(!('client_request_id' in lineOf((await given(id)).headers.get('x-request-id'))), id)
+  })
+
   test('names the reason of a refusal, and the path of what is not there without its query', async () => {
     const { headers } = await app.api.get('/reset?token=very-secret-token')
     const line = lineOf(headers.get('x-request-id'))

@@ -52,6 +52,55 @@ describe('What is no proper HTTP', () => {
     assert.deepEqual([answer.status, answer.body.reason], [431, 'headers_too_large'])
   })
 
+  const refused: Record<string, string> = {
+    'two Host headers': 'GET /health HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n',
+    'two Host headers in other letters': 'GET /health HTTP/1.1\r\nHOST: x\r\nhost: y\r\n\r\n',
+    'HTTP/1.0 with Transfer-Encoding':
+      'POST /api/v1/auth/login HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+    'a coding beside chunked': `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    'chunked twice': `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  }
+  for (const [name, bytes] of Object.entries(refused))
+    test(`${name}: 400, and the connection closes`, async () => {
+      const answer = await send(bytes, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
+      assert.deepEqual([answer.status, answer.body.reason], [400, 'malformed_request'])
+      assert.equal(answer.headers.get('connection'), 'close')
+    })
+
+  test('an expectation that is not met: 417 with our body, and 100-continue is met', async () => {
+    const answer = await send('GET /health HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n')
+    assert.deepEqual([answer.status, answer.body.reason], [417, 'expectation_failed'])
+    const met = await sendRaw(
+      app.url,
+      `${POST}Expect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
+    )
+    assert.match(met, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /)
+  })
+
+  describe('is told to a page of another origin', () => {
+    const ORIGIN = 'Origin: http://localhost:3000\r\n'
+    const BIG = `X-Big: ${'x'.repeat(17_000)}\r\n`
+    const allowed = ({ headers }: { headers: Headers }) => headers.get('access-control-allow-origin')
+
+    test('when its headers are too large, wherever Origin stands among them', async () => {
+      for (const headers of [ORIGIN + BIG, BIG + ORIGIN]) {
+        const answer = await send(`GET /health HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
+        assert.deepEqual([answer.status, allowed(answer)], [431, 'http://localhost:3000'])
+        assert.equal(answer.headers.get('access-control-allow-credentials'), 'true')
+      }
+    })
+
+    test('when its body is too slow, by the origin of its headers', async () => {
+      const answer = await send(`${POST}${ORIGIN}Content-Length: 100\r\n\r\n{`)
+      assert.deepEqual([answer.status, allowed(answer)], [408, 'http://localhost:3000'])
+    })
+
+    test('when its origin is not known, as one that everybody may read; a strange one may not', async () => {
+      assert.equal(allowed(await send('GET / HTTP/9.9\r\nHost: x\r\n\r\n')), '*')
+      assert.equal(allowed(await send(`GET / HTTP/9.9\r\nHost: x\r\nOrigin: https://evil.example\r\n\r\n`)), null)
+    })
+  })
+
   const slow: Record<string, string> = {
     'a request line that never ends': 'GET /health',
     'headers that never end': 'GET /health HTTP/1.1\r\nHost: x\r\n',

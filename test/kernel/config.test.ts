@@ -22,7 +22,7 @@ describe('The configuration', () => {
     const config = loadConfig({})
     assert.deepEqual([config.host, config.port, config.production], ['127.0.0.1', 8080, false])
     assert.equal(config.appUrl, 'http://localhost:8080')
-    assert.deepEqual(config.corsAllowedOrigins, ['http://localhost:*'])
+    assert.deepEqual(config.corsAllowedOrigins, ['http://localhost:*', 'http://127.0.0.1:*'])
     const { accessTokenTtl, sessionIdle, sessionMaxAge, refreshGrace } = config
     assert.deepEqual([accessTokenTtl, sessionIdle, sessionMaxAge, refreshGrace], [900e3, 2592000e3, 15552000e3, 10e3])
     assert.ok(Object.isFrozen(config))

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import BetterSqlite from 'better-sqlite3'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
 describe('A server that is told to end', () => {
@@ -43,15 +45,16 @@ describe('A server that is told to end', () => {
     assert.match(server.output(), /"signal":"SIGTERM"[\s\S]*"msg":"bye"/)
   })
 
-  test('turns its readiness first, while it still serves', async () => {
-    const ended = server.stop('SIGTERM')
-    while ((await fetch(`${server.url}/health/ready`)).status === 200);
-    const ready = await fetch(`${server.url}/health/ready`)
-    assert.equal(ready.status, 503)
-    assert.equal(((await ready.json()) as { reason: string }).reason, 'shutting_down')
-    assert.equal((await fetch(`${server.url}/health/live`)).status, 200)
-    assert.equal(await ended, 0)
-  })
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const)
+    test(`turns its readiness first, while it still serves, on ${signal}`, async () => {
+      const ended = server.stop(signal)
+      while ((await fetch(`${server.url}/health/ready`)).status === 200);
+      const ready = await fetch(`${server.url}/health/ready`)
+      assert.equal(ready.status, 503)
+      assert.equal(((await ready.json()) as { reason: string }).reason, 'shutting_down')
+      assert.equal((await fetch(`${server.url}/health/live`)).status, 200)
+      assert.equal(await ended, 0)
+    })
 
   test('finishes a request that is on the way', async () => {
     const body = JSON.stringify({ email: 'late@example.org', password: 'a walk along the river', name: 'Late' })
@@ -79,6 +82,47 @@ describe('A server that is told to end', () => {
   })
 })
 
+test('In production SIGUSR1 does not open a debugger, in one process or several', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-debugger-'))
+  for (const WORKERS of ['1', '2']) {
+    const server = await startServer({ DATA_DIR: folder, NODE_ENV: 'production', LOG_FORMAT: 'json', WORKERS })
+    while (!server.output().includes('"msg":"listening"')) await delay(20)
+    const children = spawnSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' }).stdout
+    for (const pid of [server.pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)])
+      process.kill(pid, 'SIGUSR1')
+    for (let n = 0; n < 10; n++) assert.equal((await fetch(`${server.url}/health`)).status, 200)
+    await delay(200)
+    assert.equal(await server.stop('SIGINT'), 0)
+    assert.doesNotMatch(server.output(), /Debugger listening/)
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('At the limit of descriptors connections are refused, the log says so, and the service goes on', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-descriptors-'))
+  const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' }, [], 200)
+  const sockets: Socket[] = []
+  for (let n = 0; n < 400; n++) {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
+    sockets.push(socket)
+  }
+  while (!server.output().includes('connections refused')) await delay(20)
+  assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the descriptor limit/)
+  for (const socket of sockets) socket.destroy()
+  while (
+    !(await fetch(`${server.url}/health`).then(
+      (response) => response.ok,
+      () => false,
+    ))
+  )
+    await delay(20)
+  const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
+  const headers = { 'content-type': 'application/json' }
+  assert.equal((await fetch(`${server.url}/api/v1/auth/register`, { method: 'POST', headers, body })).status, 201)
+  assert.equal(await server.stop('SIGINT'), 0)
+  rmSync(folder, { recursive: true, force: true })
+})
+
 describe('A server that cannot start', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-start-'))
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -97,6 +141,38 @@ describe('A server that cannot start', () => {
       taken.close()
     }
   })
+
+  for (const WORKERS of ['1', '2'])
+    test(`because its port is taken has sent no mail and made no backup, with WORKERS=${WORKERS}`, async () => {
+      const data = mkdtempSync(join(tmpdir(), 'bukhindor-taken-'))
+      const first = await startServer({
+        DATA_DIR: data,
+        LOG_FORMAT: 'json',
+        SMTP_URL: 'smtp://127.0.0.1:1',
+        MAIL_FROM: 'a@b',
+      })
+      const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
+      const headers = { 'content-type': 'application/json' }
+      await fetch(`${first.url}/api/v1/auth/register`, { method: 'POST', headers, body })
+      await first.stop('SIGKILL') // A mail waits.
+      const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+      await once(taken, 'listening')
+      const { port } = taken.address() as { port: number }
+      const database = new BetterSqlite(join(data, 'bukhindor.db'))
+      database.exec(
+        `update outbox set next_try_at = '2000-01-01T00:00:00.000Z', claimed_until = '2000-01-01T00:00:00.000Z', tries = 0`,
+      )
+      database.close()
+      const env = { DATA_DIR: data, PORT: String(port), LOG_FORMAT: 'json', WORKERS, BACKUP_EVERY: '1d' }
+      await assert.rejects(startServer(env), /is taken/)
+      taken.close()
+      assert.equal(existsSync(join(data, 'mail')), false)
+      assert.equal(existsSync(join(data, 'backups')), false)
+      const after = new BetterSqlite(join(data, 'bukhindor.db'), { readonly: true })
+      assert.deepEqual(after.prepare('select tries from outbox').all(), [{ tries: 0 }])
+      after.close()
+      rmSync(data, { recursive: true, force: true })
+    })
 })
 
 /** Resolves when the whole answer is there: whether it said that it closes the connection. */

@@ -4,6 +4,7 @@ import { openApiDocument } from '../../src/cli/openapi.ts'
 import { isCommon } from '../../src/kernel/common-passwords.ts'
 import { isEmail } from '../../src/kernel/http/validation.ts'
 import { negotiateLocale } from '../../src/kernel/i18n.ts'
+import { withoutAddresses } from '../../src/kernel/log.ts'
 
 /** Every `pattern` anywhere in a schema. */
 function* patternsIn(schema: unknown): Generator<string> {
@@ -47,6 +48,6 @@ describe('A check of what people send takes time in proportion to its length', a
       assertLinear(pattern, (text) => expression.test(text))
     })
 
-  for (const [name, check] of Object.entries({ isEmail, isCommon, negotiateLocale }))
+  for (const [name, check] of Object.entries({ isEmail, isCommon, negotiateLocale, withoutAddresses }))
     test(`by ${name}`, () => assertLinear(name, check))
 })

@@ -22,12 +22,19 @@ export interface ServerProcess {
  * Starts `bukhindor serve` as a process of its own and waits until `/health/ready` answers 200.
  * @param env all of its settings, `DATA_DIR` at least; the port is a free one unless `PORT` says which
  * @param args further arguments of `serve`
+ * @param descriptors how many files and connections it may have open; as many as this process by default
  * @throws with its output, when it ends first or is not ready in time
  */
-export async function startServer(env: Record<string, string>, args: string[] = []): Promise<ServerProcess> {
+export async function startServer(
+  env: Record<string, string>,
+  args: string[] = [],
+  descriptors?: number,
+): Promise<ServerProcess> {
   const port = env.PORT ?? String(await freePort())
   const inherited = { PATH: process.env.PATH, NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE }
-  const child = spawn(process.execPath, [ENTRY, 'serve', ...args], {
+  const line = [process.execPath, ENTRY, 'serve', ...args]
+  const limited = descriptors ? ['sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, ...line] : line
+  const child = spawn(limited[0] as string, limited.slice(1), {
     env: { ...inherited, HOST: '127.0.0.1', ...env, PORT: port },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

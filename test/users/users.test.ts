@@ -122,21 +122,58 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.deepEqual(statuses.toSorted(), [200, ...Array(9).fill(412)])
     assert.equal((await app.api.put(path, { token, body: {}, headers })).body.reason, 'precondition_failed')
     assert.equal((await app.api.delete(path, { token, headers })).body.reason, 'precondition_failed')
-    for (const odd of ['3', '"x"', 'W/"1"', '""'])
+    for (const odd of ['3', '"x"', 'W/"2"', '""', '"1", 2', '"1","3"', '"2'])
       assert.equal((await app.api.delete(path, { token, headers: { 'if-match': odd } })).status, 412, odd)
+    // Any of a list, and the form of earlier versions.
+    for (const match of ['"9", "2"', '"2"'])
+      assert.equal((await app.api.patch(path, { token, body: {}, headers: { 'if-match': match } })).status, 200, match)
     assert.equal((await app.api.delete(path, { token, headers: { 'if-match': '*' } })).status, 200)
   })
 
-  test('is told by the ETag that somebody has signed in, and may overwrite what they have read all the same', async () => {
+  test('signing in moves the ETag, since it is shown; an edit by the former one goes through', async () => {
     const person = await register(app.api)
+    const path = `/api/v1/users/${person.id}`
     const before = (await get(person.id)).headers.get('etag') as string
     await signIn(app.api, person)
-    const after = (await get(person.id)).headers.get('etag')
-    assert.notEqual(after, before, 'last_login_at is in the body')
-    const { access_token: token } = await signIn(app.api, await createAdmin(app.services))
-    const edit = { token, body: { name: 'Changed' }, headers: { 'if-match': before } }
-    assert.equal((await app.api.patch(`/api/v1/users/${person.id}`, edit)).status, 200)
-    assert.equal((await app.api.patch(`/api/v1/users/${person.id}`, edit)).status, 412)
+    assert.notEqual((await get(person.id)).headers.get('etag'), before)
+    const headers = { 'if-match': before }
+    assert.equal((await app.api.patch(path, { token, body: { name: 'Other' }, headers })).status, 200)
+    assert.equal((await app.api.patch(path, { token, body: { name: 'Again' }, headers })).status, 412)
+  })
+
+  test('gets 304 and no body for what it has already', async () => {
+    const person = await register(app.api)
+    const path = `/api/v1/users/${person.id}`
+    const first = await get(person.id)
+    const etag = first.headers.get('etag') as string
+    for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+      const answer = await app.api.get(path, { token, headers: { 'if-none-match': known } })
+      assert.deepEqual([answer.status, answer.body, answer.headers.get('etag')], [304, '', etag], known)
+      assert.equal(answer.headers.get('cache-control'), first.headers.get('cache-control'))
+    }
+    await signIn(app.api, person)
+    assert.equal((await app.api.get(path, { token, headers: { 'if-none-match': etag } })).status, 200)
+    const me = await app.api.get('/api/v1/auth/me', { token })
+    const headers = { 'if-none-match': me.headers.get('etag') as string }
+    assert.equal((await app.api.get('/api/v1/auth/me', { token, headers })).status, 304)
+  })
+
+  test('changes nothing by what is so already: no version, no time, no audit event', async () => {
+    const person = await register(app.api)
+    const path = `/api/v1/users/${person.id}`
+    const before = await get(person.id)
+    const { name, email, role, is_active, email_verified, locale } = before.body
+    const same = { name: `  ${name} `, email, role, is_active, email_verified, locale }
+    for (const body of [{}, { name: null, email: null, is_active: null }, same])
+      for (const method of ['PUT', 'PATCH']) {
+        const answer = await app.api.request(method, path, { token, body })
+        assert.deepEqual([answer.status, answer.body], [200, before.body])
+        assert.equal(answer.headers.get('etag'), before.headers.get('etag'))
+      }
+    const { access_token } = await signIn(app.api, person)
+    assert.equal((await app.api.patch('/api/v1/auth/me', { token: access_token, body: { name } })).status, 200)
+    const { body } = await app.api.get(`/api/v1/audit-events?action=user.updated&target_id=${person.id}`, { token })
+    assert.deepEqual(body.events, [])
   })
 })
 

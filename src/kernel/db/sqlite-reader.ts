@@ -51,7 +51,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
 
   function next(): void {
     while (waiting.length > 0) {
-      const reader = freeReader()
+      const reader = reachable()
       if (!reader) return
       const task = waiting.shift() as Task
       clearTimeout(task.timer)
@@ -62,6 +62,18 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
       readers.set(reader, task)
       setAwake(reader, true)
       reader.send({ sql: task.sql, parameters: task.parameters }, () => {}) // Where it fails, 'exit' follows.
+    }
+  }
+
+  /** A free reader; where none can be started, the reads that wait fail one after another. */
+  function reachable(): ChildProcess | undefined {
+    try {
+      return freeReader()
+    } catch (cause) {
+      const task = waiting.shift()
+      clearTimeout(task?.timer)
+      task?.reject(new AppError('database_unavailable', { retryAfter: 1, cause }))
+      return undefined
     }
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { type Address, isInNetwork, parseAddress, parseNetworks } from '../addresses.ts'
 import type { Config } from '../config.ts'
+import { guarded } from '../guarded.ts'
 import type { Log } from '../log.ts'
 import type { App } from './server.ts'
 
@@ -91,7 +92,7 @@ export function addClient(
     )
   }
 
-  app.server.on('connection', peerOf) // A socket that has gone does not tell any more whose it was.
+  app.server.on('connection', guarded(log, 'client', peerOf)) // A socket that has gone does not tell any more whose it was.
   app.decorateRequest('client', {
     getter(this: FastifyRequest) {
       return clientOf(this.raw)

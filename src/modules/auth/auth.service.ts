@@ -118,7 +118,6 @@ export function createAuth(parts: Parts) {
       if (newHash) await users.rehash(trx, user.id, newHash)
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
-      if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
       const { isBrowser } = evidence
       const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
       await knownDevices.remember(trx, { userId: user.id, device: grant.device })
@@ -126,6 +125,8 @@ export function createAuth(parts: Parts) {
       await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
       const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
       const hasMore = edge !== null && (await sessionEvents.endSurplus(trx, user.id, grant.sessionId, edge, origin))
+      // After the sessions are locked, as at a theft: two transactions that take both never wait for each other.
+      if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
       return { grant, surplus: hasMore ? edge : null }
     })
     if (surplus) await sessionEvents.endRemaining(user.id, grant.sessionId, surplus, origin)
