@@ -113,7 +113,6 @@ describe('Every reason can be produced', () => {
     body_too_large: () => login('x'.repeat(102_401)),
     uri_too_long: () => app.api.get(`/api/v1/users/${'x'.repeat(200)}`),
     unsupported_media_type: () => login('x', { 'content-type': 'text/plain' }),
-    expectation_failed: () => raw('GET /health HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n'),
     cookie_not_deliverable: async () => {
       const { email } = await register(app.api)
       const body = { email, password: PASSWORD, delivery: 'cookie' }
