@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Db } from '../database.ts'
 
 /** Only indexes change: an older version is slower, and right. */
-export const compatibleFrom = 10
+export const compatibleFrom = 8
 
 /**
  * An index for every combination of the filters of the audit list, each in the order of the list. Of one actor and one
