@@ -138,7 +138,8 @@ export function responseHeaders(status: number, { declared, reasons, idempotent 
     ...declared.filter((name): name is ResponseHeader => !isRequestHeader(name) && isSent(name, status)),
     ...(status === 304 ? (['ETag'] as const) : []),
     ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
-    ...(reasons.has('rate_limited') && isLate ? RATE_LIMIT : []),
+    // Also on a 5xx: what is counted may fail later.
+    ...(reasons.has('rate_limited') && !EARLY.includes(status) ? RATE_LIMIT : []),
     ...(waits ? (['Retry-After'] as const) : []),
     ...(isReplayed ? (['Idempotency-Replayed'] as const) : []),
   ]
