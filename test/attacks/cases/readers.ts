@@ -84,7 +84,7 @@ export const debuggerSignal: Attack = {
   point: 36,
   title: 'SIGUSR1 does not open the inspector',
   quick: true,
-  env: { LOG_LEVEL: 'info' },
+  env: { LOG_LEVEL: 'info', NODE_ENV: 'production' },
   async run(target) {
     process.kill(target.server.pid, 'SIGUSR1')
     await pause(500)
