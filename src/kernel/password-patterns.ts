@@ -32,7 +32,9 @@ export function isSequence(text: string): boolean {
 /** Whether it is one to four characters over and over: `aaaaaaaa`, `abcabcabc`; or each of them two or three times. */
 export function isRepetition(text: string): boolean {
   if ([1, 2, 3, 4].some((unit) => text.length > unit && text.slice(unit) === text.slice(0, -unit))) return true
-  return text.length >= 8 && /^(?:(.)\1+)+$/su.test(text) && new Set(text).size <= 4
+  // Run by run: one pattern for all of them would try every way to part a long run, which takes exponential time.
+  const runs = text.match(/(.)\1*/gsu) ?? []
+  return text.length >= 8 && new Set(text).size <= 4 && runs.every((run) => [...run].length > 1)
 }
 
 /** Whether it is a day, with or without separators: `01021990`, `1990-02-01`, `1.2.90`. Anything that may be one is one. */

@@ -95,7 +95,8 @@ describe('"Try it out" at /docs', { skip: withoutBrowser }, () => {
     const statuses = [first.status(), second.status()]
     // What is made once is there then.
     if (statuses[0] === 201) assert.deepEqual(statuses, [201, 409], id)
-    else if (id !== 'signOut') assert.equal(statuses[1], statuses[0], id)
+    // A limit may be met: what is tried here is counted as everything is.
+    else if (id !== 'signOut' && statuses[1] !== 429) assert.equal(statuses[1], statuses[0], id)
   }
 
   it('sends every operation twice without a token: each is answered as it deserves', async () => {
