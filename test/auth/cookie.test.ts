@@ -190,7 +190,8 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
   it('leaves the devices of others who sign in in the same browser known', async () => {
     let cookie = ''
     const people: string[] = []
-    for (let number = 0; number < 3; number++) {
+    // As many as the cookie has room for, the first of them at its end.
+    for (let number = 0; number < 4; number++) {
       const { email } = await register(t.api)
       const body = { email, password: PASSWORD, delivery: 'cookie' }
       const answer = await t.api.post('/api/v1/auth/login', { body, headers: { ...OWN, ...(cookie && { cookie }) } })

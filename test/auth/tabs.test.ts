@@ -132,19 +132,49 @@ describeOnEachEngine('The published web build', (engine) => {
     app.clock.advance(24 * HOUR + SECOND)
     assert.equal(await two.act(), 'refresh_reused')
 
-    const { email } = await register(app.api)
     const headers = { 'user-agent': 'Dart/3.9 (dart:io)', 'x-app-type': 'android', 'x-forwarded-for': '203.0.113.7' }
-    const login = await app.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
-    const refresh = (refresh_token: string) =>
-      app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
-    const { refresh_token: past } = login.body.user
-    const { body } = await refresh(past)
-    assert.equal((await refresh(body.user.refresh_token)).status, 200)
-    app.clock.advance(11 * SECOND)
-    // What a thief says of itself does not make the session one of a browser.
-    const thief = { ...headers, 'user-agent': 'Mozilla/5.0', 'x-app-type': 'web' }
-    const answer = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: past }, headers: thief })
-    assert.equal(answer.body.reason, 'refresh_reused')
+    // The app itself, from its own place; and a thief that says it were a browser: that does not make the session one.
+    for (const later of [headers, { ...headers, 'user-agent': 'Mozilla/5.0', 'x-app-type': 'web' }]) {
+      const { email } = await register(app.api)
+      const login = await app.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      const refresh = (refresh_token: string, headers: Record<string, string>) =>
+        app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
+      const { refresh_token: past } = login.body.user
+      const { body } = await refresh(past, headers)
+      assert.equal((await refresh(body.user.refresh_token, later)).status, 200)
+      app.clock.advance(11 * SECOND)
+      assert.equal((await refresh(past, later)).body.reason, 'refresh_reused')
+    }
+  })
+
+  test('without the cookie, a copy in the same network with the same user agent passes for a tab, and is audited', async () => {
+    const { tabs, browser, person } = await opened(1)
+    const [tab] = tabs as [Tab]
+    const copy = openTab(app.api, createBrowser({ storage: { ...browser.storage } }))
+    for (let step = 0; step < 2; step++) {
+      app.clock.advance(16 * MINUTE)
+      assert.equal(await tab.act(), null)
+    }
+    assert.equal(await copy.act(), null)
+    assert.deepEqual([await events(person.id, 'refresh.stale'), await events(person.id, 'refresh.reused')], [1, 0])
+    app.clock.advance(16 * MINUTE)
+    assert.equal(await tab.act(), null)
+  })
+
+  test('without the cookie, a tab that was left behind is not told from a thief on another network than the last use', async () => {
+    const { tabs, browser } = await opened(2)
+    const [one, two] = tabs as [Tab, Tab]
+    const step = async (tab: Tab, network: string) => {
+      app.clock.advance(16 * MINUTE)
+      browser.network = network
+      return tab.act()
+    }
+    assert.equal(await step(one, '203.0.113.7'), null)
+    // The one with the newest token may move, and the other one after it.
+    assert.equal(await step(one, '198.51.100.9'), null)
+    assert.equal(await step(two, '198.51.100.9'), null)
+    assert.equal(await step(two, '198.51.100.9'), null)
+    assert.equal(await step(one, '203.0.113.7'), 'refresh_reused')
   })
 
   test('tabs that are left behind again and again do not fill the audit log', async () => {
