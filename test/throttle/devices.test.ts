@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/kernel/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, useApp } from '../support/app.ts'
@@ -31,6 +31,7 @@ describeOnEachEngine('A known device', (engine) => {
     return { ...person, device: answer.body.user }
   }
   const proof = ({ device_token }: { device_token: string }) => ({ 'x-device-token': device_token })
+  const forged = (bytes: Uint8Array) => proof({ device_token: Buffer.from(bytes).toString('base64url') })
   const stale = ({ access_token }: { access_token: string }) => ({ authorization: `Bearer ${access_token}` })
 
   /** Uses up whatever a claim is counted for, until a wrong password is not even looked at. Returns how many were. */
@@ -221,13 +222,20 @@ describeOnEachEngine('A known device', (engine) => {
   })
 
   test('has a token that comes again with each refresh, and that nobody can make from what is stored', async () => {
-    const { device, id } = await owner()
+    const { email, device, id } = await owner()
     const { body } = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: device.refresh_token } })
     assert.equal(body.user.device_token, device.device_token)
     assert.equal((await me(body.user.access_token)).status, 200)
     assert.match(device.device_token, /^[\w-]{86}$/)
     const rows = JSON.stringify(await devicesOf(id))
     assert.ok(!rows.includes(device.device_token.slice(-43)))
+    await exhaust(email, address, () => ({}))
+    const ids = Buffer.from((id + device.session_id).replaceAll('-', ''), 'hex')
+    const signed = Buffer.from(device.device_token, 'base64url')
+    assert.deepEqual(signed.subarray(0, 32), ids, 'what the test forges is of the form of ours')
+    for (const mac of [Buffer.alloc(32), createHash('sha256').update(ids).digest(), signed.subarray(32).toReversed()])
+      assert.equal((await tryFrom(app, HOME, email, PASSWORD, forged(Buffer.concat([ids, mac])))).status, 429)
+    assert.equal((await tryFrom(app, HOME, email, PASSWORD, forged(signed))).status, 200)
   })
 
   test('or none: a clock that was set back makes nobody wait for longer than the delay', async () => {
