@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import { startServer } from '../support/processes.ts'
 import { folder, run, secret } from './run.ts'
@@ -79,7 +80,61 @@ describe('bukhindor serve says in one message why it cannot start', () => {
   })
 })
 
+describe('bukhindor serve, where its log is for programs,', () => {
+  const cases: [string, Record<string, string>, number, RegExp][] = [
+    ['a wrong setting', { REQUEST_TIMEOUT: 'soon' }, 2, /REQUEST_TIMEOUT is "soon"/],
+    ['a proxy that is no address', { TRUST_PROXY: 'bad' }, 2, /TRUST_PROXY is "bad": must be off/],
+    [
+      'a password that is not percent-encoded',
+      { DATABASE_URL: 'postgres://me:pa/ss#w@127.0.0.1/app', APP_SECRET: secret },
+      2,
+      /DATABASE_URL: user and password must be percent-encoded: \/ is %2F/,
+    ],
+    ['a data folder that cannot be made', { DATA_DIR: '/dev/null/data' }, 1, /cannot open the database/],
+    ['an address that is not of this machine', { HOST: '192.0.2.1', PORT: '0' }, 1, /HOST=192\.0\.2\.1 is no address/],
+  ]
+  for (const [name, env, expected, sentence] of cases)
+    it(`tells of ${name} there as well as to people`, async () => {
+      const { status, out, err } = await run(['serve'], { env })
+      assert.equal(status, expected)
+      assert.match(err, sentence)
+      const line = JSON.parse(out.trim().split('\n').at(-1) as string)
+      assert.equal(line.level, 'fatal')
+      assert.match(line.msg, sentence)
+      assert.doesNotMatch(out + err, /pa\/ss/)
+      assert.equal((await run(['serve'], { env: { ...env, LOG_FORMAT: 'pretty' } })).out, '')
+    })
+})
+
 describe('bukhindor serve', () => {
+  for (const WORKERS of ['1', '2'])
+    it(`puts the port that it has found into links, with PORT=0 and WORKERS=${WORKERS}`, async () => {
+      const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', WORKERS, PORT: '0' })
+      const { port } = new URL(server.url)
+      assert.notEqual(port, '0')
+      const headers = { 'content-type': 'application/json' }
+      const credentials = { email: 'a@example.org', password: 'a walk along the river' }
+      const post = (path: string, body: object) =>
+        fetch(`${server.url}/api/v1/auth/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+      assert.equal((await post('register', { ...credentials, name: 'A' })).status, 201)
+      const { user } = (await (await post('login', credentials)).json()) as { user: { access_token: string } }
+      const [, claims = ''] = user.access_token.split('.')
+      assert.equal(JSON.parse(Buffer.from(claims, 'base64url').toString()).iss, `http://localhost:${port}`)
+      const link = new RegExp(`"link":"http://localhost:${port}/`)
+      while (!link.test(server.output())) await pause(20)
+      assert.equal(await server.stop('SIGINT'), 0)
+    })
+
+  it('goes on when nobody reads its log any more', async () => {
+    const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
+    server.closeOutput()
+    for (let n = 0; n < 5; n++) {
+      assert.equal((await fetch(`${server.url}/health`)).status, 200)
+      await pause(60)
+    }
+    assert.equal(await server.stop('SIGINT'), 0)
+  })
+
   it('tells where it is, where the data lies, and how to make the first administrator; keeps its secret to itself', async () => {
     const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
     assert.equal(await server.stop(), 0)

@@ -14,6 +14,8 @@ export interface ServerProcess {
   pid: number
   /** All that it has printed so far. */
   output(): string
+  /** Reads what it prints no more, as a log collector that has died. */
+  closeOutput(): void
   /** Sends the signal, waits for the end, and gives the exit status: null when the signal itself ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -31,6 +33,7 @@ export async function startServer(
   descriptors?: number,
 ): Promise<ServerProcess> {
   const port = env.PORT ?? String(await freePort())
+  const isFound = port === '0' // by the server itself, which says where it is
   const inherited = { PATH: process.env.PATH, NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE }
   const line = [process.execPath, ENTRY, 'serve', ...args]
   const limited = descriptors ? ['sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, ...line] : line
@@ -46,7 +49,7 @@ export async function startServer(
     })
   }
   const ended = once(child, 'close').then(([code]) => code as number | null)
-  const url = `http://127.0.0.1:${port}`
+  const url = isFound ? await told(child, () => output) : `http://127.0.0.1:${port}`
   if (!(await isReady(child, url))) {
     child.kill('SIGKILL')
     throw new Error(`the server did not get ready (exit status ${await ended}):\n${output}`)
@@ -55,10 +58,24 @@ export async function startServer(
     url,
     pid: child.pid as number,
     output: () => output,
+    closeOutput: () => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     stop: (signal = 'SIGTERM') => {
       child.kill(signal)
       return ended
     },
+  }
+}
+
+async function told(child: ChildProcess, output: () => string): Promise<string> {
+  const deadline = performance.now() + PATIENCE
+  for (;;) {
+    const [, url] = /running at (http\S+)/.exec(output()) ?? []
+    if (url) return url
+    if (child.exitCode !== null || performance.now() > deadline) return 'http://127.0.0.1:0'
+    await delay(20)
   }
 }
 
