@@ -97,9 +97,11 @@ describeOnEachEngine('A known device', (engine) => {
     for (const [index, headers] of claims.entries()) {
       await app.services.database.db.deleteFrom('throttles').execute()
       for (let number = 0; number < 8; number++) {
-        const ip = `203.0.${index}.${number}`
+        // An address each: the count of one would tell which of the two came second.
         const seen = await Promise.all(
-          [email, 'nobody@example.org'].map(async (email) => comparable(await tryFrom(app, ip, email, WRONG, headers))),
+          [email, 'nobody@example.org'].map(async (email, person) =>
+            comparable(await tryFrom(app, `203.${2 + person}.${index}.${number}`, email, WRONG, headers)),
+          ),
         )
         assert.deepEqual(seen[0], seen[1], `claim ${index}, try ${number}`)
         const plain = comparable(await tryFrom(app, `203.1.${index}.${number}`, `nobody-${index}@example.org`, WRONG))
