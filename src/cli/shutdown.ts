@@ -44,7 +44,7 @@ export function onSignal(log: Log, leave: (hasNotice: boolean) => Promise<void>)
     await leave(signal !== 'SIGINT')
     clearTimeout(deadline)
     log.info('bye')
-    log.flush(() => resolve())
+    lastLines(log, resolve)
   }
   for (const signal of SIGNALS) process.on(signal, () => react(signal).catch(reject))
   restartOnFatal(log, () => leave(false))
@@ -63,7 +63,7 @@ export function shutDownOnOrder({ app, services, log }: Running): Promise<void> 
   }
   process.on('message', (order) => {
     if (order === 'drain') services.lifecycle.draining = true
-    if (order === 'close') close().then(() => log.flush(() => resolve()), reject)
+    if (order === 'close') close().then(() => lastLines(log, resolve), reject)
   })
   for (const signal of SIGNALS) process.on(signal, () => {})
   restartOnFatal(log, close)
@@ -92,8 +92,14 @@ function restartOnFatal(log: Log, close: () => Promise<void>): void {
     })
 }
 
-/** Ends the process with 1, once the log is written, or nobody reads it. */
-function exit(log: Log): void {
-  setTimeout(() => process.exit(1), LAST_LINES_MS)
-  log.flush(() => process.exit(1))
+/** Ends the process with 1, once the log is written. */
+const exit = (log: Log): void => lastLines(log, () => process.exit(1))
+
+/** Goes on once the log is written. Where nobody reads it, an orderly end would wait for ever for the last write. */
+function lastLines(log: Log, then: () => void): void {
+  const stuck = setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_LINES_MS)
+  log.flush(() => {
+    clearTimeout(stuck)
+    then()
+  })
 }

@@ -57,4 +57,4 @@ export const FAREWELL = 9500
 export const FATAL_DRAIN_MS = 5 * SECOND
 
 /** For the reader of the log to take its last lines. */
-export const LAST_LINES_MS = SECOND
+export const LAST_LINES_MS = 3 * SECOND

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
-import { type ServerProcess, startServer } from '../support/processes.ts'
+import { createClient } from '../faults/support/client.ts'
+import { freePort, type ServerProcess, startServer } from '../support/processes.ts'
 
 describe('A server that is told to end', () => {
   let folder = ''
@@ -80,6 +81,36 @@ describe('A server that is told to end', () => {
     assert.equal(await server.stop('SIGINT'), 0)
     await assert.rejects(fetch(`${server.url}/health`))
   })
+})
+
+test('A server whose log nobody reads any more ends all the same', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unread-'))
+  const port = await freePort()
+  execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
+  const script =
+    'sh -c \'echo $$ > "$0/pid"; exec "$1" bin/bukhindor.js serve\' "$0" "$1" | { cat "$0/gate" > /dev/null; }'
+  const shell = spawn('sh', ['-c', script, folder, process.execPath], {
+    env: { PATH: process.env.PATH, DATA_DIR: folder, LOG_FORMAT: 'json', PORT: String(port) },
+    stdio: 'ignore',
+  })
+  const client = createClient(`http://127.0.0.1:${port}`, { sockets: 8 })
+  while ((await client.get('/health')).status !== 200) await delay(20)
+  // More than a pipe holds, and than is gathered: a write waits.
+  for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 200 }, () => client.get('/health')))
+  client.close()
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+  process.kill(pid, 'SIGTERM')
+  const isThere = () => {
+    try {
+      return process.kill(pid, 0)
+    } catch {
+      return false
+    }
+  }
+  while (isThere()) await delay(50)
+  writeFileSync(join(folder, 'gate'), '')
+  if (shell.exitCode === null) await once(shell, 'exit')
+  rmSync(folder, { recursive: true, force: true })
 })
 
 test('In production SIGUSR1 does not open a debugger, in one process or several', async () => {

@@ -17,7 +17,7 @@ describe('The log of several processes', () => {
   test('has whole lines, every one of them, though its reader is slow', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-worker-log-'))
     const port = await freePort()
-    execFileSync('mkfifo', [join(folder, 'gate')])
+    execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
     // A pipe of the shell, of which nothing is read before the gate opens: until then every process waits for room in it.
     const script =
       'sh -c \'echo $$ > "$0/pid"; exec "$1" bin/bukhindor.js serve\' "$0" "$1" | { cat "$0/gate" > /dev/null; cat; } > "$0/log"'
