@@ -134,7 +134,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
   test('that fails half-way breaks the connection: no part of it looks like the whole', async () => {
     const person = await personWith(MANY, BYTES)
     const { response } = await begin(person.access_token)
-    await pause(200)
+    // At once: the buffers of a fast machine take the rest of it within moments.
     const { db } = app.services.database
     await sql`alter table audit_events rename to away`.execute(db)
     const result = await read(response).then(
