@@ -18,22 +18,18 @@ describe('The log of several processes', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-worker-log-'))
     const port = await freePort()
     execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
-    // A pipe of the shell, of which nothing is read before the gate opens: until then every process waits for room in it.
+    // Once all processes listen, nothing is read of the pipe until the gate opens: each of them waits for room in it.
     const script =
-      'sh -c \'echo $$ > "$0/pid"; exec "$1" bin/bukhindor.js serve\' "$0" "$1" | { cat "$0/gate" > /dev/null; cat; } > "$0/log"'
+      'sh -c \'echo $$ > "$0/pid"; exec "$1" bin/bukhindor.js serve\' "$0" "$1" | { sed -u /listening/q; cat "$0/gate" > /dev/null; cat; } > "$0/log"'
+    const log = () => readFileSync(join(folder, 'log'), 'utf8')
+    writeFileSync(join(folder, 'log'), '')
     const child = spawn('sh', ['-c', script, folder, process.execPath], {
       env: { PATH: process.env.PATH, DATA_DIR: folder, LOG_FORMAT: 'json', WORKERS: '3', PORT: String(port) },
       stdio: ['ignore', 'inherit', 'ignore'],
     })
     const ended = once(child, 'close')
     const url = `http://127.0.0.1:${port}`
-    while (
-      !(await fetch(`${url}/health`).then(
-        (response) => response.ok,
-        () => false,
-      ))
-    )
-      await pause(20)
+    while (!log().includes('listening')) await pause(20)
     const client = createClient(url, { sockets: 24 })
     const path = `/health?${'x'.repeat(50)}`
     for (let sent = 0; sent < REQUESTS; sent += 600)
@@ -42,7 +38,7 @@ describe('The log of several processes', () => {
     writeFileSync(join(folder, 'gate'), '')
     process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), 'SIGINT')
     await ended
-    const lines = readFileSync(join(folder, 'log'), 'utf8')
+    const lines = log()
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
