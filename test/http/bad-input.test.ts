@@ -213,6 +213,7 @@ describe('A path', () => {
   test('with a part of 200 characters is too long, and with one of 15,000 too', async () => {
     const answer = await app.api.get(`/api/v1/users/${'x'.repeat(200)}`, { token })
     assert.deepEqual([answer.status, answer.body.reason], [414, 'uri_too_long'])
+    assert.doesNotMatch(JSON.stringify(answer.body), /xxxx/, 'the path is not echoed')
     assert.equal((await app.api.get(`/api/v1/users/${'x'.repeat(15_000)}`, { token })).status, 414)
   })
 

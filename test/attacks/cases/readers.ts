@@ -63,7 +63,12 @@ export const slowReadersAreCut: Attack = {
   quick: false,
   async run(target) {
     const path = await largestAsset(target)
-    const sockets = Array.from({ length: 200 }, () => standStill(target, path))
+    const sockets: Socket[] = []
+    // One by one: all at once would be refused as a flood, with answers that need no reader.
+    while (sockets.length < 200) {
+      sockets.push(standStill(target, path))
+      await pause(20)
+    }
     const open = new Set(sockets)
     // A socket that is paused does not hear that it was reset: a write tells.
     for (const socket of sockets) socket.once('close', () => open.delete(socket))
