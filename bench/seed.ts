@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { NEVER } from '../src/kernel/db/schema.ts'
-import { emailKey, fold, searchText } from '../src/modules/users/identity.ts'
+import { emailKey, fold, searchText } from '../src/modules/users/normalization.ts'
 import type { Data } from './lib/bench.ts'
 import { cyrillic, latin, transliterate } from './lib/names.ts'
 

@@ -1,5 +1,5 @@
 /**
- * Makes `src/kernel/common-passwords.txt`, the list of refused words and passwords, from the lists named below.
+ * Makes `src/modules/credentials/common-passwords.txt`, the list of refused words and passwords, from the lists named below.
  * docs/decisions/0014-common-passwords.md tells why they are these.
  *
  * Run it by `node scripts/common-passwords.ts` to take over a newer release: raise the version first.
@@ -9,7 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { createCommonPasswords } from '../src/kernel/common-passwords.ts'
+import { createCommonPasswords } from '../src/modules/credentials/common-passwords.ts'
 
 const COMMON = '@zxcvbn-ts/language-common@4.1.3'
 const ENGLISH = '@zxcvbn-ts/language-en@4.1.1'
@@ -107,7 +107,7 @@ try {
   ].map((line) => `# ${line}`.trimEnd())
   const sorted = [...entries].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   writeFileSync(
-    new URL('../src/kernel/common-passwords.txt', import.meta.url),
+    new URL('../src/modules/credentials/common-passwords.txt', import.meta.url),
     `${notice.join('\n')}\n\n${sorted.join('\n')}\n`,
   )
 } finally {

@@ -1,17 +1,17 @@
-import type { Services } from './app.ts'
-import type { App } from './kernel/http/server.ts'
-import { accountPages } from './modules/account/account.pages.routes.ts'
+import type { App } from './kernel/http/types.ts'
 import { accountRoutes, recoveryRoutes } from './modules/account/account.routes.ts'
-import { userRoutes, usersRoutes } from './modules/admin/users.routes.ts'
+import { accountPages } from './modules/account/pages/pages.routes.ts'
 import { auditRoutes } from './modules/audit/audit.routes.ts'
 import { AuditEvent } from './modules/audit/audit.schemas.ts'
 import { authRoutes, jwksRoute, logoutRoutes } from './modules/auth/auth.routes.ts'
 import { SignedInUser } from './modules/auth/auth.schemas.ts'
-import { ownSessionsRoutes } from './modules/auth/sessions.routes.ts'
 import { docsRoutes } from './modules/docs/docs.routes.ts'
 import { healthRoutes } from './modules/health/health.routes.ts'
+import { ownSessionsRoutes } from './modules/sessions/sessions.routes.ts'
 import { Session } from './modules/sessions/sessions.schemas.ts'
+import { userRoutes, usersRoutes } from './modules/users/users.routes.ts'
 import { User } from './modules/users/users.schemas.ts'
+import type { Services } from './services.ts'
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import type { Config } from '../kernel/config.ts'
-import { backupSqlite, restoreSqlite } from '../kernel/db/backup.ts'
+import type { Config } from '../kernel/config/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
-import { vacuumSqlite } from '../kernel/db/vacuum.ts'
+import { backupSqlite, restoreSqlite } from '../kernel/db/sqlite/backup.ts'
+import { vacuumSqlite } from '../kernel/db/sqlite/vacuum.ts'
 
 export const backupCommand = (config: () => Config) =>
   new Command('backup')

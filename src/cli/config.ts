@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { effectiveSettings } from '../kernel/config.shown.ts'
-import { type Config, readEnvironment } from '../kernel/config.ts'
+import { type Config, readEnvironment } from '../kernel/config/config.ts'
+import { effectiveSettings } from '../kernel/config/effective-settings.ts'
 
 export const configCommand = (config: () => Config) =>
   new Command('config')

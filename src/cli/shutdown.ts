@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Services } from '../app.ts'
-import { FAREWELL, FAREWELL_NOTICE, FATAL_DRAIN_MS, LAST_LINES_MS } from '../kernel/deadlines.ts'
-import type { App } from '../kernel/http/server.ts'
-import type { Log } from '../kernel/log.ts'
+import { FAREWELL, FAREWELL_NOTICE, FATAL_DRAIN_MS, LAST_LINES_MS } from '../kernel/config/deadlines.ts'
+import type { App } from '../kernel/http/types.ts'
+import type { Log } from '../kernel/log/log.ts'
+import type { Services } from '../services.ts'
 
 interface Running {
   app: App

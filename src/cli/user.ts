@@ -1,9 +1,10 @@
 import { text } from 'node:stream/consumers'
 import { Argument, Command, Option } from 'commander'
-import { createServices, migrate } from '../app.ts'
-import type { Config } from '../kernel/config.ts'
-import { createLog } from '../kernel/log.ts'
+import { migrate } from '../app.ts'
+import type { Config } from '../kernel/config/config.ts'
+import { createLog } from '../kernel/log/log.ts'
 import type { User } from '../modules/users/users.schemas.ts'
+import { createServices } from '../services.ts'
 import { confirm } from './confirm.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>

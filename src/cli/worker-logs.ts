@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { LogDestination } from '../kernel/log.destination.ts'
+import type { LogDestination } from '../kernel/log/destination.ts'
 
 const LINE_FEED = 10
 

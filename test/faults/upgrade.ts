@@ -18,7 +18,7 @@ function nextVersion(folder: string): string {
   for (const part of ['bin', 'src', 'package.json']) cpSync(join(ROOT, part), join(next, part), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(next, 'node_modules'))
   writeFileSync(
-    join(next, 'src/kernel/db/migrations/9000_next_version.ts'),
+    join(next, 'src/migrations/9000_next_version.ts'),
     `import { sql } from 'kysely'
 import type { Migration } from '../migrator.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { masked } from '../../src/kernel/db/postgres-url.ts'
-import { createLog } from '../../src/kernel/log.ts'
+import { masked } from '../../src/kernel/db/postgres/url.ts'
+import { createLog } from '../../src/kernel/log/log.ts'
 
 describe('The log', () => {
   async function linesOf(write: (log: Awaited<ReturnType<typeof createLog>>) => void) {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { isCommon } from '../../src/kernel/common-passwords.ts'
 import { isEmail } from '../../src/kernel/http/validation.ts'
-import { negotiateLocale } from '../../src/kernel/i18n.ts'
-import { withoutAddresses } from '../../src/kernel/log.ts'
-import { isDate, isRepetition, isSequence } from '../../src/kernel/password-patterns.ts'
-import { checkPassword } from '../../src/kernel/password-policy.ts'
+import { negotiateLocale } from '../../src/kernel/i18n/locale.ts'
+import { withoutAddresses } from '../../src/kernel/log/log.ts'
+import { isCommon } from '../../src/modules/credentials/common-passwords.ts'
+import { isDate, isRepetition, isSequence } from '../../src/modules/credentials/password-patterns.ts'
+import { checkPassword } from '../../src/modules/credentials/password-policy.ts'
 
 const SOURCE = fileURLToPath(import.meta.resolve('../../src'))
 

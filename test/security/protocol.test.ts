@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { useApp } from '../support/app.ts'
 import { sendRaw } from '../support/raw.ts'
 
-// What is no HTTP at all is in `test/http/raw-http.test.ts`; here is what another reader might take for something else.
+// What is no HTTP at all is in `test/kernel/http/raw-http.test.ts`; here is what another reader might take for something else.
 describe('Bytes on the wire', () => {
   const app = useApp('sqlite')
   const send = (bytes: string) => sendRaw(app.url, Buffer.from(bytes, 'latin1'))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { ACTIONS } from '../../src/modules/audit/audit.schemas.ts'
-import * as policies from '../../src/modules/throttle/policies.ts'
+import * as policies from '../../src/modules/rate-limits/policies.ts'
 import levels from './asvs.json' with { type: 'json' }
 
 const root = new URL('../../', import.meta.url)

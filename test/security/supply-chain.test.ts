@@ -60,7 +60,7 @@ describe('The source', () => {
     assert.deepEqual(filesWith(/\beval\(|new Function\(|node:vm\b/), [])
     // The reader of SQLite is a file of our own, in a process that can be killed.
     const reader = filesWith(/child_process/).filter((file) => /\bfork\(/.test(read(file)))
-    assert.deepEqual(reader, ['src/kernel/db/sqlite-reader.ts'])
+    assert.deepEqual(reader, ['src/kernel/db/sqlite/reader.ts'])
     assert.match(
       read(reader[0] as string),
       /^const PROGRAM = fileURLToPath\(new URL\('\.\/[\w.-]+\.ts', import\.meta\.url\)\)$/m,

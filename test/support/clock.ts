@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/kernel/clock.ts'
+import type { Clock } from '../../src/kernel/lib/clock.ts'
 
 export interface TestClock extends Clock {
   /** Moves the time on, or back, by milliseconds. */

@@ -1,4 +1,4 @@
-import { HOUR } from '../../src/kernel/clock.ts'
+import { HOUR } from '../../src/kernel/lib/clock.ts'
 import type { StartOptions, TestApp } from './app.ts'
 import { PASSWORD } from './app.ts'
 import type { TestClock } from './clock.ts'

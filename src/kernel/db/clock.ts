@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import { type Clock, systemClock } from '../clock.ts'
-import type { Log } from '../log.ts'
-import { createRemoteClock } from '../remote-clock.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createRemoteClock } from '../lib/remote-clock.ts'
+import type { Log } from '../log/log.ts'
 import type { Database } from './database.ts'
 
 export interface DatabaseClock extends Clock {

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 
 /** The database cannot be opened, or is not one that this version can serve. Its message is fit for an operator. */
 export class DatabaseError extends Error {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { sql } from 'kysely'
-import { SECOND, timestamp } from '../clock.ts'
+import { SECOND, timestamp } from '../lib/clock.ts'
 import { type Database, type Db, engineOf } from './database.ts'
 import { withSchema } from './migrator.ts'
 import { INSTANCE } from './running.ts'

@@ -1,4 +1,4 @@
-import { timestamp } from '../clock.ts'
+import { timestamp } from '../lib/clock.ts'
 import type { Db } from './database.ts'
 
 /**

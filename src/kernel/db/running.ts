@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { timestamp } from '../clock.ts'
+import { timestamp } from '../lib/clock.ts'
 import { type Db, engineOf } from './database.ts'
 import { DatabaseError } from './errors.ts'
 

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { type Address, isInNetwork, parseAddress, parseNetworks } from '../addresses.ts'
-import type { Config } from '../config.ts'
-import { guarded } from '../guarded.ts'
-import type { Log } from '../log.ts'
-import type { App } from './server.ts'
+import type { Config } from '../config/config.ts'
+import { guarded } from '../lib/guarded.ts'
+import { type Address, isInNetwork, parseAddress, parseNetworks } from '../lib/ip-addresses.ts'
+import type { Log } from '../log/log.ts'
+import type { App } from './types.ts'
 
 /** Who calls, as the log, the audit log, the sessions and the limits all have it. */
 export interface Client {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { guarded } from '../guarded.ts'
-import type { Log } from '../log.ts'
-import type { App } from './server.ts'
+import { guarded } from '../lib/guarded.ts'
+import type { Log } from '../log/log.ts'
+import type { App } from './types.ts'
 
 /** Descriptors that are kept for the database, mails and backups. */
 const RESERVED = 64

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { AppError } from '../errors.ts'
-import type { Locale } from '../i18n.ts'
-import { REASONS } from '../reasons.ts'
-import { html, PAGE_CSP, page } from './page.ts'
+import type { AppError } from '../errors/app-error.ts'
+import { REASONS } from '../errors/reasons.ts'
+import type { Locale } from '../i18n/locale.ts'
+import { html, PAGE_CSP, page } from './html/page.ts'
 
 const TEXTS = {
   en: { id: 'Request id', home: 'To the start page', missing: 'This page does not exist.' },

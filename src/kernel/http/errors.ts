@@ -1,9 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { asAppError } from '../db/errors.ts'
-import { AppError } from '../errors.ts'
-import { fieldMessage } from '../i18n.messages.ts'
-import { type Locale, negotiateLocale } from '../i18n.ts'
-import { REASONS, type Reason } from '../reasons.ts'
+import { AppError } from '../errors/app-error.ts'
+import { REASONS, type Reason } from '../errors/reasons.ts'
+import { type Locale, negotiateLocale } from '../i18n/locale.ts'
+import { fieldMessage } from '../i18n/messages.ts'
 import { errorPage, wantsPage } from './error-page.ts'
 import { fieldErrors } from './validation.ts'
 

@@ -1,5 +1,5 @@
 import { parse } from 'secure-json-parse'
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 
 const DEEPEST = 32
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

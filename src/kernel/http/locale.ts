@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { MESSAGES, type MessageKey } from '../i18n.messages.ts'
-import { type Locale, negotiateLocale } from '../i18n.ts'
+import { type Locale, negotiateLocale } from '../i18n/locale.ts'
+import { MESSAGES, type MessageKey } from '../i18n/messages.ts'
 
 /** The language in which a request wants its sentences. */
 export const localeOf = (request: FastifyRequest): Locale => negotiateLocale(request.headers['accept-language'])

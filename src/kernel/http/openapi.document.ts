@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { AppError, type AppErrorOptions } from '../errors.ts'
-import { REASONS, type Reason } from '../reasons.ts'
+import { AppError, type AppErrorOptions } from '../errors/app-error.ts'
+import { REASONS, type Reason } from '../errors/reasons.ts'
 import { problem } from './errors.ts'
 import { REQUEST_HEADERS, RESPONSE_HEADERS, type RouteHeader } from './openapi.headers.ts'
 

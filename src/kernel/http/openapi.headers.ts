@@ -1,4 +1,4 @@
-import { REASONS, type Reason } from '../reasons.ts'
+import { REASONS, type Reason } from '../errors/reasons.ts'
 
 /**
  * The headers of the API, each described once. None has an example: Swagger UI would send it, and a key of somebody

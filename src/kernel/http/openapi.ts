@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
-import { REASONS, type Reason } from '../reasons.ts'
+import { REASONS, type Reason } from '../errors/reasons.ts'
 import { type Document, finishDocument, OPTIONAL_BODY } from './openapi.document.ts'
 import { type RouteHeader, requestHeaders, responseHeaders } from './openapi.headers.ts'
-import type { App } from './server.ts'
+import type { App } from './types.ts'
 
 /** Who may call a route; set by the scope in `api.ts` that it is registered in. */
 export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'

@@ -1,11 +1,11 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { AppError } from '../errors.ts'
-import { newId } from '../ids.ts'
-import type { Log } from '../log.ts'
-import type { Reason } from '../reasons.ts'
+import { AppError } from '../errors/app-error.ts'
+import type { Reason } from '../errors/reasons.ts'
+import { newId } from '../lib/ids.ts'
+import type { Log } from '../log/log.ts'
 import { problem, problemHeaders } from './errors.ts'
-import type { Security } from './security.ts'
+import type { Security } from './plugins/security-headers.ts'
 
 interface ClientError extends Error {
   code?: string

@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { MESSAGES, type MessageKey } from '../i18n.messages.ts'
+import { MESSAGES, type MessageKey } from '../i18n/messages.ts'
 
 /**
  * Shared atoms of the API: every module builds its schemas from these. One with a `title` is written once in the OpenAPI

@@ -1,40 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type RawServerDefault,
-} from 'fastify'
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import FindMyWay, { type HTTPMethod } from 'find-my-way'
-import type { Config } from '../config.ts'
-import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../deadlines.ts'
-import { AppError } from '../errors.ts'
-import { guarded } from '../guarded.ts'
-import { newId } from '../ids.ts'
-import { type Log, plainLog } from '../log.ts'
+import type { Config } from '../config/config.ts'
+import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../config/deadlines.ts'
+import { AppError } from '../errors/app-error.ts'
+import { guarded } from '../lib/guarded.ts'
+import { newId } from '../lib/ids.ts'
+import { type Log, plainLog } from '../log/log.ts'
 import { addClient, type ClientOf } from './client.ts'
 import { addConnectionLimit } from './connection-limit.ts'
-import { addDeadline } from './deadline.ts'
 import { sendProblem } from './errors.ts'
 import { parseJsonBody } from './json.ts'
-import { addOverload, SHED } from './overload.ts'
+import { addDeadline } from './plugins/deadline.ts'
+import { addOverload, SHED } from './plugins/overload.ts'
+import { createSecurity } from './plugins/security-headers.ts'
 import { createRawErrors } from './raw-errors.ts'
 import { Problem } from './schemas.ts'
-import { createSecurity } from './security.ts'
 import { buildSerializer } from './serialization.ts'
 import { createSlowReaderGuard } from './slow-readers.ts'
 import { addStrictHttp } from './strict-http.ts'
+import type { App, Lifecycle } from './types.ts'
 import { createValidatorCompiler } from './validation.ts'
-
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,11 +36,6 @@ declare module 'fastify' {
 /** Limits of one request, in bytes. */
 const BODY_LIMIT = 100 * 1024
 const HEADER_LIMIT = 16 * 1024
-
-export interface Lifecycle {
-  /** Set when the instance is going away: answers then close their connection. */
-  draining: boolean
-}
 
 /** The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request. */
 export function createServer(config: Config, log: Log, lifecycle: Lifecycle): App {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import { SLOW_READER } from '../deadlines.ts'
-import { guarded } from '../guarded.ts'
-import type { Log } from '../log.ts'
+import { SLOW_READER } from '../config/deadlines.ts'
+import { guarded } from '../lib/guarded.ts'
+import type { Log } from '../log/log.ts'
 
 const CHECK_MS = 1000
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../errors.ts'
-import type { App } from './server.ts'
+import { AppError } from '../errors/app-error.ts'
+import type { App } from './types.ts'
 
 /**
  * Refuses what the parser lets through although another reader of the same bytes, such as a proxy, could take it for

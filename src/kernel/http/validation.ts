@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
-import { AppError, type AppErrorOptions } from '../errors.ts'
+import { AppError, type AppErrorOptions } from '../errors/app-error.ts'
 
 type Field = NonNullable<AppErrorOptions['fields']>[number]
 

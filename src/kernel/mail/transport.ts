@@ -1,9 +1,9 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
-import type { Config } from '../config.ts'
-import { SMTP } from '../deadlines.ts'
-import type { Log } from '../log.ts'
+import type { Config } from '../config/config.ts'
+import { SMTP } from '../config/deadlines.ts'
+import type { Log } from '../log/log.ts'
 
 export interface Letter {
   /** Unchanged when the mail is tried again, so that a receiver can tell a repetition. */

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import { originOf } from '../../kernel/http/call-context.ts'
 import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { say } from '../../kernel/http/locale.ts'
-import { originOf } from '../../kernel/http/origin.ts'
 import { Message } from '../../kernel/http/schemas.ts'
-import type { App } from '../../kernel/http/server.ts'
+import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
 import {
   CONFIRMATION,
@@ -14,9 +14,9 @@ import {
   RESET,
   RESET_ADDRESS,
   RESET_SITE,
-} from '../throttle/policies.ts'
-import { announced, byAddress, bySite, limited } from '../throttle/throttle.hooks.ts'
-import type { Throttle } from '../throttle/throttle.service.ts'
+} from '../rate-limits/policies.ts'
+import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
+import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
 import * as schemas from './account.schemas.ts'

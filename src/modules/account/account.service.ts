@@ -1,18 +1,18 @@
-import { type Clock, timestamp } from '../../kernel/clock.ts'
-import type { Config } from '../../kernel/config.ts'
+import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
-import { AppError } from '../../kernel/errors.ts'
-import { newId } from '../../kernel/ids.ts'
-import { doneBy, type Origin, SYSTEM } from '../../kernel/origin.ts'
-import { requirePassword } from '../../kernel/password-policy.ts'
-import type { Passwords } from '../../kernel/passwords.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import { doneBy, type Origin, SYSTEM } from '../../kernel/lib/call-context.ts'
+import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
+import { newId } from '../../kernel/lib/ids.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
-import type { Links } from '../mails/links.service.ts'
-import type { Mailer } from '../mails/mailer.service.ts'
+import type { Links } from '../credentials/one-time-tokens.service.ts'
+import { requirePassword } from '../credentials/password-policy.ts'
+import type { Passwords } from '../credentials/passwords.ts'
+import type { Mailer } from '../emails/mailer.service.ts'
+import type { KnownDevices } from '../rate-limits/known-devices.ts'
+import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
-import type { KnownDevices } from '../throttle/known-devices.ts'
-import type { Throttle } from '../throttle/throttle.service.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
@@ -223,9 +223,13 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const check = () => passwords.verify(caller.password_hash, password, turnOf(caller.id))
-    const { ok, headers } = await throttle.confirm(caller.id, check)
-    if (ok) return
+    const attempt = await throttle.beginConfirmation(caller.id)
+    const { ok } = await passwords.verify(caller.password_hash, password, turnOf(caller.id)).catch(attempt.abandon)
+    if (ok) {
+      await attempt.succeed()
+      return
+    }
+    const { headers } = await attempt.fail()
     await audit.record(database.db, origin, {
       action: 'password.confirmation_failed',
       outcome: 'failure',

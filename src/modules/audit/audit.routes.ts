@@ -1,5 +1,5 @@
-import { originOf } from '../../kernel/http/origin.ts'
-import type { App } from '../../kernel/http/server.ts'
+import { originOf } from '../../kernel/http/call-context.ts'
+import type { App } from '../../kernel/http/types.ts'
 import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
 import type { Audit } from './audit.service.ts'
 

@@ -1,8 +1,9 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
-import { DAY, timestamp } from '../../kernel/clock.ts'
-import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
+import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import type { AuditEventsTable } from '../../kernel/db/schema.ts'
-import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/ids.ts'
+import { DAY, timestamp } from '../../kernel/lib/clock.ts'
+import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/lib/ids.ts'
 
 export type AuditRow = Selectable<AuditEventsTable>
 
@@ -21,7 +22,7 @@ const COLUMNS = [
   'details',
 ] as const satisfies (keyof AuditEventsTable)[]
 
-const insert = hot<Record<string, unknown>, never>(
+const insert = preparedQuery<Record<string, unknown>, never>(
   'audit_event_insert',
   (db, p) =>
     db.insertInto('audit_events').values(Object.fromEntries(COLUMNS.map((name) => [name, p(name)])) as never) as never,

@@ -1,27 +1,27 @@
-import { type Clock, MINUTE, timestamp } from '../../kernel/clock.ts'
-import type { Config } from '../../kernel/config.ts'
+import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
-import { AppError } from '../../kernel/errors.ts'
-import type { Locale } from '../../kernel/i18n.ts'
-import { newId } from '../../kernel/ids.ts'
-import { doneBy, type Origin } from '../../kernel/origin.ts'
-import { requirePassword } from '../../kernel/password-policy.ts'
-import type { Passwords } from '../../kernel/passwords.ts'
-import { createTurns } from '../../kernel/turns.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Locale } from '../../kernel/i18n/locale.ts'
+import { doneBy, type Origin } from '../../kernel/lib/call-context.ts'
+import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
+import { newId } from '../../kernel/lib/ids.ts'
+import { createKeyedMutex } from '../../kernel/lib/keyed-mutex.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Links } from '../mails/links.service.ts'
-import type { Mailer } from '../mails/mailer.service.ts'
+import type { Links } from '../credentials/one-time-tokens.service.ts'
+import { requirePassword } from '../credentials/password-policy.ts'
+import type { Passwords } from '../credentials/passwords.ts'
+import type { Mailer } from '../emails/mailer.service.ts'
+import type { DeviceClaims, KnownDevices } from '../rate-limits/known-devices.ts'
+import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
 import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
-import type { DeviceClaims, KnownDevices } from '../throttle/known-devices.ts'
-import type { Throttle } from '../throttle/throttle.service.ts'
 import type { User } from '../users/users.schemas.ts'
 import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
+import type { AccessTokens } from './access-tokens.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { Evidence } from './evidence.ts'
 import { createSessionEvents, whereFrom } from './session-events.ts'
-import type { AccessTokens } from './tokens.ts'
 
 interface Parts {
   database: Database
@@ -47,7 +47,7 @@ export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
   const { throttle, knownDevices } = parts
   const sessionEvents = createSessionEvents(parts)
-  const inTurn = createTurns()
+  const { runExclusive } = createKeyedMutex()
 
   /** Throws AppError `password_refused`. */
   const requireGoodPassword = ({ password, email, name }: Register): void =>
@@ -62,7 +62,7 @@ export function createAuth(parts: Parts) {
     requireGoodPassword(input)
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const device = newId(clock.now())
-    const row = await inTurn(emailKey(input.email), async () => {
+    const row = await runExclusive(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError('email_taken')
       const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
@@ -84,20 +84,20 @@ export function createAuth(parts: Parts) {
     const claims = await claimedDevices(evidence)
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const attempt = {
+    const attempt = await throttle.beginLogin({
       emailKey: emailKey(input.email),
       userId: user?.id ?? null,
       devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
       origin,
-    }
+    })
+    const knownDevice = attempt.device
     // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
-    const turnOf = (isProven: boolean) =>
-      isProven && user ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
-    const checked = await throttle.login(attempt, (isProven) =>
-      passwords.verify(user?.password_hash ?? null, input.password, turnOf(isProven)),
-    )
-    const { ok, rehash, headers, throttled, device: knownDevice } = checked
+    const turn = user && knownDevice ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const { ok, rehash } = await passwords
+      .verify(user?.password_hash ?? null, input.password, turn)
+      .catch(attempt.abandon)
     if (!user || !ok) {
+      const { headers, throttled } = await attempt.fail()
       await audit.record(database.db, origin, {
         action: 'login.failed',
         outcome: 'failure',
@@ -106,8 +106,9 @@ export function createAuth(parts: Parts) {
       })
       throw new AppError('invalid_credentials', { headers })
     }
+    await attempt.succeed()
     await refuseEntry(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password, turnOf(knownDevice !== null)).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, turn).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { originOf } from '../../kernel/http/origin.ts'
-import type { RefreshCookie } from './cookies.ts'
+import { originOf } from '../../kernel/http/call-context.ts'
+import type { RefreshCookie } from './refresh-cookie.ts'
 
 /** What a request shows of the device that it comes from. None of it is checked yet, and some of it anybody can write. */
 export interface Evidence {

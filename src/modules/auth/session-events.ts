@@ -1,14 +1,14 @@
-import type { Clock } from '../../kernel/clock.ts'
-import { timestamp } from '../../kernel/clock.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { isUnavailable } from '../../kernel/db/errors.ts'
-import { AppError } from '../../kernel/errors.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Origin } from '../../kernel/lib/call-context.ts'
+import type { Clock } from '../../kernel/lib/clock.ts'
+import { timestamp } from '../../kernel/lib/clock.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Mailer } from '../mails/mailer.service.ts'
+import type { Mailer } from '../emails/mailer.service.ts'
+import { STALE_TAB } from '../rate-limits/policies.ts'
+import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
-import { STALE_TAB } from '../throttle/policies.ts'
-import type { Throttle } from '../throttle/throttle.service.ts'
 
 interface Parts {
   database: Database

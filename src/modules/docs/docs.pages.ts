@@ -1,6 +1,6 @@
-import { html, page } from '../../kernel/http/page.ts'
-import type { Locale } from '../../kernel/i18n.ts'
-import { REASONS } from '../../kernel/reasons.ts'
+import { REASONS } from '../../kernel/errors/reasons.ts'
+import { html, page } from '../../kernel/http/html/page.ts'
+import type { Locale } from '../../kernel/i18n/locale.ts'
 
 const TEXTS = {
   en: {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/html/page.ts'
 import { localeOf } from '../../kernel/http/locale.ts'
-import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/page.ts'
-import { DOCS_CSP } from '../../kernel/http/security.ts'
-import type { App } from '../../kernel/http/server.ts'
+import { DOCS_CSP } from '../../kernel/http/plugins/security-headers.ts'
+import type { App } from '../../kernel/http/types.ts'
 import { apiPage, errorsPage, homePage } from './docs.pages.ts'
 
 const PAGE = {

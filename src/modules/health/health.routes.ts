@@ -1,10 +1,10 @@
 import Type from 'typebox'
+import { PING } from '../../kernel/config/deadlines.ts'
 import type { DatabaseClock } from '../../kernel/db/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
-import { PING } from '../../kernel/deadlines.ts'
-import { AppError } from '../../kernel/errors.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
 import { Strict } from '../../kernel/http/schemas.ts'
-import type { App, Lifecycle } from '../../kernel/http/server.ts'
+import type { App, Lifecycle } from '../../kernel/http/types.ts'
 
 const SERVICE = 'bukhindor-backend'
 

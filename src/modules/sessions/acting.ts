@@ -1,6 +1,6 @@
 import type { Database, Db } from '../../kernel/db/database.ts'
-import { AppError } from '../../kernel/errors.ts'
-import type { Origin } from '../../kernel/origin.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Origin } from '../../kernel/lib/call-context.ts'
 import type { Users } from '../users/users.service.ts'
 import { type IdentityRow, stateForUpdate } from './sessions.store.ts'
 

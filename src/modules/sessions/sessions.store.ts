@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
-import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
+import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import type { SessionsTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
 
@@ -40,7 +41,7 @@ const identities = (db: Db) =>
     ])
 
 /** The one query of an authenticated request. */
-export const identityBySession = hot<{ id: string }, IdentityRow>('identity_by_session', (db, p) =>
+export const identityBySession = preparedQuery<{ id: string }, IdentityRow>('identity_by_session', (db, p) =>
   identities(db).where('sessions.id', '=', p('id')),
 )
 
@@ -53,7 +54,7 @@ const states = (db: Db) =>
     'sessions.last_used_at as session_last_used_at',
   ])
 
-const stateBySession = hot<{ id: string }, SessionState>('state_by_session', (db, p) =>
+const stateBySession = preparedQuery<{ id: string }, SessionState>('state_by_session', (db, p) =>
   states(db).where('sessions.id', '=', p('id')),
 )
 

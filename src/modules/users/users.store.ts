@@ -1,13 +1,14 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
-import { type Db, engineOf, hot } from '../../kernel/db/database.ts'
+import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import type { UsersTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
 
-export const userById = hot<{ id: string }, UserRow>('user_by_id', (db, p) =>
+export const userById = preparedQuery<{ id: string }, UserRow>('user_by_id', (db, p) =>
   db.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', p('id')),
 )
 
-export const userByEmail = hot<{ email_key: string }, UserRow>('user_by_email', (db, p) =>
+export const userByEmail = preparedQuery<{ email_key: string }, UserRow>('user_by_email', (db, p) =>
   db.selectFrom('users').select(USER_COLUMNS).where('users.email_key', '=', p('email_key')),
 )
 
@@ -43,7 +44,7 @@ export const countSecurityVersion = (db: Db, id: string) =>
     .execute()
 
 /** The last login is no change that anybody could overwrite, so neither the version nor `updated_at` moves. */
-export const touchLogin = hot<{ id: string; now: string }, never>(
+export const touchLogin = preparedQuery<{ id: string; now: string }, never>(
   'user_touch_login',
   (db, p) =>
     db

@@ -1,0 +1,138 @@
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto'
+import { chmodSync, existsSync, linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Config, ConfigError, parseSecret } from '../config/config.ts'
+import { makeFolder } from '../lib/folders.ts'
+
+/** All keys of the service, each list newest first: the first makes, all of them verify. */
+export interface Keys {
+  /** Ed25519 pairs for access tokens. */
+  signing: { privateKey: KeyObject; publicKey: KeyObject }[]
+  /** HMAC-SHA256 keys, 32 bytes each, by what they protect. */
+  refresh: Buffer[]
+  device: Buffer[]
+  cursor: Buffer[]
+  /** AES-256-GCM keys for answers kept for idempotency. */
+  sealing: Buffer[]
+  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a throttle: `lookup-key.ts`. */
+  lookup: Buffer
+  /** Names of the secrets that tell nothing of them. */
+  secretIds: string[]
+}
+
+const PKCS8_ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex') // RFC 8410, section 7
+
+const derive = (secret: Buffer, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', secret, '', `bukhindor/v1/${purpose}`, 32)) // RFC 5869
+
+/** Derives every key from the secrets (newest first) by HKDF, so that one setting is all there is to keep and rotate. */
+export function deriveKeys(secrets: Buffer[]): Keys {
+  const all = (purpose: string) => secrets.map((secret) => derive(secret, purpose))
+  return {
+    signing: all('access-token').map((seed) => {
+      const privateKey = createPrivateKey({
+        key: Buffer.concat([PKCS8_ED25519_PREFIX, seed]),
+        format: 'der',
+        type: 'pkcs8',
+      })
+      return { privateKey, publicKey: createPublicKey(privateKey) }
+    }),
+    refresh: all('refresh-token'),
+    device: all('device-token'),
+    cursor: all('cursor'),
+    sealing: all('sealing'),
+    lookup: derive(secrets[0] as Buffer, 'lookup'),
+    secretIds: all('secret-id').map((id) => id.toString('base64url')),
+  }
+}
+
+/** A keyed fingerprint of a text, base64url: equal for equal texts, and of no use without the secret. */
+export const fingerprint = (key: Buffer, text: string): string =>
+  createHmac('sha256', key).update(text).digest('base64url')
+
+/**
+ * The secrets in force: `APP_SECRET`, or with the embedded database the file `DATA_DIR/secret.key`, made at the first
+ * start with mode 0600: as long as there are no accounts, whom another secret would sign out. Throws ConfigError when
+ * the file is missing later, cannot be read, can be read by others, or holds no secret.
+ */
+export async function loadSecrets(
+  config: Pick<Config, 'appSecret' | 'dataDir'>,
+  hasAccounts: () => Promise<boolean>,
+): Promise<{ secrets: Buffer[]; createdAt: string | null }> {
+  if (config.appSecret) return { secrets: config.appSecret, createdAt: null }
+  const file = join(config.dataDir, 'secret.key')
+  if (existsSync(file)) return { secrets: readSecretFile(file), createdAt: null }
+  // Looked at again: another process may have made the secret, and then the first account.
+  if ((await hasAccounts()) && !existsSync(file)) throw new ConfigError([lostSecret(file)])
+  makeSecretFile(file)
+  return { secrets: readSecretFile(file), createdAt: file }
+}
+
+const lostSecret = (file: string): string =>
+  `${file} is missing, but there are accounts: without their secret everybody is signed out, and e-mails that wait cannot be read. Put the file back from a backup, or set APP_SECRET to what it was. If it is lost for good, make another one, and everybody signs in again: (umask 077; node -p "crypto.randomBytes(32).toString('base64url')" > '${file}')`
+
+function makeSecretFile(file: string): void {
+  try {
+    makeFolder(dirname(file))
+    // Written aside and linked: two processes that start at once agree on one secret, and none reads half of it.
+    const draft = `${file}.${process.pid}`
+    writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+    chmodSync(draft, 0o600)
+    try {
+      linkSync(draft, file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      unlinkSync(draft)
+    }
+  } catch (error) {
+    throw asConfigError(file, error)
+  }
+}
+
+function readSecretFile(file: string): Buffer[] {
+  try {
+    const secrets = readFileSync(file, 'utf8')
+      .trim()
+      .split(',')
+      .map((part) => parseSecret(part.trim()))
+    requirePrivate(file)
+    return secrets
+  } catch (error) {
+    throw asConfigError(file, error)
+  }
+}
+
+/** Throws where others than the owner may read or change the file, unless its file system keeps no such rights. */
+function requirePrivate(file: string): void {
+  const mode = statSync(file).mode & 0o777
+  if ((mode & 0o077) === 0 || !keepsModes(dirname(file))) return
+  throw new Error(
+    `others can read or change it (mode ${mode.toString(8).padStart(4, '0')}), and with it sign in as anybody. Close it: chmod 600 '${file}'. If somebody may have read it, replace the secret: see docs/operations.md`,
+  )
+}
+
+/** Whether a file that is made for its owner alone is so: not on Windows, FAT and some network shares. */
+function keepsModes(folder: string): boolean {
+  if (process.platform === 'win32') return false
+  const probe = join(folder, `.mode-${randomUUID()}`)
+  try {
+    writeFileSync(probe, '', { mode: 0o600, flag: 'wx' })
+    return (statSync(probe).mode & 0o077) === 0
+  } catch {
+    return true // Nothing can be made there: the mode is taken as it is.
+  } finally {
+    rmSync(probe, { force: true })
+  }
+}
+
+const asConfigError = (file: string, error: unknown): ConfigError =>
+  new ConfigError([`${file}: ${error instanceof Error ? error.message : String(error)}`])

@@ -1,0 +1,31 @@
+import { sql } from 'kysely'
+import type { Config } from '../config/config.ts'
+import { deadlinesOf, PATIENT } from '../config/deadlines.ts'
+import type { Database } from './database.ts'
+import type { Tables } from './schema.ts'
+
+/**
+ * Opens the database of a configuration; `patient` with the deadlines of migrations instead of those of requests.
+ * Throws DatabaseError naming what is wrong and where.
+ */
+export async function openDatabase(
+  { database, requestTimeout }: Pick<Config, 'database' | 'requestTimeout'>,
+  { patient = false } = {},
+): Promise<Database> {
+  const deadlines = patient ? PATIENT : deadlinesOf(requestTimeout)
+  // Each engine is loaded only where it is used: half the start-up time.
+  if (database.engine === 'sqlite') {
+    const { openSqlite } = await import('./sqlite/sqlite.ts')
+    return openSqlite(database.file, deadlines)
+  }
+  const { openPostgres } = await import('./postgres/postgres.ts')
+  return openPostgres(database.url, { poolSize: database.poolSize, deadlines })
+}
+
+/** Whether a table has a row; one that is not there yet has none. */
+export async function hasRows({ db }: Database, table: keyof Tables): Promise<boolean> {
+  const tables = await db.introspection.getTables()
+  if (!tables.some(({ name }) => name === table)) return false
+  const row = await db.selectFrom(table).select(sql.lit(1).as('one')).limit(1).executeTakeFirst()
+  return row !== undefined
+}

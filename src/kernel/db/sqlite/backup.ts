@@ -1,0 +1,217 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
+import { copyFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import BetterSqlite from 'better-sqlite3'
+import { PATIENT } from '../../config/deadlines.ts'
+import { makeFolder } from '../../lib/folders.ts'
+import { DatabaseError } from '../errors.ts'
+import { migrationStatus } from '../migrator.ts'
+import { openSqlite } from './sqlite.ts'
+
+const PAGES_PER_STEP = 1024
+const LOCK_WAIT = 1000
+/** So much of a disk a copy leaves free: the service may write to the same one. */
+const RESERVED_BYTES = 64 * 2 ** 20
+
+export interface BackupOptions {
+  /** Replace a file that is there already. */
+  force?: boolean
+  /** Told after each step: the part that is copied, 0 to 1. */
+  progress?: (part: number) => void
+  /** Ends it; nothing is left behind. */
+  signal?: AbortSignal
+}
+
+/**
+ * Copies the SQLite database `file` as it is at one moment, while it is in use. The copy is checked, on the disk and
+ * readable by its owner alone before it gets its name, so that a file of that name is always a whole backup.
+ * Returns its size in bytes. Throws DatabaseError.
+ */
+export async function backupSqlite(file: string, to: string, { force = false, progress, signal }: BackupOptions = {}) {
+  if (!existsSync(file)) throw new DatabaseError(`there is no database ${file}`)
+  if (existsSync(to) && !force) throw new DatabaseError(`${to} exists already; --force replaces it`)
+  if (!statSync(dirname(to), { throwIfNoEntry: false })?.isDirectory())
+    throw new DatabaseError(`there is no folder ${dirname(to)}: make it first, or name another file`)
+  removeDrafts(dirname(to), (name) => name.startsWith(`${basename(to)}.`) && !isRunning(name))
+  const draft = `${to}.${process.pid}.part`
+  try {
+    requireSpace([file, `${file}-wal`], dirname(to), 'no backup was made')
+    closeSync(openSync(draft, 'wx', 0o600))
+    await copySnapshot(file, draft, { progress, signal })
+    requireIntact(draft)
+    signal?.throwIfAborted()
+    flush(draft)
+    if (force) renameSync(draft, to)
+    else linkSync(draft, to) // Unlike a rename it fails where somebody has made the file meanwhile.
+    flush(dirname(to))
+    return { file: to, bytes: statSync(to).size }
+  } catch (error) {
+    if (error instanceof DatabaseError) throw error
+    throw new DatabaseError(`no backup was made: ${(error as Error).message}`, { cause: error })
+  } finally {
+    removeDatabase(draft)
+  }
+}
+
+async function copySnapshot(file: string, draft: string, { progress, signal }: BackupOptions): Promise<void> {
+  const source = new BetterSqlite(file, { readonly: true, timeout: LOCK_WAIT })
+  try {
+    // An open read transaction keeps the copy at one moment. Without it every write of another connection starts it anew.
+    source.exec('begin')
+    source.prepare('select count(*) from sqlite_schema').get()
+    await source.backup(draft, {
+      progress: ({ totalPages, remainingPages }) => {
+        signal?.throwIfAborted()
+        if (totalPages) progress?.(1 - remainingPages / totalPages)
+        return PAGES_PER_STEP
+      },
+    })
+  } finally {
+    source.close()
+  }
+}
+
+const DRAFT = /\.(\d+)\.part(-wal|-shm|-journal)?$/
+
+/** Removes what copies that were killed have left in a folder. `isLeft` is asked for each name of that form. */
+export function removeDrafts(folder: string, isLeft: (name: string) => boolean): void {
+  for (const name of readdirSync(folder))
+    if (DRAFT.test(name) && isLeft(name)) rmSync(join(folder, name), { force: true })
+}
+
+/** Whether the process that a draft is named after is there. */
+function isRunning(draft: string): boolean {
+  const pid = Number(DRAFT.exec(draft)?.[1])
+  if (pid === process.pid) return false // A number that is ours now was another's then.
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Throws DatabaseError, which begins with `outcome`, where copies of `files` would not fit, or fill the disk. */
+export function requireSpace(files: string[], folder: string, outcome: string): void {
+  const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  const needed = sizes.reduce((sum, size) => sum + size, RESERVED_BYTES)
+  const { bavail, bsize } = statfsSync(folder)
+  if (bavail * bsize < needed)
+    throw new DatabaseError(
+      `${outcome}: ${folder} has ${mebibytes(bavail * bsize)} MiB free, and a copy needs ${mebibytes(needed)} MiB, with what it leaves to the service`,
+    )
+}
+
+const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
+
+/**
+ * Puts a backup in the place of the database `file`, which nobody may have open. What was there is kept beside it.
+ * Returns the name of that, or null where there was nothing. Throws DatabaseError and leaves everything as it was when
+ * the backup is damaged, of another program or of a newer version, or when the database is in use.
+ */
+export async function restoreSqlite(from: string, file: string): Promise<{ kept: string | null }> {
+  if (!existsSync(from)) throw new DatabaseError(`there is no file ${from}`)
+  makeFolder(dirname(file))
+  const draft = `${file}.${process.pid}.part`
+  try {
+    closeSync(openSync(draft, 'wx', 0o600))
+    await copyFile(from, draft)
+    requireIntact(draft)
+    await requireKnownSchema(draft, from)
+    flush(draft)
+    return { kept: replace(file, draft) }
+  } finally {
+    removeDatabase(draft)
+  }
+}
+
+/** Swaps the files while nobody else can open the old one. */
+function replace(file: string, draft: string): string | null {
+  const kept = existsSync(file) ? `${file}.before-restore-${new Date().toISOString().replaceAll(':', '-')}` : null
+  const unlock = takeForOneself(file)
+  try {
+    // What a damaged database has left in its log belongs to it, and must not be applied to the new one.
+    for (const suffix of ['-wal', '-shm', '-journal'])
+      if (existsSync(file + suffix)) renameSync(file + suffix, (kept ?? draft) + suffix)
+    if (kept) linkSync(file, kept)
+    renameSync(draft, file)
+    flush(dirname(file))
+    return kept
+  } finally {
+    unlock()
+  }
+}
+
+/** Locks a database against everybody else, its log emptied into it. Returns what unlocks it. Throws DatabaseError. */
+function takeForOneself(file: string): () => void {
+  if (!existsSync(file)) return () => {}
+  const old = new BetterSqlite(file, { timeout: LOCK_WAIT })
+  try {
+    old.pragma('journal_mode = DELETE') // Fails where anybody else has it open.
+    old.pragma('locking_mode = EXCLUSIVE')
+    old.exec('begin exclusive')
+  } catch (error) {
+    const { code = '' } = error as { code?: string }
+    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+      old.close()
+      if (!code.startsWith('SQLITE_BUSY')) throw error
+      throw new DatabaseError(`${file} is in use: stop the service first`, { cause: error })
+    }
+  }
+  return () => old.close()
+}
+
+/** Throws DatabaseError unless SQLite finds every page, index and reference of the file in order. Makes it one file. */
+function requireIntact(file: string): void {
+  try {
+    const database = new BetterSqlite(file, { timeout: LOCK_WAIT })
+    try {
+      database.pragma('journal_mode = DELETE')
+      const faults = [
+        ...(database.pragma('integrity_check(3)') as { integrity_check: string }[])
+          .map(({ integrity_check }) => integrity_check)
+          .filter((line) => line !== 'ok'),
+        ...(database.pragma('foreign_key_check') as { table: string }[])
+          .slice(0, 3)
+          .map(({ table }) => `a row of ${table} refers to one that is not there`),
+      ]
+      if (faults.length) throw new Error(faults.join('; '))
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    throw new DatabaseError(`the copy is not intact: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function requireKnownSchema(draft: string, from: string): Promise<void> {
+  const file = new BetterSqlite(draft)
+  const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
+  file.close()
+  if (!isOurs) throw new DatabaseError(`${from} is no backup of this service`)
+  const database = openSqlite(draft, { ...PATIENT, lock: LOCK_WAIT })
+  await migrationStatus(database).finally(() => database.close())
+  requireIntact(draft)
+}
+
+/** Everything of a file or a folder is on the disk when this returns. */
+function flush(path: string): void {
+  const handle = openSync(path, 'r')
+  fsyncSync(handle)
+  closeSync(handle)
+}
+
+function removeDatabase(file: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true })
+}

@@ -1,0 +1,188 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Database as Connection } from 'better-sqlite3'
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  RawNode,
+  SelectQueryNode,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
+import { AppError } from '../../errors/app-error.ts'
+import type { ReadQuery } from './reader.ts'
+import type { Statements } from './statements.ts'
+
+/** Within this time after another process was met at the lock, it is given a chance between two of our writes, in ms. */
+const POLITE_FOR = 1000
+const POLITE_PAUSE = 2
+/** So many may wait for their turn to write; more would only wait in vain. */
+const QUEUE = 200
+
+/**
+ * Kysely over two connections to one file. Selects outside of a transaction go to `reader` and never wait for a write.
+ * Writes and transactions take turns at `writer`, and for the lock that other processes may hold they wait without
+ * blocking the thread, as SQLite's own busy timeout would; after `lockWait` ms they fail with SQLITE_BUSY.
+ */
+export function sqliteDialect(writer: Connection, write: Statements, read: Statements, lockWait: number): Dialect {
+  return {
+    createAdapter: () => new Adapter(),
+    createDriver: () => createDriver(writer, write, read, lockWait),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** Kysely over something that runs a read and gives its rows: for selects outside of any transaction, and nothing else. */
+export function readDialect(read: (query: ReadQuery) => Promise<unknown[]>): Dialect {
+  const refuse = async () => {
+    throw new Error('a connection for reads takes no transaction')
+  }
+  const connection: DatabaseConnection = {
+    async executeQuery<R>({ query, sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      if (!SelectQueryNode.is(query) && !RawNode.is(query)) throw new Error('a connection for reads takes selects only')
+      return { rows: (await read({ sql, parameters })) as R[] }
+    },
+    streamQuery: () => {
+      throw new Error('a connection for reads gives all rows at once: ask for a page')
+    },
+  }
+  return {
+    createAdapter: () => new Adapter(),
+    createDriver: () => ({
+      init: async () => {},
+      acquireConnection: async () => connection,
+      beginTransaction: refuse,
+      commitTransaction: refuse,
+      rollbackTransaction: refuse,
+      releaseConnection: async () => {},
+      destroy: async () => {},
+    }),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+class Adapter extends SqliteAdapter {
+  /** The driver has its own turns. */
+  override get supportsMultipleConnections() {
+    return true
+  }
+}
+
+function createDriver(writer: Connection, write: Statements, read: Statements, lockWait: number): Driver {
+  const turns = createTurns(lockWait)
+  const inTransaction = new WeakSet<DatabaseConnection>()
+
+  const connect = (): DatabaseConnection => {
+    const connection: DatabaseConnection = {
+      async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+        if (inTransaction.has(connection)) return execute(write, query)
+        if (SelectQueryNode.is(query.query)) return execute(read, query)
+        return turns.take((patiently) => patiently(() => execute<R>(write, query)))
+      },
+      async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+        for (const row of read(sql).iterate(parameters)) yield { rows: [row as R] }
+      },
+    }
+    return connection
+  }
+
+  const ends = new WeakMap<DatabaseConnection, () => void>()
+  const end = (connection: DatabaseConnection) => {
+    inTransaction.delete(connection)
+    ends.get(connection)?.()
+    ends.delete(connection)
+  }
+  const rollback = (connection: DatabaseConnection) => {
+    if (!inTransaction.has(connection)) return
+    try {
+      if (writer.inTransaction) write('rollback').run([]) // A full disk has ended it already.
+    } finally {
+      end(connection)
+    }
+  }
+
+  return {
+    init: async () => {},
+    acquireConnection: async () => connect(),
+    beginTransaction: (connection) =>
+      new Promise<void>((begun, failed) => {
+        turns
+          .take(async (patiently) => {
+            // Who will write takes the lock at once: a later upgrade could fail at any statement.
+            await patiently(() => write('begin immediate').run([]))
+            inTransaction.add(connection)
+            await new Promise<void>((ended) => {
+              ends.set(connection, ended)
+              begun()
+            })
+          })
+          .catch(failed)
+      }),
+    commitTransaction: async (connection) => {
+      write('commit').run([])
+      end(connection)
+    },
+    rollbackTransaction: async (connection) => rollback(connection),
+    releaseConnection: async (connection) => rollback(connection),
+    destroy: async () => void writer.close(),
+  }
+}
+
+function execute<R>(statements: Statements, { sql, parameters }: CompiledQuery): QueryResult<R> {
+  const statement = statements(sql)
+  if (statement.reader) return { rows: statement.all(parameters) as R[] }
+  const { changes, lastInsertRowid } = statement.run(parameters)
+  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+}
+
+type Patiently = <T>(work: () => T) => Promise<T>
+
+/** One writer at a time, in the order in which they came. The wait of each counts from there. */
+function createTurns(lockWait: number) {
+  const waiting: (() => void)[] = []
+  let taken = false
+  let metAnother = Number.NEGATIVE_INFINITY
+
+  const next = () => {
+    const enter = waiting.shift()
+    if (enter) enter()
+    else taken = false
+  }
+
+  const patientlyUntil =
+    (deadline: number): Patiently =>
+    async (work) => {
+      for (let tries = 0; ; tries++) {
+        try {
+          return work()
+        } catch (error) {
+          const now = performance.now()
+          if (!(error as { code?: string }).code?.startsWith('SQLITE_BUSY') || now >= deadline) throw error
+          metAnother = now
+          await pause(Math.min(1 + tries / 10, 10))
+        }
+      }
+    }
+
+  return {
+    async take<T>(work: (patiently: Patiently) => Promise<T>): Promise<T> {
+      if (waiting.length >= QUEUE) throw new AppError('overloaded', { retryAfter: 1 })
+      const deadline = performance.now() + lockWait
+      if (taken) await new Promise<void>((enter) => waiting.push(enter))
+      taken = true
+      try {
+        if (performance.now() >= deadline)
+          throw Object.assign(new Error('the database is busy with other writes'), { code: 'SQLITE_BUSY' })
+        return await work(patientlyUntil(deadline))
+      } finally {
+        if (performance.now() - metAnother < POLITE_FOR) setTimeout(next, POLITE_PAUSE)
+        else next()
+      }
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import { setPriority } from 'node:os'
+import { connect } from './connect.ts'
+import type { ReadAnswer, ReadQuery } from './reader.ts'
+import { cachedStatements } from './statements.ts'
+
+/** A little below the process that answers requests: on a single core, that one goes first. */
+const PRIORITY = 5
+
+// A terminal and systemd send signals to every process of the service: this one ends with the one that started it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.once('disconnect', () => process.exit())
+if (process.platform === 'linux') setPriority(PRIORITY)
+
+const read = cachedStatements(connect(process.argv[2] as string, true))
+
+process.on('message', ({ sql, parameters }: ReadQuery) => {
+  process.send?.(answer(sql, parameters))
+})
+
+function answer(sql: string, parameters: readonly unknown[]): ReadAnswer {
+  try {
+    return { rows: read(sql).all(parameters) }
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    return { failed: { code: code ?? 'SQLITE_ERROR', message } }
+  }
+}

@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify'
+import type { Device, Origin } from '../lib/call-context.ts'
+
+const LONGEST = 200
+
+/** Where a request comes from, for services that know nothing of HTTP. */
+export const originOf = (request: FastifyRequest): Origin => ({
+  device: deviceOf(request),
+  network: request.client.network,
+  site: request.client.site,
+  requestId: request.id,
+  actor: request.actor
+    ? { type: 'user', id: request.actor.userId, sessionId: request.actor.sessionId }
+    : { type: 'anonymous' },
+})
+
+/** What the app tells about its device (contract, section 1). Anything odd counts as not told: it decides nothing. */
+function deviceOf(request: FastifyRequest): Device {
+  const { headers } = request
+  const appType = text(headers['x-app-type'])?.toLowerCase()
+  return {
+    device_id: text(headers['x-device-id']),
+    app_type: appType && /^(ios|android|web|macos|windows|linux)$/.test(appType) ? appType : null,
+    app_version: text(headers['x-app-version'])?.slice(0, 40) ?? null,
+    user_agent: text(headers['user-agent']),
+    ip: request.client.ip,
+  }
+}
+
+function text(header: string | string[] | undefined): string | null {
+  if (typeof header !== 'string') return null
+  const clean = header.replace(/[^\x20-\x7e]/g, '').trim()
+  return clean ? clean.slice(0, LONGEST) : null
+}

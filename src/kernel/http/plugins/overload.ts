@@ -1,0 +1,68 @@
+import { AppError } from '../../errors/app-error.ts'
+import { guarded } from '../../lib/guarded.ts'
+import type { Log } from '../../log/log.ts'
+import type { App } from '../types.ts'
+
+/** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
+const BUDGET = 40
+/** So long it then refuses, in ms, which is enough for hundreds. */
+const REFUSING = 10
+/** So many requests of a turn are served however long it takes: a process that has just started is slow, not flooded. */
+const ALWAYS = 250
+const TICK = 10
+const REPORT_EVERY = 1000
+
+/** One for all: a stack trace of each would cost more than the refusal. */
+export const SHED = new AppError('overloaded', { retryAfter: 1, detail: 'More requests arrive than can be answered.' })
+
+/**
+ * Refuses what cannot be served in time, before any work is done for it: 503 `overloaded`. Requests wait in the sockets
+ * for the event loop's next turn, so the work of a turn is how long they wait; a clock that is set once a turn measures
+ * it at the cost of one comparison. What counts is the time of this thread on a core: a turn that waits for the disk, or
+ * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One
+ * log line per second tells how many were refused, instead of one for each.
+ */
+export function addOverload(app: App, log: Log): void {
+  let began = 0
+  let workedBefore = 0
+  let served = 0
+  let refused = 0
+
+  function begin(): void {
+    began = performance.now()
+    workedBefore = worked()
+    served = 0
+  }
+
+  function isTooMuch(): boolean {
+    if (served++ < ALWAYS || performance.now() - began < BUDGET) return false
+    const work = worked() - workedBefore
+    // While sockets are ready without end, so is the turn: the next one begins here.
+    if (work > BUDGET + REFUSING) begin()
+    return work > BUDGET && work <= BUDGET + REFUSING
+  }
+
+  begin()
+  const turn = setInterval(guarded(log, 'overload', begin), TICK).unref()
+  const tell = () => {
+    if (refused) log.warn({ refused }, 'overloaded')
+    refused = 0
+  }
+  const report = setInterval(guarded(log, 'overload', tell), REPORT_EVERY).unref()
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!isTooMuch() || request.url.startsWith('/health')) return done()
+    refused++
+    done(SHED)
+  })
+  app.addHook('onClose', async () => {
+    clearInterval(turn)
+    clearInterval(report)
+  })
+}
+
+/** How long this thread has had a core, in ms. */
+function worked(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}

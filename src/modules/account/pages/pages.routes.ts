@@ -1,0 +1,106 @@
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../../../kernel/errors/app-error.ts'
+import { REASONS } from '../../../kernel/errors/reasons.ts'
+import { originOf } from '../../../kernel/http/call-context.ts'
+import { PAGE_CSP } from '../../../kernel/http/html/page.ts'
+import { localeOf } from '../../../kernel/http/locale.ts'
+import type { App } from '../../../kernel/http/types.ts'
+import { LOCALES, type Locale } from '../../../kernel/i18n/locale.ts'
+import { fieldMessage } from '../../../kernel/i18n/messages.ts'
+import type { Origin } from '../../../kernel/lib/call-context.ts'
+import type { RefreshCookie } from '../../auth/refresh-cookie.ts'
+import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
+import type { Account } from '../account.service.ts'
+import { PAGE_TEXTS } from './pages.messages.ts'
+import { confirmPage, donePage, failedPage } from './pages.ts'
+
+const PAGE = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': PAGE_CSP,
+  'cross-origin-opener-policy': 'same-origin',
+}
+
+interface Form {
+  token: string
+  email: string
+  lang: string | null
+  password: string
+  passwordAgain: string
+}
+
+/**
+ * The pages that links in e-mails open. Opening one changes nothing, since mail scanners open links as well; its button
+ * does. There is no session that another site could abuse: what authorises the form is the token in it.
+ */
+export const accountPages =
+  (account: Account, minPasswordLength: number, cookie: RefreshCookie) => async (app: App) => {
+    app.removeContentTypeParser('application/json') // which would let in fields of any type
+    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+      done(null, readForm(new URLSearchParams(body as string))),
+    )
+
+    /** Each may give the token of a device that is known from now on. */
+    const acts: Record<LinkKind, (form: Form, origin: Origin) => Promise<unknown>> = {
+      verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
+      change_email: ({ token }, origin) => account.changeEmail(token, origin),
+      undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
+      reset_password: ({ token, password }, origin) => account.resetPassword({ token, new_password: password }, origin),
+    }
+
+    for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
+      app.get(LINK_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+        const { token, lang } = request.query as { token?: string; lang?: string }
+        const locale = languageOf(lang, request)
+        const link = typeof token === 'string' ? await orNull(account.peekLink(flow, token)) : null
+        return link && token
+          ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
+          : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+      })
+
+      app.post(LINK_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
+        const form = request.body as Form | undefined
+        if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
+        const locale = languageOf(form.lang, request)
+        try {
+          if (flow === 'reset_password' && form.password !== form.passwordAgain)
+            return again(form, [PAGE_TEXTS[locale].common.mismatch])
+          const deviceToken = await acts[flow](form, originOf(request))
+          if (typeof deviceToken === 'string') cookie.setDevice(request, reply, deviceToken)
+          return reply.headers(PAGE).send(donePage({ flow, locale }))
+        } catch (error) {
+          if (!(error instanceof AppError) || error.status >= 500) throw error
+          if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+          return again(form, sentences(error, locale), error.status)
+        }
+
+        function again({ token, email }: Form, errors: string[], status = 400) {
+          const options = { flow, locale, token, email, errors, minPasswordLength }
+          return reply.code(status).headers(PAGE).send(confirmPage(options))
+        }
+      })
+    }
+  }
+
+/** That of the person, which the link names; else that of the browser. */
+const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
+  LOCALES.find((locale) => locale === lang) ?? localeOf(request)
+
+/** What a person is told: the faults of the fields, or the error itself. */
+const sentences = (error: AppError, locale: Locale): string[] =>
+  error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
+    REASONS[error.reason].text[locale],
+  ]
+
+const readForm = (form: URLSearchParams): Form => ({
+  token: (form.get('token') ?? '').slice(0, 200),
+  email: (form.get('email') ?? '').slice(0, 254),
+  lang: form.get('lang'),
+  password: (form.get('new_password') ?? '').slice(0, 1024),
+  passwordAgain: (form.get('new_password_again') ?? '').slice(0, 1024),
+})
+
+const orNull = <T>(promise: Promise<T>): Promise<T | null> =>
+  promise.catch((error) => {
+    if (error instanceof AppError && error.status < 500) return null
+    throw error
+  })

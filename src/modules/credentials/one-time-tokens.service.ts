@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Config } from '../../kernel/config/config.ts'
+import type { Database, Db } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Locale } from '../../kernel/i18n/locale.ts'
+import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
+import * as store from './one-time-tokens.store.ts'
+
+export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
+
+/** The pages that links lead to, here or in the app. */
+export const LINK_PATHS: Record<LinkKind, string> = {
+  verify_email: '/verify-email',
+  reset_password: '/reset-password',
+  change_email: '/change-email',
+  undo_deletion: '/undo-deletion',
+}
+
+/** How long a link is good, in ms (ASVS 6.4.1; yardsticks: 30 minutes for a reset, 24 hours for a verification). */
+const LIFE: Record<Exclude<LinkKind, 'undo_deletion'>, number> = {
+  verify_email: 24 * HOUR,
+  reset_password: 30 * MINUTE,
+  change_email: 24 * HOUR,
+}
+
+const TOKEN_BYTES = 32
+
+interface Parts {
+  database: Database
+  clock: Clock
+  config: Pick<Config, 'appUrl' | 'appLinkUrl' | 'accountDeletionGrace'>
+}
+
+/** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
+export function createLinks({ database, clock, config }: Parts) {
+  const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
+
+  return {
+    /**
+     * Makes a link for a user as they were read, to their address or another; it replaces the one of its kind before it.
+     * `validFor` is in seconds.
+     */
+    async issue(
+      trx: Db,
+      kind: LinkKind,
+      user: { id: string; email: string; locale: Locale; security_version: number },
+      email = user.email,
+    ): Promise<{ link: string; validFor: number }> {
+      const token = randomBytes(TOKEN_BYTES).toString('base64url')
+      const now = clock.now()
+      await store.replaceToken(trx, {
+        token_hash: hashOf(token),
+        user_id: user.id,
+        kind,
+        email,
+        security_version: user.security_version,
+        created_at: timestamp(now),
+        expires_at: timestamp(now + life(kind)),
+      })
+      const link = `${config.appLinkUrl ?? config.appUrl}${LINK_PATHS[kind]}?token=${token}&lang=${user.locale}`
+      return { link, validFor: life(kind) / 1000 }
+    },
+
+    /** What a token stands for, without using it. Throws AppError `link_invalid`. */
+    async peek(db: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
+      return valid(await store.findToken(db, hashOf(token), kind))
+    },
+
+    /**
+     * Uses a token up: of many calls at once, one succeeds. Its account is locked first, so that what it was made for still
+     * holds when the caller acts on it. Throws AppError `link_invalid`.
+     */
+    async use(trx: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
+      const { user_id } = valid(await store.findToken(trx, hashOf(token), kind))
+      await store.lockUser(trx, user_id)
+      return valid(await store.takeToken(trx, hashOf(token), kind))
+    },
+
+    /** When the present link of a kind was made; null where there is none. */
+    issuedAt: async (db: Db, kind: LinkKind, userId: string): Promise<number | null> => {
+      const row = await store.tokenOf(db, userId, kind)
+      return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
+    },
+
+    /** The links of a person that would still work, without their tokens, for their export. */
+    pending: async (userId: string) => {
+      const rows = await store.tokensOf(database.db, userId, timestamp(clock.now()))
+      return rows.map(({ kind, email, created_at, expires_at }) => ({ kind, email, created_at, expires_at }))
+    },
+
+    /** Deletes up to `limit` tokens that have expired. Returns how many. */
+    purge: (limit: number) => store.deleteExpiredTokens(database.db, timestamp(clock.now()), limit),
+
+    /** Makes links of these kinds worthless. */
+    revoke: (trx: Db, userId: string, kinds: LinkKind[]) => store.deleteTokens(trx, userId, kinds),
+  }
+
+  function valid(row: store.TokenRow | undefined): store.TokenRow {
+    if (!row || row.expires_at <= timestamp(clock.now())) throw new AppError('link_invalid')
+    return row
+  }
+}
+
+export type Links = ReturnType<typeof createLinks>
+
+/** The token has 256 random bits, so a fast hash is enough (ASVS 6.5.2). */
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')

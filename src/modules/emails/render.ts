@@ -1,0 +1,38 @@
+import type { Locale } from '../../kernel/i18n/locale.ts'
+import { createMailRenderer, oneLine, type RenderedMail } from '../../kernel/mail/render.ts'
+import { en } from './en.ts'
+import { greetingName } from './names.ts'
+import { ru } from './ru.ts'
+import type { Letters, MailData, MailKind } from './templates.ts'
+
+const LANGUAGES: Record<Locale, Letters> = { en, ru }
+
+/** Every kind of mail, in the order of the list. */
+export const MAIL_KINDS = Object.keys(en.letters) as MailKind[]
+
+const render = createMailRenderer(new URL('./', import.meta.url))
+
+/** One mail in the person's language. Nothing in `data` can add a line to the subject or markup to the HTML. */
+export function renderMail<K extends MailKind>(
+  kind: K,
+  locale: Locale,
+  data: MailData[K],
+  brand = 'Bukhindor',
+): RenderedMail {
+  const language = LANGUAGES[locale]
+  const clean = inOneLine(data)
+  return render('letter', {
+    ...language.letters[kind](clean, brand),
+    locale,
+    brand,
+    name: greetingName(clean.name),
+    hello: language.hello,
+    copyLink: language.copyLink,
+    footer: language.footer(brand),
+  })
+}
+
+function inOneLine<T extends object>(data: T): T {
+  const entries = Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? oneLine(value) : value])
+  return Object.fromEntries(entries) as T
+}

@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import { rateLimitHeaders, standingAfter } from './headers.ts'
+import { type AttemptPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
+import type { Throttle } from './rate-limits.service.ts'
+
+/** What a request is limited by; null for what is not limited. */
+type By = (request: FastifyRequest) => string | null
+
+/** The network of the caller: one address in IPv4, one household in IPv6. */
+export const byAddress: By = (request) => request.client.network
+
+/** The wider network of an IPv6 caller, of 48 bits: so many households are at hand to one customer of some providers. */
+export const bySite: By = (request) => request.client.site
+
+/** A `preHandler` that counts a request for each policy, and refuses it with 429 where one is used up. */
+export const limited =
+  (throttle: Pick<Throttle, 'limit'>, ...limits: [WindowPolicy, By][]) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    for (const [policy, by] of limits) {
+      const key = by(request)
+      if (key === null) continue
+      for (const [name, value] of Object.entries(await throttle.limit(policy, key)))
+        reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
+    }
+  }
+
+/**
+ * Counts a new idempotency key. Whoever is signed in has to wait once too many are kept: AppError `rate_limited`. From an
+ * address with too many, requests run as if they had none: a stranger must not keep their neighbours out.
+ */
+export const admitKey =
+  (throttle: Pick<Throttle, 'limit'>) =>
+  async ({ actor, client }: FastifyRequest): Promise<boolean> => {
+    try {
+      await throttle.limit(IDEMPOTENCY_KEYS, actor?.userId ?? client.network ?? 'this machine')
+      return true
+    } catch (error) {
+      if (!actor && error instanceof AppError && error.reason === 'rate_limited') return false
+      throw error
+    }
+  }
+
+/** An `onSend` that tells of a whole budget: what has succeeded has cleared it. Errors carry headers of their own. */
+export const announced = (policy: AttemptPolicy): onSendAsyncHookHandler => {
+  const headers = rateLimitHeaders([standingAfter(0, policy)])
+  return async (_request, reply) => {
+    if (reply.statusCode < 400) reply.headers(headers)
+  }
+}

@@ -1,0 +1,73 @@
+import type { Config } from '../../kernel/config/config.ts'
+import type { Database } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import { requireValid } from '../../kernel/http/validation.ts'
+import { OPERATOR } from '../../kernel/lib/call-context.ts'
+import type { Audit } from '../audit/audit.service.ts'
+import type { Auth } from '../auth/auth.service.ts'
+import { requirePassword } from '../credentials/password-policy.ts'
+import type { Passwords } from '../credentials/passwords.ts'
+import type { Admin } from './user-management.service.ts'
+import { CreateUser, type ListUsers, type UpdateUser, type User } from './users.schemas.ts'
+import type { UserRow, Users } from './users.service.ts'
+
+interface Parts {
+  database: Database
+  config: Pick<Config, 'minPasswordLength'>
+  passwords: Passwords
+  users: Users
+  audit: Audit
+  auth: Auth
+  admin: Admin
+}
+
+/** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
+export function createOperator({ database, config, passwords, users, audit, auth, admin }: Parts) {
+  /** Throws AppError `not_found`. */
+  async function byEmail(email: string): Promise<UserRow> {
+    const user = await users.byEmail(email)
+    if (!user) throw new AppError('not_found', { detail: `there is no user ${email}` })
+    return user
+  }
+
+  return {
+    /** Throws AppError `validation_failed`, `password_refused`, `email_taken`. */
+    async create(input: CreateUser): Promise<User> {
+      const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+      requireValid(CreateUser, given)
+      return users.toUser(await admin.create(input, input.locale ?? 'en', OPERATOR))
+    },
+    async *list(query: Pick<ListUsers, 'q' | 'role'>): AsyncGenerator<User> {
+      let cursor: string | null | undefined
+      do {
+        const page = await users.list({ ...query, limit: 100, ...(cursor ? { cursor } : {}) })
+        yield* page.users
+        cursor = page.next_cursor
+      } while (cursor)
+    },
+    /** Throws AppError `not_found`. */
+    find: async (email: string): Promise<User> => users.toUser(await byEmail(email)),
+    /** Throws AppError `not_found`, `last_admin`. */
+    async update(email: string, changes: UpdateUser): Promise<User> {
+      const user = await byEmail(email)
+      return users.toUser(await admin.change(user.id, changes, OPERATOR))
+    },
+    /** Throws AppError `not_found`, `password_refused`. */
+    async setPassword(email: string, password: string): Promise<User> {
+      const user = await byEmail(email)
+      requirePassword(password, { minLength: config.minPasswordLength, email: user.email, name: user.name })
+      const hash = await passwords.hash(password)
+      await database.transaction(async (trx) => {
+        await auth.setPassword(trx, user, hash, 'password_changed')
+        await audit.record(trx, OPERATOR, { action: 'password.changed', target: user.id })
+      })
+      return users.toUser(user)
+    },
+    /** Throws AppError `not_found`, `last_admin`. */
+    async remove(email: string): Promise<User> {
+      const user = await byEmail(email)
+      await admin.remove(user.id, OPERATOR)
+      return users.toUser(user)
+    },
+  }
+}

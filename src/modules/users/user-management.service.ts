@@ -1,0 +1,180 @@
+import type { Config } from '../../kernel/config/config.ts'
+import type { Db } from '../../kernel/db/database.ts'
+import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Locale } from '../../kernel/i18n/locale.ts'
+import type { Origin } from '../../kernel/lib/call-context.ts'
+import type { Audit } from '../audit/audit.service.ts'
+import type { Auth } from '../auth/auth.service.ts'
+import { requirePassword } from '../credentials/password-policy.ts'
+import type { Passwords } from '../credentials/passwords.ts'
+import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import type { CreateUser, ListUsers, UpdateUser } from './users.schemas.ts'
+import { emailKey, type UserRow, type Users } from './users.service.ts'
+
+interface Parts {
+  config: Pick<Config, 'minPasswordLength'>
+  passwords: Passwords
+  users: Users
+  sessions: Sessions
+  audit: Audit
+  auth: Auth
+}
+
+/** Fields of a user that the person may change without an administrator. */
+const OWN_FIELDS = ['name', 'locale'] as const
+
+/** What administrators do with users, and users with their own entry under `/users`. */
+export function createAdmin({ config, passwords, users, sessions, audit, auth }: Parts) {
+  /** Throws AppError `password_refused`, `email_taken`. */
+  async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
+    const { password, ...rest } = input
+    if (password !== undefined)
+      requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
+    const turn = { lane: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
+    return sessions.administer(origin, async (trx) => {
+      const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
+      if (passwordHash === null) await auth.sendReset(trx, user)
+      else if (!user.email_verified) await auth.sendVerification(trx, user)
+      await audit.record(trx, origin, { action: 'user.created', target: user.id, details: { role: user.role } })
+      return user
+    })
+  }
+
+  /**
+   * Changes a user; one who is no administrator changes only their own name and language, though the app may send the
+   * other fields along as they are. Throws AppError `forbidden`, and what `users.update` throws.
+   */
+  async function update(
+    caller: Identity,
+    id: string,
+    changes: UpdateUser,
+    origin: Origin,
+    versions?: readonly number[],
+  ): Promise<UserRow> {
+    const work = async (trx: Db, present: Identity) => {
+      if (present.role !== 'admin') {
+        if (present.id !== id) throw new AppError('forbidden')
+        refuseForeignFields(present, changes)
+      }
+      return applyChanges(trx, id, changes, origin, versions)
+    }
+    return sessions.actAs(caller, work, id)
+  }
+
+  /** A user who is deactivated is signed out in the same transaction. */
+  async function applyChanges(
+    trx: Db,
+    id: string,
+    changes: UpdateUser,
+    origin: Origin,
+    versions?: readonly number[],
+  ): Promise<UserRow> {
+    const { before, after, fields } = await users.update(trx, id, changes, versions)
+    if (fields.length === 0) return after
+    const isShutOut = before.is_active && !after.is_active
+    if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
+    if (isShutOut || before.email !== after.email) await auth.revokeLinks(trx, id)
+    if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
+    const details = {
+      fields: fields.join(', '),
+      ...(before.role !== after.role && { role_before: before.role, role: after.role }),
+      ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
+    }
+    const isOwn = origin.actor.type === 'user' && origin.actor.id === id && isProfile(changes)
+    await audit.record(trx, origin, { action: 'user.updated', target: id, details, once: isOwn })
+    return after
+  }
+
+  /** Throws AppError `not_found`, `precondition_failed`, `last_admin`. */
+  async function remove(id: string, origin: Origin, versions?: readonly number[]): Promise<void> {
+    const work = async (trx: Db) => {
+      await users.remove(trx, id, versions)
+      await audit.record(trx, origin, { action: 'user.deleted', target: id })
+    }
+    await sessions.administer(origin, work, id)
+  }
+
+  /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
+  async function sendReset(id: string, origin: Origin): Promise<void> {
+    const work = async (trx: Db) => {
+      await auth.sendReset(trx, await users.lock(trx, id))
+      await audit.record(trx, origin, { action: 'password.reset_requested', target: id })
+    }
+    await sessions.administer(origin, work, id)
+  }
+
+  async function find(id: string): Promise<UserRow> {
+    const user = await users.byId(id)
+    if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
+    return user
+  }
+
+  return {
+    create,
+    update,
+    /** The same for an administrator or the operator alone. */
+    change: (id: string, changes: UpdateUser, origin: Origin) =>
+      sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id),
+    remove,
+    sendReset,
+    async view(id: string, origin: Origin): Promise<UserRow> {
+      const user = await find(id)
+      audit.noteView(origin, 'user.viewed', id)
+      return user
+    },
+    async list(query: ListUsers, origin: Origin) {
+      const page = await users.list(query)
+      audit.noteView(origin, 'users.listed')
+      return page
+    },
+    toUser: users.toUser,
+    async sessionsOf(id: string, caller: Identity, origin: Origin) {
+      await find(id)
+      audit.noteView(origin, 'sessions.viewed', id)
+      return sessions.list(id, caller.session_id)
+    },
+    /** Ends one session of a user, or all. Throws AppError `not_found`. */
+    async endSessions(id: string, origin: Origin, only?: string): Promise<number> {
+      await find(id)
+      const work = async (trx: Db) => {
+        const revoked = await sessions.end(trx, id, only === undefined ? {} : { only }, 'revoked')
+        if (only === undefined) await users.bumpSecurityVersion(trx, id)
+        if (revoked && only !== undefined)
+          await audit.record(trx, origin, { action: 'session.ended', target: id, sessionId: only })
+        else if (revoked)
+          await audit.record(trx, origin, { action: 'sessions.ended', target: id, details: { ended: revoked } })
+        return revoked
+      }
+      const revoked = await sessions.administer(origin, work, id)
+      if (only !== undefined && revoked === 0)
+        throw new AppError('not_found', { detail: `There is no live session ${only}.` })
+      return revoked
+    },
+  }
+}
+
+export type Admin = ReturnType<typeof createAdmin>
+
+/** Whether a change is of nothing but what everybody changes of themselves. */
+const isProfile = (changes: UpdateUser): boolean =>
+  Object.entries(changes).every(
+    ([field, value]) => (OWN_FIELDS as readonly string[]).includes(field) || value === null || value === undefined,
+  )
+
+function refuseForeignFields(user: UserRow, changes: UpdateUser): void {
+  const own: readonly string[] = OWN_FIELDS
+  const foreign = Object.entries(changes).filter(([field, value]) => {
+    const now = user[field as keyof UpdateUser]
+    return (
+      !own.includes(field) &&
+      value !== null &&
+      value !== undefined &&
+      value !== (typeof value === 'boolean' ? Boolean(now) : now)
+    )
+  })
+  if (foreign.length)
+    throw new AppError('forbidden', {
+      detail: `Only an administrator can change ${foreign.map(([field]) => field).join(', ')}. Your own: ${own.join(', ')}.`,
+    })
+}

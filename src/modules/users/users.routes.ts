@@ -1,0 +1,193 @@
+import { originOf } from '../../kernel/http/call-context.ts'
+import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
+import { localeOf, say } from '../../kernel/http/locale.ts'
+import { IdParams, Message } from '../../kernel/http/schemas.ts'
+import type { App } from '../../kernel/http/types.ts'
+import { callerOf } from '../auth/guard.ts'
+import { Revoked, SessionList, SessionParams } from '../sessions/sessions.schemas.ts'
+import type { Admin } from './user-management.service.ts'
+import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.schemas.ts'
+
+const tags = ['Users']
+
+/** For administrators. */
+export const usersRoutes = (admin: Admin) => async (app: App) => {
+  app.get(
+    '',
+    {
+      config: { reasons: ['invalid_cursor'] },
+      schema: {
+        operationId: 'listUsers',
+        summary: 'List users',
+        description: 'Returns a page of users, filtered and sorted. An unknown parameter is refused, not ignored.',
+        tags,
+        querystring: ListUsers,
+        response: { 200: UserList },
+      },
+    },
+    (request) => admin.list(request.query, originOf(request)),
+  )
+
+  app.post(
+    '',
+    {
+      config: { reasons: ['password_refused', 'email_taken'], headers: ['ETag', 'Location'] },
+      schema: {
+        operationId: 'createUser',
+        summary: 'Create a user',
+        description: 'Without `password` the user gets a link by e-mail and chooses one.',
+        tags,
+        body: CreateUser,
+        response: { 201: UserRef },
+      },
+    },
+    async (request, reply) => {
+      const user = await admin.create(request.body, localeOf(request), originOf(request))
+      return reply
+        .code(201)
+        .headers({ etag: etag(user), location: `/api/v1/users/${user.id}` })
+        .send(admin.toUser(user))
+    },
+  )
+
+  app.delete(
+    '/:id',
+    {
+      config: { reasons: ['last_admin', 'precondition_failed'], headers: ['If-Match'] },
+      schema: {
+        operationId: 'deleteUser',
+        summary: 'Delete a user',
+        description:
+          'Deletes the user and all their sessions at once; with `If-Match`, only the version that you have seen.',
+        tags,
+        params: IdParams,
+        response: { 200: Message('user_deleted') },
+      },
+    },
+    async (request) => {
+      await admin.remove(request.params.id, originOf(request), ifMatch(request))
+      return { message: say(request, 'user_deleted') }
+    },
+  )
+
+  app.post(
+    '/:id/reset-password',
+    {
+      schema: {
+        operationId: 'sendUserPasswordReset',
+        summary: 'Send a user a password reset link',
+        description:
+          'Mails the user a link to choose a new password. Administrators cannot set the password of an existing user.',
+        tags,
+        params: IdParams,
+        response: { 200: Message('reset_sent_to_user') },
+      },
+    },
+    async (request) => {
+      await admin.sendReset(request.params.id, originOf(request))
+      return { message: say(request, 'reset_sent_to_user') }
+    },
+  )
+
+  app.get(
+    '/:id/sessions',
+    {
+      schema: {
+        operationId: 'listUserSessions',
+        summary: 'List the sessions of a user',
+        description: 'Returns live sessions, the most recently used first.',
+        tags,
+        params: IdParams,
+        response: { 200: SessionList },
+      },
+    },
+    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request), originOf(request)) }),
+  )
+
+  app.delete(
+    '/:id/sessions',
+    {
+      schema: {
+        operationId: 'endUserSessions',
+        summary: 'End all sessions of a user',
+        description: 'Signs the user out on every device.',
+        tags,
+        params: IdParams,
+        response: { 200: Revoked },
+      },
+    },
+    async (request) => ({
+      message: say(request, 'sessions_ended'),
+      revoked: await admin.endSessions(request.params.id, originOf(request)),
+    }),
+  )
+
+  app.delete(
+    '/:id/sessions/:sid',
+    {
+      schema: {
+        operationId: 'endUserSession',
+        summary: 'End a session of a user',
+        description: 'Signs the user out on one device.',
+        tags,
+        params: SessionParams,
+        response: { 200: Revoked },
+      },
+    },
+    async (request) => {
+      const revoked = await admin.endSessions(request.params.id, originOf(request), request.params.sid)
+      return { message: say(request, 'session_ended'), revoked }
+    },
+  )
+}
+
+/** For administrators, and for users under their own id. */
+export const userRoutes = (admin: Admin) => async (app: App) => {
+  app.get(
+    '/:id',
+    {
+      config: { headers: ['ETag', 'If-None-Match'] },
+      schema: {
+        operationId: 'getUser',
+        summary: 'Get a user',
+        description:
+          'Returns the user, with an `ETag` for `If-Match`. With `If-None-Match`, 304 if nothing has changed.',
+        tags,
+        params: IdParams,
+        response: { 200: UserRef },
+      },
+    },
+    async (request, reply) => {
+      const user = await admin.view(request.params.id, originOf(request))
+      return sendTagged(request, reply, user, admin.toUser(user))
+    },
+  )
+
+  for (const method of ['PUT', 'PATCH'] as const)
+    app.route({
+      method,
+      url: '/:id',
+      config: { reasons: ['email_taken', 'last_admin', 'precondition_failed'], headers: ['ETag', 'If-Match'] },
+      schema: {
+        operationId: method === 'PUT' ? 'updateUser' : 'patchUser',
+        summary: 'Update a user',
+        description:
+          '`null` and absent fields stay as they are, with PUT as with PATCH. Users may change `name` and `locale` of ' +
+          'themselves. With `If-Match`, only the version that you have seen is changed.',
+        tags,
+        params: IdParams,
+        body: UpdateUser,
+        response: { 200: UserRef },
+      },
+      handler: async (request, reply) => {
+        const user = await admin.update(
+          callerOf(request),
+          request.params.id,
+          request.body,
+          originOf(request),
+          ifMatch(request),
+        )
+        return reply.header('etag', etag(user)).send(admin.toUser(user))
+      },
+    })
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs'
+import type { Config } from './kernel/config/config.ts'
+import { sharedLookupKey } from './kernel/crypto/lookup-key.ts'
+import { createSealer } from './kernel/crypto/sealer.ts'
+import { deriveKeys, loadSecrets } from './kernel/crypto/secrets.ts'
+import { createDatabaseClock, fixed } from './kernel/db/clock.ts'
+import { createInstance } from './kernel/db/instances.ts'
+import { hasRows, openDatabase } from './kernel/db/open.ts'
+import { createIdempotency } from './kernel/http/idempotency/idempotency.ts'
+import { createCursors } from './kernel/http/pagination/cursors.ts'
+import type { Clock } from './kernel/lib/clock.ts'
+import type { Log } from './kernel/log/log.ts'
+import { createOutbox } from './kernel/mail/outbox.ts'
+import { createTransport } from './kernel/mail/transport.ts'
+import { createAccount } from './modules/account/account.service.ts'
+import { createExports } from './modules/account/export.service.ts'
+import { createAudit } from './modules/audit/audit.service.ts'
+import { createAccessTokens } from './modules/auth/access-tokens.ts'
+import { createAuth } from './modules/auth/auth.service.ts'
+import { createGuard } from './modules/auth/guard.ts'
+import { createRefreshCookie } from './modules/auth/refresh-cookie.ts'
+import { hashThreads } from './modules/credentials/hash-threads.ts'
+import { createLinks } from './modules/credentials/one-time-tokens.service.ts'
+import { createPasswords } from './modules/credentials/passwords.ts'
+import { createMailer } from './modules/emails/mailer.service.ts'
+import { renderMail } from './modules/emails/render.ts'
+import type { MailKind } from './modules/emails/templates.ts'
+import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
+import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
+import { createThrottle } from './modules/rate-limits/rate-limits.service.ts'
+import { createHousekeeping } from './modules/retention/retention.service.ts'
+import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
+import { createSessions } from './modules/sessions/sessions.service.ts'
+import { createOperator } from './modules/users/operator.service.ts'
+import { createAdmin } from './modules/users/user-management.service.ts'
+import { createUsers, emailKey } from './modules/users/users.service.ts'
+
+export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+
+/** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
+export async function createServices(config: Config, log: Log, { clock: given }: { clock?: Clock } = {}) {
+  const database = await openDatabase(config)
+  const closing = async (error: unknown) => {
+    await database.close()
+    throw error
+  }
+  const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
+  const derived = deriveKeys(secrets)
+  const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
+  const keys = { ...derived, lookup: await sharedLookupKey(database, clock, derived).catch(closing) }
+  const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
+  const cursors = createCursors(keys.cursor)
+  const outbox = createOutbox({
+    database,
+    clock,
+    log,
+    sealer: createSealer(keys.sealing),
+    transport: createTransport(config, log),
+    render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
+  })
+  const links = createLinks({ database, clock, config })
+  const audit = createAudit({ database, clock, config, cursors })
+  const users = createUsers({ database, clock, cursors })
+  const sessions = createSessions({ database, clock, config, users })
+  const throttle = createThrottle({ database, clock, key: keys.lookup })
+  const knownDevices = createKnownDevices({ clock, keys: keys.device })
+  const mailer = createMailer({ outbox, log, take: throttle.take, emailKey })
+  const tokens = await createAccessTokens(keys, clock, config)
+  const refreshTokens = createRefreshTokens(keys.refresh)
+  const auth = createAuth({
+    database,
+    clock,
+    config,
+    passwords,
+    users,
+    sessions,
+    tokens,
+    refreshTokens,
+    audit,
+    mailer,
+    links,
+    throttle,
+    knownDevices,
+  })
+  const account = createAccount({
+    database,
+    clock,
+    config,
+    passwords,
+    users,
+    sessions,
+    audit,
+    mailer,
+    links,
+    auth,
+    throttle,
+    knownDevices,
+  })
+  const admin = createAdmin({ config, passwords, users, sessions, audit, auth })
+  const idempotency = createIdempotency({
+    database,
+    clock,
+    config,
+    keys,
+    standingOf: sessions.standingOf,
+    admit: admitKey(throttle),
+  })
+  const housekeeping = createHousekeeping({
+    database,
+    clock,
+    log,
+    chores: {
+      sessions: sessions.purge,
+      links: links.purge,
+      mails: outbox.purge,
+      audit_events: audit.purge,
+      throttles: throttle.purge,
+      known_devices: throttle.purgeDevices,
+      idempotency_keys: idempotency.purge,
+      accounts: account.purge,
+    },
+  })
+  const instance = createInstance({ database })
+  return {
+    config,
+    version: VERSION,
+    instance,
+    lifecycle: { draining: false },
+    database,
+    clock,
+    passwords,
+    users,
+    tokens,
+    refreshCookie: createRefreshCookie(config),
+    throttle,
+    guard: createGuard({ database, tokens, sessions, audit, throttle, idempotency }),
+    auth,
+    account,
+    exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),
+    admin,
+    audit,
+    mailer,
+    outbox,
+    housekeeping,
+    idempotency,
+    operator: createOperator({ database, config, passwords, users, audit, auth, admin }),
+    /** Begins what goes on without a request: mails and housekeeping. */
+    start() {
+      clock.start()
+      outbox.start()
+      housekeeping.start()
+    },
+    async close() {
+      await instance.end()
+      await housekeeping.stop()
+      await outbox.stop()
+      await passwords.close()
+      clock.stop()
+      await database.close()
+    },
+  }
+}
+
+export type Services = Awaited<ReturnType<typeof createServices>>

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import pg from 'pg'
+import { deadlinesOf } from '../../../src/kernel/config/deadlines.ts'
+import { openPostgres } from '../../../src/kernel/db/postgres/postgres.ts'
+import { masked, parsePostgresUrl } from '../../../src/kernel/db/postgres/url.ts'
+import { createDatabase, dropDatabase } from '../../support/postgres.ts'
+
+const CLUSTER = process.env.TEST_POSTGRES_URL
+const options = { poolSize: 2, deadlines: deadlinesOf(15_000) }
+
+describe('an address of PostgreSQL', () => {
+  test('with several hosts is one address for each, all else equal', () => {
+    assert.deepEqual(parsePostgresUrl('postgres://u:p%40w@h1:5432,h2,[::1]:6432/db?sslmode=verify-full').urls, [
+      'postgres://u:p%40w@h1:5432/db?sslmode=verify-full',
+      'postgres://u:p%40w@h2/db?sslmode=verify-full',
+      'postgres://u:p%40w@[::1]:6432/db?sslmode=verify-full',
+    ])
+  })
+
+  test('is shown without its password, even where that holds an @', () => {
+    assert.equal(masked('postgres://u:p@w@h1,h2:5432/db'), 'postgres://u:***@h1,h2:5432/db')
+    assert.equal(masked('postgres://h1/db'), 'postgres://h1/db')
+  })
+
+  test('says whether a pooler stands between that follows no prepared statements', () => {
+    assert.equal(parsePostgresUrl('postgres://h/db?pgbouncer=true').pooled, true)
+    assert.equal(parsePostgresUrl('postgres://h/db?x=pgbouncer').pooled, false)
+  })
+})
+
+describe('several hosts', { skip: CLUSTER ? false : 'PostgreSQL is not installed' }, () => {
+  /** The same database by a host that is not there and one that is. */
+  const withDeadHost = (url: string) => url.replace(/@([^/]+)\//, '@127.0.0.1:1,$1/')
+
+  test('the one that answers is used', async () => {
+    const url = await createDatabase(String(CLUSTER))
+    const database = await openPostgres(withDeadHost(url), options)
+    await database.ping()
+    await database.close()
+    await dropDatabase(url)
+  })
+
+  test('one that is read-only is not, and the message tells so of each', async () => {
+    const url = await createDatabase(String(CLUSTER))
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query(`alter database "${new URL(url).pathname.slice(1)}" set default_transaction_read_only = on`)
+    await client.end()
+    await assert.rejects(openPostgres(withDeadHost(url), options), /127\.0\.0\.1:1: .*ECONNREFUSED.*; .*: is read-only/)
+    await dropDatabase(url)
+  })
+
+  test('times are UTC and deadlines are set without a word to the server after connecting', async () => {
+    const url = await createDatabase(String(CLUSTER))
+    const database = await openPostgres(url, options)
+    const { rows } = await database.db.executeQuery<Record<string, string>>({
+      sql: "select current_setting('TimeZone') as zone, current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock",
+      parameters: [],
+      query: { kind: 'RawNode', sqlFragments: [], parameters: [] },
+      queryId: { queryId: 'test' },
+    })
+    assert.deepEqual(rows, [{ zone: 'UTC', statement: '10s', lock: '5s' }])
+    await database.close()
+    await dropDatabase(url)
+  })
+})

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { it } from 'node:test'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import BetterSqlite from 'better-sqlite3'
+import pg from 'pg'
+import { HOUR } from '../../../../src/kernel/lib/clock.ts'
+import { describeOnEachEngine, PASSWORD, startApp, type TestApp } from '../../../support/app.ts'
+import type { Response } from '../../../support/client.ts'
+
+const REGISTER = '/api/v1/auth/register'
+const someone = () => ({ email: `${randomUUID()}@example.org`, name: 'Стива', password: PASSWORD })
+const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
+
+/** Waits until a request holds a key: it is then at its password, and has written nothing else. */
+async function keyIsTaken({ services }: TestApp): Promise<void> {
+  const { db } = services.database
+  while (!(await db.selectFrom('idempotency_keys').select('id').executeTakeFirst())) await turn()
+}
+
+/** Lets nobody else write, from a connection of its own. Returns how to end that. */
+async function lockDatabase({ config: { database } }: TestApp): Promise<() => Promise<void>> {
+  if (database.engine === 'sqlite') {
+    const connection = new BetterSqlite(database.file)
+    connection.exec('begin immediate')
+    return async () => {
+      connection.close()
+    }
+  }
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  await client.query('begin; lock table users, idempotency_keys in exclusive mode')
+  return () => client.end()
+}
+
+/** Repeats a request until it is neither at work elsewhere nor the database away. */
+async function patiently(request: () => Promise<Response>): Promise<Response> {
+  for (let tries = 0; tries < 200; tries++) {
+    const answer = await request()
+    if (answer.status !== 503 && answer.body.reason !== 'idempotency_in_progress') return answer
+    await pause(50)
+  }
+  assert.fail('the key is never let go')
+}
+
+const peopleIn = async ({ services }: TestApp): Promise<number> =>
+  (await services.database.db.selectFrom('users').select('id').execute()).length
+
+describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
+  it('are let go after a 503, if need be once the database is back, so that a repeat runs', async () => {
+    const t = await startApp(engine, { env: { REQUEST_TIMEOUT: '3s' } })
+    try {
+      const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+      const refused = t.api.post(REGISTER, request)
+      await keyIsTaken(t)
+      const unlock = await lockDatabase(t)
+      const { status, body } = await refused
+      assert.deepEqual([status, body.reason], [503, 'database_unavailable'])
+      await unlock()
+      t.clock.advance(-HOUR) // The key does not run out by itself while the test waits.
+      const repeat = await patiently(() => t.api.post(REGISTER, request))
+      assert.deepEqual([repeat.status, isReplayed(repeat)], [201, false])
+      const again = await t.api.post(REGISTER, request)
+      assert.deepEqual([again.body, isReplayed(again)], [repeat.body, true])
+      assert.equal(await peopleIn(t), 1)
+    } finally {
+      await t.close()
+    }
+  })
+
+  it('keep the answer of a request whose client has gone away', async () => {
+    const t = await startApp(engine)
+    try {
+      const body = someone()
+      const headers = { 'idempotency-key': randomUUID() }
+      const leaving = new AbortController()
+      const lost = fetch(t.url + REGISTER, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { ...headers, 'content-type': 'application/json' },
+        signal: leaving.signal,
+      })
+      await keyIsTaken(t)
+      leaving.abort()
+      await assert.rejects(lost, { name: 'AbortError' })
+      const repeat = await patiently(() => t.api.post(REGISTER, { body, headers }))
+      assert.deepEqual([repeat.status, isReplayed(repeat), repeat.body.user.email], [201, true, body.email])
+      assert.equal(await peopleIn(t), 1)
+    } finally {
+      await t.close()
+    }
+  })
+
+  it('are let go after a 429: the same request may be repeated when it is time', async () => {
+    const t = await startApp(engine)
+    try {
+      const { email, password, name } = someone()
+      await t.api.post(REGISTER, { body: { email, password, name } })
+      const login = (body: object, key = randomUUID()) =>
+        t.api.post('/api/v1/auth/login', { body, headers: { 'idempotency-key': key } })
+      const key = randomUUID()
+      while ((await login({ email, password: 'a wrong guess' })).status !== 429);
+      const limited = await login({ email, password }, key)
+      assert.equal(limited.status, 429)
+      t.clock.advance(Number(limited.headers.get('retry-after')) * 1000)
+      const answer = await login({ email, password }, key)
+      assert.deepEqual([answer.status, isReplayed(answer)], [200, false])
+    } finally {
+      await t.close()
+    }
+  })
+})

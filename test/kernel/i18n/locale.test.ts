@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { negotiateLocale } from '../../../src/kernel/i18n/locale.ts'
+import { FIELD_MESSAGES, fieldMessage, MESSAGES } from '../../../src/kernel/i18n/messages.ts'
+
+describe('The language of an answer', () => {
+  const cases: [string | undefined, string][] = [
+    [undefined, 'en'],
+    ['', 'en'],
+    ['ru', 'ru'],
+    ['RU-ru', 'ru'],
+    ['ru-RU, ru;q=0.9, en;q=0.8', 'ru'],
+    ['en;q=0.8, ru;q=0.9', 'ru'],
+    ['en, ru', 'en'],
+    ['de, fr;q=0.9', 'en'],
+    ['de, ru;q=0.1', 'ru'],
+    ['*', 'en'],
+    ['*;q=0.5, ru;q=0.4', 'en'],
+    ['ru;q=0', 'en'],
+    ['ru;q=nonsense', 'en'],
+    ['ru ; q=1', 'ru'],
+    ['rust', 'en'],
+  ]
+  for (const [header, locale] of cases)
+    test(`for "${header}" is ${locale}`, () => assert.equal(negotiateLocale(header), locale))
+
+  test('has every sentence in both, with the same values to fill in', () => {
+    for (const [key, { en, ru }] of Object.entries({ ...FIELD_MESSAGES, ...MESSAGES })) {
+      assert.match(ru, /[а-яё]/i, key)
+      assert.doesNotMatch(en, /[а-яё]/i, key)
+      const values = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
+      assert.deepEqual(values(ru), values(en), key)
+    }
+  })
+
+  test('fills values in, and nothing that comes with them', () => {
+    assert.equal(fieldMessage('too_long', 'en', { max: 100 }), 'At most 100 characters.')
+    assert.equal(fieldMessage('not_allowed', 'ru', { allowed: '{max} $& ru' }), 'Можно: {max} $& ru.')
+  })
+})

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { LOCALES } from '../../../src/kernel/i18n/locale.ts'
+import { oneLine, type RenderedMail } from '../../../src/kernel/mail/render.ts'
+import { MAIL_KINDS, renderMail } from '../../../src/modules/emails/render.ts'
+import type { MailData } from '../../../src/modules/emails/templates.ts'
+
+const LINK = 'https://accounts.example.org/open?a=1&token=abc'
+const at = '2026-11-22T12:00:00.000Z'
+const origin = { device: 'Dart/3.5 (dart:io)', appType: 'android', appVersion: '1.4.0', ip: '2001:db8::7', at }
+
+const DATA: { [K in keyof MailData]: Omit<MailData[K], 'name'> } = {
+  verify_email: { link: LINK, validFor: 86_400 },
+  reset_password: { link: LINK, validFor: 1800 },
+  password_changed: { at },
+  change_email_confirm: { link: LINK, validFor: 3600 },
+  change_email_notice: { newEmail: 'anna@new.example' },
+  email_changed: { newEmail: 'anna@new.example', at },
+  new_sign_in: origin,
+  account_deletion: { deleteAfter: at, link: LINK },
+  account_deleted: {},
+  session_ended_reuse: origin,
+}
+
+function eachMail(name: string, check: (mail: RenderedMail, label: string) => void) {
+  for (const kind of MAIL_KINDS) {
+    for (const locale of LOCALES) {
+      check(renderMail(kind, locale, { ...DATA[kind], name } as MailData[typeof kind]), `${kind} ${locale}`)
+    }
+  }
+}
+
+describe('e-mails', () => {
+  test('there is one of every kind in every language, whole, with nothing left open', () => {
+    assert.deepEqual([...MAIL_KINDS].sort(), Object.keys(DATA).sort())
+    eachMail('Анна', ({ subject, text, html }, label) => {
+      assert.match(subject, /^Bukhindor: \S/, label)
+      const end = label.endsWith(' ru') ? '!' : ','
+      assert.match(text, new RegExp(`^(Здравствуйте,|Hi) Анна${end}$`, 'm'), label)
+      assert.ok(html.includes(` <span dir="auto">Анна</span>${end}`), label)
+      assert.ok(html.trimEnd().endsWith('</html>'), label)
+      for (const part of [subject, text, html])
+        assert.doesNotMatch(part, /undefined|null|NaN|Invalid|\[object|<%/, label)
+      assert.doesNotMatch(text, /\n{3}/, `${label}: no holes in the text`)
+      assert.equal(html.includes('<html lang="ru">'), label.endsWith(' ru'))
+    })
+  })
+
+  test('no mail loads anything from elsewhere or runs anything', () => {
+    eachMail('Анна', ({ html }, label) => {
+      assert.doesNotMatch(html, /<(img|script|link|iframe|object|video|form)|url\(|@import|\son\w+=/i, label)
+      for (const [, address] of html.matchAll(/https?:\/\/([^/"<]+)/g)) assert.equal(address, 'accounts.example.org')
+    })
+  })
+
+  test('the link stands in the text as it is, and in the HTML escaped, on the button and to copy', () => {
+    const { text, html } = renderMail('verify_email', 'ru', { name: 'Аня', link: LINK, validFor: 86_400 })
+    assert.ok(text.split('\n').includes(LINK))
+    assert.equal(html.split(`href="${LINK.replace('&', '&amp;')}"`).length, 3)
+  })
+
+  test('how long a link works is told in the language of the mail', () => {
+    const told = (locale: 'ru' | 'en', validFor: number) =>
+      renderMail('reset_password', locale, { name: 'A', link: LINK, validFor }).text.replaceAll('\u00A0', ' ')
+    assert.match(told('ru', 1800), /действует 30 минут /)
+    assert.match(told('ru', 86_400), /действует 24 часа /)
+    assert.match(told('en', 1800), /for 30 minutes\./)
+    assert.match(told('en', 3600), /for 1 hour\./)
+  })
+
+  test('a name in any script is greeted, and markup in it is only text', () => {
+    for (const [name, greeted] of [
+      ['Ольга', 'Ольга'],
+      ['أحمد', 'أحمد'],
+      ['李小龍', '李小龍'],
+      ['Zoë O’Brien', 'Zoë'],
+      ['J. R. R. Tolkien', 'J. R. R. Tolkien'],
+      ['👩‍🚀', '👩‍🚀'],
+    ] as const) {
+      assert.ok(renderMail('account_deleted', 'en', { name }).text.includes(`\nHi ${greeted},\n`), name)
+    }
+    eachMail('<b\u00adonclick="x()">&\'', ({ html }, label) => {
+      assert.doesNotMatch(html, /<b\W?onclick/, label)
+      assert.ok(html.includes('&lt;b\u00adonclick=&quot;x()&quot;&gt;&amp;&#39;'), label)
+    })
+  })
+
+  test('a name that is a link or an advertisement is left out', () => {
+    for (const name of [
+      'Win at https://evil.example',
+      'evil.example',
+      'WWW.x',
+      'me@evil.example',
+      'x'.repeat(65),
+      '',
+    ]) {
+      const { text, html } = renderMail('verify_email', 'en', { name, link: LINK, validFor: 60 })
+      assert.match(text, /^Hi,$/m, name)
+      assert.doesNotMatch(html, /evil/, name)
+    }
+  })
+
+  test('line breaks and direction marks reach neither the subject nor the lines of the text', () => {
+    const evil = 'Anna\r\nBcc: thief@evil\u2028\u202Eabc\u0000'
+    const { text } = renderMail('new_sign_in', 'en', { ...origin, name: 'A\r\nB', device: evil })
+    assert.match(text, /^Hi A B,$/m)
+    assert.match(text, /^Device: Android app 1\.4\.0$/m)
+    assert.doesNotMatch(text, /thief/)
+    eachMail(evil, ({ subject }, label) => assert.doesNotMatch(subject, /[\p{Cc}\u2028\u202E]|thief/u, label))
+    const { subject } = renderMail('account_deleted', 'en', { name: 'A' }, 'Brand\r\nBcc: thief@evil')
+    assert.equal(subject, 'Brand Bcc: thief@evil: your account is deleted')
+    assert.equal(oneLine('a\uD800\tb '), 'a\uFFFD b')
+  })
+
+  test('what is not known of a sign-in is left out, and what is too long is not repeated', () => {
+    const { text } = renderMail('new_sign_in', 'ru', {
+      name: 'Аня',
+      at: Date.parse(at),
+      ip: null,
+      device: 'x'.repeat(5000),
+    })
+    assert.ok(text.includes('Устройство: Неизвестное устройство\n'))
+    assert.doesNotMatch(text, /xxx/)
+    assert.doesNotMatch(text, /IP-адрес/)
+    assert.match(text, /Время: 22 ноября 2026 г\. в 12:00 UTC/)
+    assert.match(
+      renderMail('new_sign_in', 'en', { name: 'A', ...origin }).text,
+      /Device: Android app 1\.4\.0\nIP address: 2001:db8::7/,
+    )
+  })
+
+  test('the old address is shown just enough of the new one to recognise it', () => {
+    for (const kind of ['change_email_notice', 'email_changed'] as const) {
+      const { text, html } = renderMail(kind, 'ru', { name: 'Аня', newEmail: 'anna@new.example', at })
+      assert.ok(text.includes('a…@new.example'))
+      assert.doesNotMatch(text + html, /anna@/)
+    }
+  })
+})

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type ClientRequest, get, type IncomingMessage } from 'node:http'
+import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
+
+/** So many events of so many bytes are more than the sockets between the two ends take in. */
+const MANY = 2500
+const BYTES = 8000
+const BATCH = 250
+
+describeOnEachEngine('An export of all that is stored of a person', (engine) => {
+  const app = useApp(engine)
+  const id = (n: number) => `0190a000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
+
+  /** Somebody with a history: `count` events, some by them, some to them, some both. */
+  async function personWith(count: number, bytes = 200) {
+    const person = await signIn(app.api, await register(app.api))
+    await addEvents(person.id, count, bytes)
+    return person
+  }
+
+  async function addEvents(userId: string, count: number, bytes: number): Promise<void> {
+    const { db } = app.services.database
+    const base = Number.parseInt(userId.slice(-8), 16) * 2 ** 16
+    for (let from = 0; from < count; from += BATCH)
+      await db
+        .insertInto('audit_events')
+        .values(
+          Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => ({
+            id: id(base + from + i),
+            at: '2026-01-01T00:00:00.000Z',
+            action: 'user.updated',
+            outcome: 'success' as const,
+            actor_type: 'user' as const,
+            actor_id: (from + i) % 3 === 1 ? null : userId,
+            target_id: (from + i) % 3 === 2 ? null : userId,
+            session_id: null,
+            request_id: 'x'.repeat(100),
+            ip: '192.0.2.1',
+            user_agent: 'y'.repeat(bytes),
+            details: '{"fields":"name"}',
+          })),
+        )
+        .execute()
+  }
+
+  /** Begins an export and reads no more than its headers. */
+  async function begin(token: string): Promise<{ request: ClientRequest; response: IncomingMessage }> {
+    const request = get(`${app.url}/api/v1/auth/me/export`, { headers: { authorization: `Bearer ${token}` } })
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return { request, response }
+  }
+
+  async function read(response: IncomingMessage): Promise<string> {
+    let text = ''
+    for await (const chunk of response.setEncoding('utf8')) text += chunk
+    return text
+  }
+
+  /** As soon as an export of this person may begin, which is tried less often than the limit of an hour allows. */
+  async function whenFree(token: string): Promise<IncomingMessage> {
+    for (let tries = 1; ; tries++) {
+      const { response } = await begin(token)
+      if (response.statusCode === 200) return response
+      const { detail } = JSON.parse(await read(response))
+      assert.ok(tries < 6, detail)
+      await pause(100 * 2 ** tries)
+    }
+  }
+
+  test('has every event once and in order, however many pages they fill', async () => {
+    for (const count of [0, 199, 200, 201, 1000]) {
+      const person = await personWith(count)
+      const answer = await app.api.get('/api/v1/auth/me/export', { token: person.access_token })
+      assert.equal(answer.status, 200)
+      assert.match(`${answer.headers.get('content-disposition')}`, /^attachment; filename="bukhindor-export\.json"$/)
+      assert.match(`${answer.headers.get('content-type')}`, /^application\/json/)
+      const { audit_events, sessions, mails, links } = answer.body
+      assert.deepEqual(
+        audit_events.map(({ action }: { action: string }) => action).filter((name: string) => name !== 'user.updated'),
+        ['user.registered', 'login.succeeded', 'account.exported'],
+      )
+      assert.equal(audit_events.length, count + 3)
+      const ids = audit_events.map((event: { id: string }) => event.id)
+      assert.deepEqual(ids, [...new Set(ids)].sort())
+      assert.deepEqual([sessions.length, mails.length > 0, links.length], [1, true, 1])
+    }
+  })
+
+  test('is read from the database only as fast as the person takes it', async () => {
+    const person = await personWith(MANY, BYTES)
+    const { response } = await begin(person.access_token)
+    assert.equal(response.statusCode, 200)
+    const late = `ffffffff-0000-7000-8000-${person.id.slice(-12)}`
+    await pause(200) // The sockets fill meanwhile.
+    await app.services.database.db
+      .insertInto('audit_events')
+      .values({
+        id: late,
+        at: '2026-01-01T00:00:00.000Z',
+        action: 'login.failed',
+        outcome: 'failure',
+        actor_type: 'anonymous',
+        actor_id: null,
+        target_id: person.id,
+        session_id: null,
+        request_id: null,
+        ip: null,
+        user_agent: null,
+        details: '{}',
+      })
+      .execute()
+    const { audit_events } = JSON.parse(await read(response))
+    assert.equal(audit_events.length, MANY + 4)
+    assert.equal(audit_events.at(-1).id, late, 'an event from after the begin is in it: the end was not read before')
+  })
+
+  test('is one at a time for a person, and frees the place when its reader goes away', async () => {
+    const [person, other] = [await personWith(MANY, BYTES), await personWith(10)]
+    const { request, response } = await begin(person.access_token)
+    assert.equal(response.statusCode, 200)
+    const second = await app.api.get('/api/v1/auth/me/export', { token: person.access_token })
+    assert.deepEqual([second.status, second.body.reason, second.headers.get('retry-after')], [429, 'rate_limited', '5'])
+    assert.match(second.body.detail, /running already/)
+    assert.equal((await app.api.get('/api/v1/auth/me/export', { token: other.access_token })).status, 200)
+    request.destroy()
+    const again = await whenFree(person.access_token)
+    assert.ok(JSON.parse(await read(again)).audit_events.length > MANY)
+  })
+
+  test('that fails half-way breaks the connection: no part of it looks like the whole', async () => {
+    const person = await personWith(MANY, BYTES)
+    const { response } = await begin(person.access_token)
+    // At once: the buffers of a fast machine take the rest of it within moments.
+    const { db } = app.services.database
+    await sql`alter table audit_events rename to away`.execute(db)
+    const result = await read(response).then(
+      (text) => `whole: ${text.length}`,
+      (error) => error.code,
+    )
+    await sql`alter table away rename to audit_events`.execute(db)
+    assert.equal(result, 'ECONNRESET')
+    assert.ok(JSON.parse(await read(await whenFree(person.access_token))).audit_events.length > MANY)
+  })
+
+  test('asked for by HEAD reads nothing and is no export', async () => {
+    const person = await personWith(10)
+    const answer = await app.api.request('HEAD', '/api/v1/auth/me/export', { token: person.access_token })
+    assert.equal(answer.status, 200)
+    const events = await app.services.database.db
+      .selectFrom('audit_events')
+      .select('id')
+      .where('action', '=', 'account.exported')
+      .where('actor_id', '=', person.id)
+      .execute()
+    assert.equal(events.length, 0)
+  })
+})

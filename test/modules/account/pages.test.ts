@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { html, PAGE_CSP, page, raw, STYLESHEET, STYLESHEET_PATH } from '../../../src/kernel/http/html/page.ts'
+import { LOCALES } from '../../../src/kernel/i18n/locale.ts'
+import { confirmPage, donePage, failedPage } from '../../../src/modules/account/pages/pages.ts'
+import { LINK_PATHS, type LinkKind } from '../../../src/modules/credentials/one-time-tokens.service.ts'
+
+const EVIL = '"><script>alert(1)</script>&\''
+const ESCAPED = '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;'
+
+function eachPage(check: (text: string, label: string) => void) {
+  for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
+    for (const locale of LOCALES) {
+      check(confirmPage({ flow, locale, token: EVIL, errors: [EVIL] }), `confirm ${flow} ${locale}`)
+      check(donePage({ flow, locale }), `done ${flow} ${locale}`)
+      check(failedPage({ flow, locale }), `failed ${flow} ${locale}`)
+    }
+  }
+}
+
+describe('pages', () => {
+  test('every page is a whole document in its language with a title and one heading', () => {
+    eachPage((text, label) => {
+      assert.ok(text.startsWith('<!doctype html>\n<html lang='), label)
+      assert.equal(text.includes('<html lang="ru">'), label.endsWith(' ru'), label)
+      assert.match(text, /<title>[^<]+ · Bukhindor<\/title>/, label)
+      assert.equal(text.split('<h1').length, 2, label)
+      assert.doesNotMatch(text, /undefined|null|false|\[object/, label)
+    })
+  })
+
+  test('every page keeps to its policy: one stylesheet of ours, no script, no inline style, nothing unescaped', () => {
+    assert.doesNotMatch(PAGE_CSP, /unsafe|\*/)
+    eachPage((text, label) => {
+      assert.doesNotMatch(text, /<script|<style|\sstyle=|\son\w+=|javascript:/i, label)
+      const loaded = [...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address?.split('?')[0])
+      assert.deepEqual(loaded, [STYLESHEET_PATH], label)
+    })
+    assert.doesNotMatch(STYLESHEET, /url\(|@import/)
+  })
+
+  test('a link opens a form that posts its token to the same path', () => {
+    for (const [flow, path] of Object.entries(LINK_PATHS) as [LinkKind, string][]) {
+      const text = confirmPage({ flow, locale: 'en', token: 'abc' })
+      assert.ok(text.includes(`<form method="post" action="${path}">`), flow)
+      assert.ok(text.includes('<input type="hidden" name="token" value="abc">'), flow)
+      assert.equal(text.split('<button').length, 2, flow)
+      assert.doesNotMatch(text, /role="alert"|aria-invalid/, flow)
+      assert.equal(text.includes('type="password"'), flow === 'reset_password', flow)
+    }
+  })
+
+  test('the reset form labels both passwords, tells the least length and lets one paste', () => {
+    const text = confirmPage({ flow: 'reset_password', locale: 'ru', token: 'abc', minPasswordLength: 12 })
+    for (const name of ['new_password', 'new_password_again']) {
+      assert.ok(text.includes(`<label for="${name}">`))
+      assert.match(text, new RegExp(`<input type="password" id="${name}" name="${name}" autocomplete="new-password"`))
+    }
+    assert.match(text, /aria-describedby="password_hint".+id="password_hint">Не короче 12 знаков/s)
+    assert.doesNotMatch(text, /maxlength|onpaste/)
+  })
+
+  test('errors stand above the form as text, are announced, and the token is kept', () => {
+    const text = confirmPage({ flow: 'reset_password', locale: 'en', token: EVIL, errors: ['Too short.', EVIL] })
+    assert.match(text, /<title>Error: /)
+    assert.match(text, /role="alert"><ul><li>Too short\.<\/li><li>.+<form /s)
+    assert.ok(text.includes(`<li>${ESCAPED}</li>`))
+    assert.ok(text.includes(`name="token" value="${ESCAPED}"`))
+    assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
+  })
+
+  test('a template escapes what is put in, joins lists, leaves out nothing-values, and keeps markup', () => {
+    const list = ['<', html`<b>${'&'}</b>`, 7]
+    assert.equal(
+      String(html`<p title="${'"\''}">${list}${null}${false}${undefined}${raw('<hr>')}${0}</p>`),
+      '<p title="&quot;&#39;">&lt;<b>&amp;</b>7<hr>0</p>',
+    )
+    const shell = page({ locale: 'en', title: EVIL, brand: EVIL, wide: true, body: html`<h1>x</h1>` })
+    assert.ok(shell.includes(`<title>${ESCAPED} · ${ESCAPED}</title>`))
+    assert.ok(shell.includes(`<a href="/">${ESCAPED}</a>`))
+  })
+
+  test('colours have the contrast of WCAG 2.2 AA in light and in dark', () => {
+    const [light = '', dark = ''] = STYLESHEET.split('@media (prefers-color-scheme: dark)')
+    const lightColours = colours(light)
+    for (const scheme of [lightColours, { ...lightColours, ...colours(dark) }]) {
+      for (const [front, back, least] of PAIRS) {
+        const ratio = contrast(scheme[front] ?? '', scheme[back] ?? '')
+        assert.ok(ratio >= least, `${front} on ${back}: ${ratio.toFixed(2)}`)
+      }
+    }
+  })
+})
+
+const PAIRS: [front: string, back: string, least: number][] = [
+  ['text', 'surface', 4.5],
+  ['text', 'page', 4.5],
+  ['text', 'code', 4.5],
+  ['text', 'mark', 4.5],
+  ['soft', 'surface', 4.5],
+  ['soft', 'page', 4.5],
+  ['soft', 'mark', 4.5],
+  ['accent', 'surface', 4.5],
+  ['on-accent', 'accent', 4.5],
+  ['on-accent', 'accent-strong', 4.5],
+  ['bad', 'bad-back', 4.5],
+  ['good', 'surface', 4.5],
+  ['edge', 'surface', 3],
+  ['edge', 'page', 3],
+]
+
+function colours(css: string): Record<string, string> {
+  return Object.fromEntries([...css.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, value]) => [name, value]))
+}
+
+/** The contrast ratio of two `#rrggbb` colours (WCAG 2.2, "relative luminance"). */
+function contrast(one: string, other: string): number {
+  const luminance = (colour: string) =>
+    [0.2126, 0.7152, 0.0722].reduce((sum, weight, index) => {
+      const part = Number.parseInt(colour.slice(1 + 2 * index, 3 + 2 * index), 16) / 255
+      return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+    }, 0)
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)
+}

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isId } from '../../../src/kernel/lib/ids.ts'
+import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../../support/app.ts'
+import type { Api } from '../../support/client.ts'
+
+const me = (api: Api, token: string) => api.get('/api/v1/auth/me', { token })
+
+describeOnEachEngine('Signing up and in', (engine) => {
+  const app = useApp(engine)
+
+  test('registering makes an account and does not sign in', async () => {
+    const body = { email: 'Anna@Example.org', password: PASSWORD, name: '  Анна  ' }
+    const answer = await app.api.post('/api/v1/auth/register', {
+      body,
+      headers: { 'accept-language': 'ru-RU,ru;q=0.9' },
+    })
+    assert.equal(answer.status, 201)
+    const { user, message } = answer.body
+    assert.equal(message, 'Аккаунт создан. Войдите в него.')
+    assert.ok(isId(user.id))
+    assert.deepEqual(
+      { ...user, id: '', created_at: '', updated_at: '' },
+      {
+        id: '',
+        email: 'Anna@Example.org',
+        name: 'Анна',
+        role: 'user',
+        is_active: true,
+        email_verified: false,
+        locale: 'ru',
+        created_at: '',
+        updated_at: '',
+        last_login_at: null,
+      },
+    )
+  })
+
+  test('signing in gives the user and the tokens, whatever the letters of the address', async () => {
+    const person = await register(app.api, { email: 'Boris@Example.org' })
+    const user = await signIn(app.api, { email: 'bORIS@eXAMPLE.ORG' })
+    assert.equal(user.id, person.id)
+    assert.equal(user.email, 'Boris@Example.org')
+    assert.equal(user.token_type, 'Bearer')
+    assert.equal(user.expires_in, 900)
+    assert.equal(user.refresh_expires_in, 30 * 24 * 3600)
+    assert.ok(isId(user.session_id))
+    assert.equal((await me(app.api, user.access_token)).body.last_login_at, user.last_login_at)
+  })
+
+  test('an unknown address and a wrong password get one and the same answer', async () => {
+    const { email } = await register(app.api)
+    const bodies = [
+      { email, password: 'not the password' },
+      { email: 'nobody@example.org', password: 'not the password' },
+    ]
+    const answers = await Promise.all(bodies.map((body) => app.api.post('/api/v1/auth/login', { body })))
+    const [wrong, unknown] = answers.map(({ status, body }) => ({ status, ...body, request_id: '' }))
+    assert.deepEqual(wrong, unknown)
+    assert.equal(wrong.reason, 'invalid_credentials')
+    assert.equal(wrong.action, 'fix')
+  })
+
+  test('the same password in another Unicode form is the same password', async () => {
+    const { email } = await register(app.api, { password: 'проливной дождик' })
+    await signIn(app.api, { email, password: 'проливнои\u0306 дождик' })
+  })
+
+  test('a deactivated account is told apart only with the right password', async () => {
+    const person = await register(app.api)
+    await app.services.operator.update(person.email, { is_active: false })
+    const attempt = (password: string) =>
+      app.api.post('/api/v1/auth/login', { body: { email: person.email, password } })
+    assert.equal((await attempt('not the password')).body.reason, 'invalid_credentials')
+    assert.equal((await attempt(PASSWORD)).body.reason, 'account_inactive')
+  })
+
+  test('somebody without a password cannot sign in with any', async () => {
+    const user = await app.services.operator.create({ email: 'invited@example.org', name: 'Invited' })
+    const answer = await app.api.post('/api/v1/auth/login', { body: { email: user.email, password: PASSWORD } })
+    assert.equal(answer.body.reason, 'invalid_credentials')
+  })
+})
+
+describeOnEachEngine('Signing out', (engine) => {
+  const app = useApp(engine)
+
+  test('logout ends this session at once, its refresh token too, and no other', async () => {
+    const person = await register(app.api)
+    const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
+    const answer = await app.api.post('/api/v1/auth/logout', { token: here.access_token })
+    assert.equal(answer.status, 200)
+    assert.equal((await me(app.api, here.access_token)).body.reason, 'session_ended')
+    const refresh = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: here.refresh_token } })
+    assert.equal(refresh.body.reason, 'session_ended')
+    assert.equal(refresh.body.action, 'reauthenticate')
+    assert.equal((await me(app.api, there.access_token)).status, 200)
+  })
+
+  test('logout-all ends every session and counts them', async () => {
+    const person = await register(app.api)
+    const sessions = [await signIn(app.api, person), await signIn(app.api, person), await signIn(app.api, person)]
+    const answer = await app.api.post('/api/v1/auth/logout-all', { token: sessions[0].access_token })
+    assert.equal(answer.body.revoked, 3)
+    for (const { access_token } of sessions)
+      assert.equal((await me(app.api, access_token)).body.reason, 'session_ended')
+  })
+
+  test('takes back its own cookie, and leaves the storage, cache and other cookies of the app alone', async () => {
+    const person = await register(app.api)
+    for (const path of ['/logout', '/logout-all']) {
+      const body = { email: person.email, password: PASSWORD, delivery: 'cookie' }
+      const login = await app.api.post('/api/v1/auth/login', { body })
+      const [cookie = ''] = login.headers.getSetCookie().map((set) => set.split(';')[0])
+      const answer = await app.api.post(`/api/v1/auth${path}`, {
+        token: login.body.user.access_token,
+        headers: { cookie: `theme=dark; ${cookie}; cart=7`, 'idempotency-key': path },
+      })
+      assert.equal(answer.status, 200)
+      assert.equal(answer.headers.get('clear-site-data'), null)
+      const taken = answer.headers.getSetCookie()
+      assert.equal(taken.length, 1)
+      assert.ok(taken[0]?.startsWith(`${cookie.split('=')[0]}=; Max-Age=0; Path=/api/v1/auth`), taken[0])
+    }
+  })
+
+  test('logout-all can leave the session that asks', async () => {
+    const person = await register(app.api)
+    const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
+    const body = { keep_current: true }
+    const answer = await app.api.post('/api/v1/auth/logout-all', { token: here.access_token, body })
+    assert.equal(answer.body.revoked, 1)
+    assert.equal((await me(app.api, here.access_token)).status, 200)
+    assert.equal((await me(app.api, there.access_token)).body.reason, 'session_ended')
+  })
+})
+
+describeOnEachEngine("One's own sessions", (engine) => {
+  const app = useApp(engine)
+
+  test('are listed with what the device told, the one used last first', async () => {
+    const person = await register(app.api)
+    const phone = { 'x-device-id': 'phone-1', 'x-app-type': 'ios', 'x-app-version': '1.4.0', 'user-agent': 'Dart/3.9' }
+    const old = await signIn(app.api, person, phone)
+    app.clock.advance(60_000)
+    const now = await signIn(app.api, person, { 'x-app-type': 'toaster' })
+    const { body } = await app.api.get('/api/v1/auth/sessions', { token: now.access_token })
+    assert.deepEqual(
+      body.sessions.map((session: Record<string, unknown>) => [session.id, session.current, session.app_type]),
+      [
+        [now.session_id, true, null],
+        [old.session_id, false, 'ios'],
+      ],
+    )
+    const { device_id, app_version, user_agent, ip } = body.sessions[1]
+    assert.deepEqual([device_id, app_version, user_agent, ip], ['phone-1', '1.4.0', 'Dart/3.9', '127.0.0.1'])
+  })
+
+  test('can be ended one by one, once each', async () => {
+    const person = await register(app.api)
+    const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
+    const end = () => app.api.delete(`/api/v1/auth/sessions/${there.session_id}`, { token: here.access_token })
+    assert.equal((await end()).status, 200)
+    assert.equal((await me(app.api, there.access_token)).body.reason, 'session_ended')
+    assert.equal((await end()).status, 404)
+  })
+
+  test("are not somebody else's to end", async () => {
+    const [mine, theirs] = [
+      await signIn(app.api, await register(app.api)),
+      await signIn(app.api, await register(app.api)),
+    ]
+    const answer = await app.api.delete(`/api/v1/auth/sessions/${theirs.session_id}`, { token: mine.access_token })
+    assert.equal(answer.status, 404)
+    assert.equal((await me(app.api, theirs.access_token)).status, 200)
+  })
+})
+
+describeOnEachEngine("One's own profile", (engine) => {
+  const app = useApp(engine)
+
+  test('is flat, with an ETag that a change moves on', async () => {
+    const user = await signIn(app.api, await register(app.api))
+    const before = await me(app.api, user.access_token)
+    const changed = await app.api.patch('/api/v1/auth/me', {
+      token: user.access_token,
+      body: { name: 'Å', locale: null },
+      headers: { 'if-match': before.headers.get('etag') as string },
+    })
+    assert.equal(changed.body.name, 'Å')
+    assert.equal(changed.body.locale, before.body.locale)
+    assert.notEqual(changed.headers.get('etag'), before.headers.get('etag'))
+    assert.deepEqual((await me(app.api, user.access_token)).body, changed.body)
+  })
+
+  test('a change of what somebody else has changed meanwhile is refused', async () => {
+    const { access_token: token } = await signIn(app.api, await register(app.api))
+    const headers = { 'if-match': (await me(app.api, token)).headers.get('etag') as string }
+    const change = (name: string) => app.api.patch('/api/v1/auth/me', { token, body: { name }, headers })
+    assert.equal((await change('First')).status, 200)
+    assert.equal((await change('Second')).body.reason, 'precondition_failed')
+  })
+
+  test('gives nobody another role', async () => {
+    const { access_token: token } = await signIn(app.api, await register(app.api))
+    const answer = await app.api.patch('/api/v1/auth/me', { token, body: { role: 'admin' } })
+    assert.equal(answer.status, 400)
+    assert.deepEqual(
+      answer.body.fields.map((field: { path: string; reason: string }) => [field.path, field.reason]),
+      [['/role', 'unknown_field']],
+    )
+  })
+})
+
+describeOnEachEngine('The next request sees', (engine) => {
+  const app = useApp(engine)
+  const changes = {
+    deactivation: (email: string) => app.services.operator.update(email, { is_active: false }),
+    deletion: (email: string) => app.services.operator.remove(email),
+    'a new password': (email: string) => app.services.operator.setPassword(email, 'another walk in the rain'),
+  }
+  for (const [name, change] of Object.entries(changes))
+    test(`${name}: the session is over`, async () => {
+      const person = await register(app.api)
+      const { access_token, refresh_token } = await signIn(app.api, person)
+      assert.equal((await me(app.api, access_token)).status, 200)
+      await change(person.email)
+      assert.equal((await me(app.api, access_token)).body.reason, 'session_ended')
+      const refresh = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })
+      assert.equal(refresh.body.reason, 'session_ended')
+    })
+
+  test('another role, with the token of the old one', async () => {
+    const person = await register(app.api)
+    await createAdmin(app.services)
+    const { access_token: token } = await signIn(app.api, person)
+    assert.equal((await app.api.get('/api/v1/users', { token })).status, 403)
+    await app.services.operator.update(person.email, { role: 'admin' })
+    assert.equal((await app.api.get('/api/v1/users', { token })).status, 200)
+    await app.services.operator.update(person.email, { role: 'user' })
+    assert.equal((await app.api.get('/api/v1/users', { token })).status, 403)
+  })
+
+  test('what another instance over the same database has done', async () => {
+    const person = await register(app.api)
+    const { access_token: token } = await signIn(app.api, person)
+    assert.equal((await me(app.api, token)).status, 200)
+    const { openDatabase } = await import('../../../src/kernel/db/open.ts')
+    const other = await openDatabase(app.config)
+    await other.db.updateTable('users').set({ name: 'Changed elsewhere' }).where('id', '=', person.id).execute()
+    await other.close()
+    assert.equal((await me(app.api, token)).body.name, 'Changed elsewhere')
+  })
+})

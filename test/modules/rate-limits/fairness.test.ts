@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { PASSWORD } from '../../support/app.ts'
+import { type ServerProcess, startServer } from '../../support/processes.ts'
+import { address, DEVICE } from '../../support/strangers.ts'
+
+const GUESSERS = 80
+
+/** One thread hashes: a few dozen guessers are then what hundreds are for many. */
+describe('At the hashing threads', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bukhindor-fair-'))
+  let server: ServerProcess
+  before(async () => {
+    server = await startServer({ DATA_DIR: folder, TRUST_PROXY: '1', HASH_THREADS: '1', LOG_LEVEL: 'error' })
+  })
+  after(async () => {
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const post = async (path: string, body: unknown, ip: string, headers = {}) => {
+    const answer = await fetch(`${server.url}/api/v1/auth/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': ip, ...headers },
+    })
+    const content = (await answer.json()) as { user?: { device_token?: string } }
+    return { status: answer.status, deviceToken: content.user?.device_token ?? '' }
+  }
+  const login = (email: string, ip: string, headers = {}) => post('login', { email, password: PASSWORD }, ip, headers)
+  let people = 0
+  async function register() {
+    const email = `fair-${++people}@example.org`
+    // From an address of its own, and again where the flood of the test before is still being worked off.
+    while (
+      (await post('register', { email, name: 'Анна', password: PASSWORD }, `198.51.100.${people}`)).status === 503
+    );
+    return email
+  }
+
+  /** Guesses at accounts that are not there, as many at once as there are guessers, until `work` is done. */
+  async function beside(
+    ipOf: (number: number, checked: number) => string,
+    work: () => Promise<void>,
+  ): Promise<number[]> {
+    let isOver = false
+    let number = 0
+    let checked = 0
+    const statuses: number[] = []
+    const guessers = Array.from({ length: GUESSERS }, async () => {
+      while (!isOver) {
+        const { status } = await login(`unknown-${++number}-${Math.random()}@example.org`, ipOf(number, checked))
+        statuses.push(status)
+        if (status === 401) checked++
+        else await pause(20)
+      }
+    })
+    try {
+      while (!statuses.includes(503)) await pause(10)
+      await work()
+    } finally {
+      isOver = true
+      await Promise.all(guessers)
+    }
+    return statuses
+  }
+
+  test('the owner signs in on a known device every time, whatever a flood from many networks does', async () => {
+    const email = await register()
+    const { status, deviceToken } = await login(email, '192.0.2.1', DEVICE)
+    assert.equal(status, 200)
+    const device = { ...DEVICE, 'x-device-token': deviceToken }
+    const statuses: number[] = []
+    const guesses = await beside(
+      (number) => address(number),
+      async () => {
+        for (let time = 0; time < 8; time++) statuses.push((await login(email, '192.0.2.1', device)).status)
+      },
+    )
+    assert.deepEqual(statuses, Array(8).fill(200))
+    assert.ok(guesses.includes(401), 'and the others have their turns')
+  })
+
+  test('strangers from another network get their turns beside a flood from a few', async () => {
+    const email = await register()
+    const statuses: number[] = []
+    // Each of the few goes after forty tries, before the limit of an address would end its part in the flood.
+    await beside(
+      (_number, checked) => `10.9.${Math.floor(checked / 40)}.1`,
+      async () => {
+        for (let time = 0; time < 8; time++)
+          statuses.push((await login(email, '192.0.2.77', { 'user-agent': 'new' })).status)
+      },
+    )
+    assert.deepEqual(statuses, Array(8).fill(200))
+  })
+})

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DAY, HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
+import { newId } from '../../../src/kernel/lib/ids.ts'
+import { createHousekeeping } from '../../../src/modules/retention/retention.service.ts'
+import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
+
+describeOnEachEngine('Housekeeping', (engine) => {
+  const app = useApp(engine)
+  const parts = () => {
+    const { database } = app.services
+    return { database, clock: app.clock, log: app.app.log as never }
+  }
+
+  test('is done by one instance at a time, and by another once the first has not come back', async () => {
+    const [one, other] = [
+      createHousekeeping({ ...parts(), chores: {} }),
+      createHousekeeping({ ...parts(), chores: {} }),
+    ]
+    const done = await Promise.all([one.run(), other.run()])
+    assert.equal(done.filter((deleted) => deleted === null).length, 1)
+    const [holder, waiting] = done[0] ? [one, other] : [other, one]
+    app.clock.advance(5 * MINUTE)
+    assert.deepEqual(await holder.run(), {})
+    assert.equal(await waiting.run(), null)
+    app.clock.advance(10 * MINUTE)
+    assert.deepEqual(await waiting.run(), {})
+    app.clock.advance(HOUR)
+  })
+
+  test('works in small batches until nothing is left, and a chore that fails holds up no other', async () => {
+    let left = 450
+    const batches: number[] = []
+    const chores = {
+      broken: async () => {
+        throw new Error('broken')
+      },
+      crumbs: async (limit: number) => {
+        const count = Math.min(limit, left)
+        left -= count
+        batches.push(count)
+        return count
+      },
+    }
+    const warnings: unknown[] = []
+    const log = { warn: (line: unknown) => warnings.push(line), info() {} } as never
+    assert.deepEqual(await createHousekeeping({ ...parts(), log, chores }).run(), { crumbs: 450 })
+    assert.deepEqual([left, batches], [0, [200, 200, 50]])
+    assert.equal(warnings.length, 1)
+    app.clock.advance(HOUR)
+  })
+
+  test('lets go of sessions, links, mails, counts and devices when their time is over, and not before', async () => {
+    const person = await register(app.api)
+    const over = await signIn(app.api, person)
+    await app.api.post('/api/v1/auth/logout', { token: over.access_token, headers: { 'idempotency-key': newId() } })
+    await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'not the password' } })
+    const { database, housekeeping } = app.services
+    const count = async () => {
+      const tables = [
+        'sessions',
+        'one_time_tokens',
+        'outbox',
+        'throttles',
+        'known_devices',
+        'idempotency_keys',
+      ] as const
+      const rows = tables.map(async (table) => [
+        table,
+        (await database.db.selectFrom(table).selectAll().execute()).length,
+      ])
+      return Object.fromEntries(await Promise.all(rows))
+    }
+    while ((await database.db.selectFrom('outbox').select('id').where('sent_at', 'is', null).execute()).length)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    // Signing up and signing in without its proof are two devices; a wrong password and two limits of mails are counted.
+    const full = { sessions: 1, one_time_tokens: 1, outbox: 1, throttles: 3, known_devices: 2, idempotency_keys: 1 }
+    assert.deepEqual(await count(), full)
+    await housekeeping.run()
+    assert.deepEqual(await count(), full)
+    app.clock.advance(25 * HOUR)
+    await housekeeping.run()
+    assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0 })
+    app.clock.advance(31 * DAY)
+    await housekeeping.run()
+    assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0, sessions: 0 })
+    app.clock.advance(60 * DAY)
+    await housekeeping.run()
+    assert.equal((await count()).outbox, 0)
+    app.clock.advance(400 * DAY)
+    await housekeeping.run()
+    assert.deepEqual(Object.values(await count()), [0, 0, 0, 0, 0, 0])
+  })
+})

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import BetterSqlite from 'better-sqlite3'
+import { AppError } from '../../../src/kernel/errors/app-error.ts'
+import { createSessions } from '../../../src/modules/sessions/sessions.service.ts'
+import { createAdmin, signIn, useApp } from '../../support/app.ts'
+
+describe('The memory of sessions, on SQLite', () => {
+  const t = useApp('sqlite')
+
+  test('is exact within one turn of the event loop: what was committed in it already counts', async () => {
+    const { database, users } = t.services
+    const { session_id: id } = await signIn(t.api, await createAdmin(t.services))
+    const sessions = createSessions({ database, users, clock: t.clock, config: t.config })
+    await sessions.identify(id, 0) // The first use is noted, which takes turns.
+    await nextTurn()
+    const file = database.engine === 'sqlite' && t.config.database.engine === 'sqlite' ? t.config.database.file : ''
+    const another = new BetterSqlite(file) // As another process, or the connection that writes.
+    const set = (ended: string | null) =>
+      another.prepare('update sessions set ended_at = ? where id = ?').run(ended, id)
+    for (let times = 0; times < 40; times++) {
+      // From here to the end of the round nothing is waited for.
+      const identity = sessions.identify(id, 0)
+      assert.ok(!(identity instanceof Promise))
+      assert.equal(identity.session_id, id)
+      set(new Date(t.clock.now()).toISOString())
+      assert.throws(() => sessions.identify(id, 0), new AppError('session_ended'))
+      set(null)
+    }
+    another.close()
+  })
+})
