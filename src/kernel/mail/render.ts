@@ -17,8 +17,8 @@ export function oneLine(value: string): string {
 }
 
 /**
- * A renderer over a folder of Eta templates: `render('letter', data)` fills `letter.html.eta`, escaping every `<%= %>`,
- * and `letter.txt.eta`, escaping none. Templates are read once, at their first use.
+ * A renderer over a folder of Eta templates: `render('email', data)` fills `email.html.eta`, escaping every `<%= %>`,
+ * and `email.txt.eta`, escaping none. Templates are read once, at their first use.
  */
 export function createMailRenderer(folder: URL) {
   const views = fileURLToPath(folder)

@@ -21,7 +21,7 @@ export function renderMail<K extends MailKind>(
 ): RenderedMail {
   const language = LANGUAGES[locale]
   const clean = inOneLine(data)
-  return render('letter', {
+  return render('email', {
     ...language.letters[kind](clean, brand),
     locale,
     brand,

@@ -46,7 +46,7 @@ export interface MailData {
 
 export type MailKind = keyof MailData
 
-/** What one mail says; `letter.html.eta` and `letter.txt.eta` show it. */
+/** What one mail says; `email.html.eta` and `email.txt.eta` show it. */
 export interface Letter {
   subject: string
   title: string
