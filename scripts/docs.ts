@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
+import { ERRORS } from '../src/errors.ts'
 import { SETTINGS } from '../src/kernel/config/config.ts'
 import { showValue } from '../src/kernel/config/effective-settings.ts'
-import { REASONS } from '../src/kernel/errors/reasons.ts'
 
 /**
  * `npm run docs`: writes the pages of `docs/` that are made from the code.
@@ -36,7 +36,7 @@ ${table(['variable', 'default', 'meaning'], rows)}
 }
 
 function errors(): string {
-  const rows = Object.entries(REASONS).map(([reason, { status, action, about, text }]) =>
+  const rows = Object.entries(ERRORS).map(([reason, { status, action, about, text }]) =>
     row(`<a id="${reason}"></a>\`${reason}\``, String(status), `\`${action}\``, about, `${text.en} · ${text.ru}`),
   )
   return `${NOTE}

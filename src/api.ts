@@ -1,3 +1,5 @@
+import { ERRORS } from './errors.ts'
+import type { DocumentOptions } from './kernel/http/openapi.ts'
 import type { App } from './kernel/http/types.ts'
 import { accountRoutes, recoveryRoutes } from './modules/account/account.routes.ts'
 import { accountPages } from './modules/account/pages/pages.routes.ts'
@@ -13,6 +15,37 @@ import { userRoutes, usersRoutes } from './modules/users/users.routes.ts'
 import { User } from './modules/users/users.schemas.ts'
 import type { Services } from './services.ts'
 
+/** What the OpenAPI document says of the API as a whole. */
+export const DOCUMENT = {
+  description:
+    'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, ids UUIDv7. ' +
+    'Every error is `application/problem+json` with a stable `reason`; all reasons are listed at [/docs/errors](/docs/errors). ' +
+    'A known path with another method answers 405, with the methods that it has in `Allow`.',
+  tags: [
+    { name: 'Auth', description: 'Create an account, sign in, refresh, sign out' },
+    { name: 'Account', description: 'The profile, password, e-mail and data of the signed-in user' },
+    { name: 'Sessions', description: 'The devices on which a user is signed in' },
+    { name: 'Users', description: 'Administration of users' },
+    { name: 'Audit', description: 'Who did what, and when' },
+    { name: 'Operation', description: 'Health checks and public keys' },
+  ],
+  securitySchemes: {
+    bearer: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'The `access_token` of a sign-in',
+    },
+    refreshCookie: {
+      type: 'apiKey',
+      in: 'cookie',
+      name: 'bukhindor_refresh',
+      description:
+        'The refresh token of a sign-in with `"delivery": "cookie"`. Over https the name is `__Secure-bukhindor_refresh`.',
+    },
+  },
+} satisfies Omit<DocumentOptions, 'version' | 'server'>
+
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
   const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
@@ -26,7 +59,7 @@ export async function api(app: App, services: Services): Promise<void> {
     guard.public(open)
     await open.register(healthRoutes(services))
     await open.register(jwksRoute(tokens))
-    await open.register(docsRoutes(services.version))
+    await open.register(docsRoutes(services.version, Object.values(ERRORS)))
     await open.register(accountPages(account, config.minPasswordLength, refreshCookie))
     await open.register(authRoutes(auth, throttle, refreshCookie), { prefix: '/api/v1/auth' })
     await open.register(recoveryRoutes(account, throttle), { prefix: '/api/v1/auth' })

@@ -1,4 +1,4 @@
-import { api } from './api.ts'
+import { api, DOCUMENT } from './api.ts'
 import type { Config } from './kernel/config/config.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { openDatabase } from './kernel/db/open.ts'
@@ -31,7 +31,7 @@ export async function createApp(
   const services = await createServices(config, log, options)
   try {
     const app = createServer(config, log, services.lifecycle)
-    await addOpenApi(app, { version: VERSION, server: config.appUrl })
+    await addOpenApi(app, { version: VERSION, server: config.appUrl, ...DOCUMENT })
     await api(app, services)
     app.addHook('onClose', () => services.close())
     // A start that fails since the port is taken has sent no mail and begun no job.

@@ -26,6 +26,7 @@ import { createMailer } from './modules/emails/mailer.service.ts'
 import { renderMail } from './modules/emails/render.ts'
 import type { MailKind } from './modules/emails/templates.ts'
 import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
+import { rateLimitsErrors } from './modules/rate-limits/rate-limits.errors.ts'
 import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
 import { createThrottle } from './modules/rate-limits/rate-limits.service.ts'
 import { createHousekeeping } from './modules/retention/retention.service.ts'
@@ -104,6 +105,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     keys,
     standingOf: sessions.standingOf,
     admit: admitKey(throttle),
+    refusals: [rateLimitsErrors.rate_limited],
   })
   const housekeeping = createHousekeeping({
     database,

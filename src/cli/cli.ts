@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError, loadConfig, readEnvironment } from '../kernel/config/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { AppError } from '../kernel/errors/app-error.ts'
-import { REASONS } from '../kernel/errors/reasons.ts'
+import { kernelErrors } from '../kernel/errors/kernel-errors.ts'
 import { fieldMessage } from '../kernel/i18n/messages.ts'
 import { createLog, isJsonLog } from '../kernel/log/log.ts'
 import { VERSION } from '../services.ts'
@@ -85,7 +85,7 @@ function inheriting(command: Command): Command {
 }
 
 const isWrongUsage = (error: unknown): boolean =>
-  error instanceof ConfigError || (error instanceof AppError && error.reason === 'validation_failed')
+  error instanceof ConfigError || (error instanceof AppError && error.definition === kernelErrors.validation_failed)
 
 /** What an operator is told: the message where it was written for them, otherwise all that is known. */
 function explain(error: unknown): string {
@@ -96,11 +96,11 @@ function explain(error: unknown): string {
   return code ? message : (stack ?? String(error))
 }
 
-function explainAppError({ reason, options }: AppError): string {
+function explainAppError({ definition, options }: AppError): string {
   const { detail, fields, cause } = options
   if (fields)
     return fields
       .map(({ path, reason, values }) => `${path.replace('/', '')}: ${fieldMessage(reason, 'en', values)}`)
       .join('\n           ')
-  return `${detail ?? REASONS[reason].text.en}${cause instanceof Error ? `: ${cause.message}` : ''}`
+  return `${detail ?? definition.text.en}${cause instanceof Error ? `: ${cause.message}` : ''}`
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { REASONS, type Reason } from '../../src/kernel/errors/reasons.ts'
+import { ERRORS, type Reason } from '../../src/errors.ts'
 import { isEmail } from '../../src/kernel/http/validation.ts'
 
 interface Operation {
@@ -74,7 +74,7 @@ export function createContract(document: unknown) {
 function checkProblem(what: string, { status, headers, text }: Answer): void {
   assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/, what)
   const body = JSON.parse(text)
-  const reason = REASONS[body.reason as Reason]
+  const reason = ERRORS[body.reason as Reason]
   assert.ok(reason, `${what}: ${body.reason} is not in the list of reasons`)
   assert.deepEqual(
     [body.status, body.code, reason.status, body.action, body.type, body.request_id],

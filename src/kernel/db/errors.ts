@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 
 /** The database cannot be opened, or is not one that this version can serve. Its message is fit for an operator. */
 export class DatabaseError extends Error {
@@ -37,4 +38,4 @@ export function isUniqueViolation(error: unknown, column: string): boolean {
 
 /** What a caller is told of a database error: 503 when it is the database's, the error itself otherwise. */
 export const asAppError = (error: unknown): unknown =>
-  isUnavailable(error) ? new AppError('database_unavailable', { retryAfter: 1, cause: error }) : error
+  isUnavailable(error) ? new AppError(kernelErrors.database_unavailable, { retryAfter: 1, cause: error }) : error

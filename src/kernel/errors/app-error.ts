@@ -1,4 +1,34 @@
-import { REASONS, type Reason } from './reasons.ts'
+import type { Locale } from '../i18n/locale.ts'
+
+/** What a client should do about an error (contract, section 3). */
+export type Action = 'fix' | 'retry' | 'refresh' | 'reauthenticate' | 'none'
+
+/** One kind of error: declared once, by `defineErrors`, in the module that throws it. */
+export interface ErrorDefinition {
+  /** Stable, for programs. */
+  readonly reason: string
+  readonly status: number
+  readonly action: Action
+  /** Short English summary, the `title` of RFC 9457. */
+  readonly title: string
+  /** The sentence that the app shows to a person. */
+  readonly text: Record<Locale, string>
+  /** When it happens and what helps, for `/docs/errors`. */
+  readonly about: string
+  /** The `error` of the `WWW-Authenticate` challenge of a 401 (RFC 6750, 3.1); without it the challenge names the realm only. */
+  readonly challenge?: 'invalid_token'
+  /** The faults of fields that its example in the OpenAPI document shows. */
+  readonly exampleFields?: AppErrorOptions['fields']
+}
+
+/** Declares errors by their reasons. */
+export function defineErrors<const R extends string>(
+  errors: Record<R, Omit<ErrorDefinition, 'reason'>>,
+): Readonly<Record<R, ErrorDefinition>> {
+  const entries = Object.entries(errors) as [R, Omit<ErrorDefinition, 'reason'>][]
+  const definitions: [string, ErrorDefinition][] = entries.map(([reason, rest]) => [reason, { reason, ...rest }])
+  return Object.fromEntries(definitions) as Record<R, ErrorDefinition>
+}
 
 export interface AppErrorOptions {
   /** English, for developers; never shown to a person. */
@@ -15,17 +45,21 @@ export interface AppErrorOptions {
 
 /** An error that the caller is told about. Anything else that is thrown becomes `internal`. */
 export class AppError extends Error {
-  readonly reason: Reason
+  readonly definition: ErrorDefinition
   readonly options: AppErrorOptions
 
-  constructor(reason: Reason, options: AppErrorOptions = {}) {
-    super(options.detail ?? REASONS[reason].title, options.cause === undefined ? undefined : { cause: options.cause })
+  constructor(definition: ErrorDefinition, options: AppErrorOptions = {}) {
+    super(options.detail ?? definition.title, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'
-    this.reason = reason
+    this.definition = definition
     this.options = options
   }
 
+  get reason(): string {
+    return this.definition.reason
+  }
+
   get status(): number {
-    return REASONS[this.reason].status
+    return this.definition.status
   }
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AppError } from '../errors/app-error.ts'
-import { REASONS } from '../errors/reasons.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import type { Locale } from '../i18n/locale.ts'
 import { html, PAGE_CSP, page } from './html/page.ts'
 
@@ -21,7 +21,7 @@ export function wantsPage({ url, headers }: FastifyRequest): boolean {
 /** An error as a page, in place of its JSON. */
 export function errorPage(error: AppError, locale: Locale, requestId: string) {
   const texts = TEXTS[locale]
-  const sentence = error.reason === 'not_found' ? texts.missing : REASONS[error.reason].text[locale]
+  const sentence = error.definition === kernelErrors.not_found ? texts.missing : error.definition.text[locale]
   const body = html`<h1>${error.status}</h1>
 <p>${sentence}</p>
 <p><a href="/">${texts.home}</a></p>

@@ -1,23 +1,23 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { asAppError } from '../db/errors.ts'
-import { AppError } from '../errors/app-error.ts'
-import { REASONS, type Reason } from '../errors/reasons.ts'
+import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import { type Locale, negotiateLocale } from '../i18n/locale.ts'
 import { fieldMessage } from '../i18n/messages.ts'
 import { errorPage, wantsPage } from './error-page.ts'
 import { fieldErrors } from './validation.ts'
 
 /** Fastify’s own errors, by their code. */
-const FRAMEWORK: Record<string, Reason> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
-  FST_ERR_BAD_URL: 'malformed_request',
-  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
-  FST_ERR_HANDLER_TIMEOUT: 'deadline_exceeded',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-  ECONNRESET: 'malformed_request',
+const FRAMEWORK: Record<string, ErrorDefinition> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: kernelErrors.unsupported_media_type,
+  FST_ERR_CTP_BODY_TOO_LARGE: kernelErrors.body_too_large,
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: kernelErrors.malformed_request,
+  FST_ERR_CTP_EMPTY_JSON_BODY: kernelErrors.malformed_json,
+  FST_ERR_BAD_URL: kernelErrors.malformed_request,
+  FST_ERR_MAX_PARAM_LENGTH: kernelErrors.uri_too_long,
+  FST_ERR_HANDLER_TIMEOUT: kernelErrors.deadline_exceeded,
+  ERR_HTTP_REQUEST_TIMEOUT: kernelErrors.request_timeout,
+  ECONNRESET: kernelErrors.malformed_request,
 }
 
 /** What is said instead of messages that repeat the path. */
@@ -32,24 +32,25 @@ export function toAppError(thrown: unknown): AppError {
   if (error instanceof AppError) return error
   const { code = '', validation, statusCode, message } = error as FastifyError
   if (validation)
-    return new AppError('validation_failed', {
+    return new AppError(kernelErrors.validation_failed, {
       fields: fieldErrors(validation as Parameters<typeof fieldErrors>[0]),
       detail: 'The input is not of the documented form.',
     })
-  const reason = FRAMEWORK[code]
-  if (reason)
-    return new AppError(reason, {
+  const definition = FRAMEWORK[code]
+  if (definition)
+    return new AppError(definition, {
       detail: ECHOING[code] ?? message,
       cause: error,
-      ...(reason === 'deadline_exceeded' ? { retryAfter: 1 } : {}),
+      ...(definition === kernelErrors.deadline_exceeded ? { retryAfter: 1 } : {}),
     })
-  if (statusCode && statusCode >= 400 && statusCode < 500) return new AppError('malformed_request', { detail: message })
-  return new AppError('internal', { cause: error })
+  if (statusCode && statusCode >= 400 && statusCode < 500)
+    return new AppError(kernelErrors.malformed_request, { detail: message })
+  return new AppError(kernelErrors.internal, { cause: error })
 }
 
 /** The body of every error of the service (contract, section 3; RFC 9457). */
 export function problem(error: AppError, locale: Locale, requestId: string): string {
-  const { status, action, title, text } = REASONS[error.reason]
+  const { status, action, title, text } = error.definition
   const { fields, detail, members } = error.options
   return JSON.stringify({
     type: `/docs/errors#${error.reason}`,
@@ -75,22 +76,21 @@ export function problem(error: AppError, locale: Locale, requestId: string): str
 /** The headers that belong to an error: when to come back, and how to authenticate (RFC 6750, section 3). */
 export function problemHeaders(error: AppError): Record<string, string> {
   const { retryAfter, headers } = error.options
-  const { status, action } = REASONS[error.reason]
+  const { status, challenge, title } = error.definition
   return {
     'content-type': 'application/problem+json; charset=utf-8',
     'cache-control': 'no-store',
     ...(retryAfter || status === 429 || status === 503
       ? { 'retry-after': String(Math.max(1, Math.ceil(retryAfter ?? 1))) }
       : {}),
-    ...(status === 401 && { 'www-authenticate': challenge(error.reason, action) }),
+    ...(status === 401 && {
+      'www-authenticate': challenge
+        ? `Bearer realm="bukhindor", error="${challenge}", error_description="${title}"`
+        : 'Bearer realm="bukhindor"',
+    }),
     ...headers,
   }
 }
-
-const challenge = (reason: Reason, action: string): string =>
-  reason === 'token_missing' || action === 'fix'
-    ? 'Bearer realm="bukhindor"'
-    : `Bearer realm="bukhindor", error="invalid_token", error_description="${REASONS[reason].title}"`
 
 /** Answers a request with an error: the one place where errors become responses. */
 export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 
 /** What the entity tag of an object is made of. */
 export interface Tagged {
@@ -43,7 +44,7 @@ const strong = (tag: string): string => tag.trim().replace(/^W\//, '')
 function tagsOf(header: string, name: string): string[] {
   const tags = header.split(',').map((tag) => tag.trim())
   if (!tags.every((tag) => TAG.test(tag)))
-    throw new AppError('precondition_failed', {
+    throw new AppError(kernelErrors.precondition_failed, {
       detail: `${name} must be the ETag of the object, such as "3-mhsc8w00", or a list of them.`,
     })
   return tags

@@ -1,5 +1,6 @@
 import { parse } from 'secure-json-parse'
 import { AppError } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 
 const DEEPEST = 32
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -12,12 +13,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   if (isTooDeep(bytes))
-    throw new AppError('malformed_json', { detail: `The JSON is nested deeper than ${DEEPEST} levels.` })
+    throw new AppError(kernelErrors.malformed_json, { detail: `The JSON is nested deeper than ${DEEPEST} levels.` })
   let text: string
   try {
     text = utf8.decode(bytes)
   } catch {
-    throw new AppError('malformed_json', { detail: 'The body is not valid UTF-8.' })
+    throw new AppError(kernelErrors.malformed_json, { detail: 'The body is not valid UTF-8.' })
   }
   try {
     return parse(text, { protoAction: 'error', constructorAction: 'error' })
@@ -25,7 +26,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
     const detail = /prototype/i.test((error as Error).message)
       ? 'The keys __proto__ and constructor are refused.'
       : 'The body is not valid JSON.'
-    throw new AppError('malformed_json', { detail })
+    throw new AppError(kernelErrors.malformed_json, { detail })
   }
 }
 

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { AppError, type AppErrorOptions } from '../errors/app-error.ts'
-import { REASONS, type Reason } from '../errors/reasons.ts'
+import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
 import { problem } from './errors.ts'
 import { REQUEST_HEADERS, RESPONSE_HEADERS, type RouteHeader } from './openapi.headers.ts'
 
@@ -58,11 +57,11 @@ const ID = '018f3c5e-7d2a-7c1b-9f00-0123456789ab'
  * are written once and referred to, every media type has an example, and nothing is in it that they stumble over. The
  * schemas that requests are checked by stay as they are.
  */
-export function finishDocument(document: Document): Document {
+export function finishDocument(document: Document, errors: Map<string, ErrorDefinition>): Document {
   const { paths, components } = document
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
   const bodies = operations.flatMap(({ requestBody, responses }) => [requestBody ?? {}, ...Object.values(responses)])
-  const used = { headers: new Set<string>(), parameters: new Set<string>(), examples: new Set<Reason>() }
+  const used = { headers: new Set<string>(), parameters: new Set<string>(), examples: new Set<string>() }
 
   const named: Record<string, Schema> = {}
   for (const [name, schema] of Object.entries(components.schemas)) named[name] = hoistWithin(schema, named)
@@ -96,7 +95,11 @@ export function finishDocument(document: Document): Document {
     pick(REQUEST_HEADERS, used.parameters).map(([name, header]) => [name, { name, in: 'header', ...header }]),
   )
   components.headers = Object.fromEntries(pick(RESPONSE_HEADERS, used.headers))
-  components.examples = Object.fromEntries([...used.examples].map((reason) => [reason, problemExample(reason)]))
+  components.examples = Object.fromEntries(
+    [...errors]
+      .filter(([reason]) => used.examples.has(reason))
+      .map(([reason, error]) => [reason, problemExample(error)]),
+  )
   return document
 }
 
@@ -171,8 +174,8 @@ function exampleOf(schema: Schema, named: Record<string, Schema>): unknown {
 }
 
 /** An error by each of the reasons that a response names. */
-function problemExamples(description: string, used: Set<Reason>): Record<string, object> {
-  const reasons = [...description.matchAll(/`(\w+)`/g)].map(([, reason]) => reason as Reason)
+function problemExamples(description: string, used: Set<string>): Record<string, object> {
+  const reasons = [...description.matchAll(/`(\w+)`/g)].map(([, reason]) => reason as string)
   return Object.fromEntries(
     reasons.map((reason) => {
       used.add(reason)
@@ -181,12 +184,7 @@ function problemExamples(description: string, used: Set<Reason>): Record<string,
   )
 }
 
-const FIELDS: Partial<Record<Reason, AppErrorOptions['fields']>> = {
-  validation_failed: [{ path: '/email', reason: 'email' }],
-  password_refused: [{ path: '/password', reason: 'too_common' }],
-}
-
-const problemExample = (reason: Reason) => ({
-  summary: REASONS[reason].title,
-  value: JSON.parse(problem(new AppError(reason, { fields: FIELDS[reason] }), 'en', ID)),
+const problemExample = (definition: ErrorDefinition) => ({
+  summary: definition.title,
+  value: JSON.parse(problem(new AppError(definition, { fields: definition.exampleFields }), 'en', ID)),
 })

@@ -1,4 +1,5 @@
-import { REASONS, type Reason } from '../errors/reasons.ts'
+import type { ErrorDefinition } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 
 /**
  * The headers of the API, each described once. None has an example: Swagger UI would send it, and a key of somebody
@@ -117,7 +118,7 @@ const isSent = (name: ResponseHeader, status: number): boolean =>
 
 export interface HeaderContext {
   declared: readonly RouteHeader[]
-  reasons: Set<Reason>
+  errors: Set<ErrorDefinition>
   /** A write that takes an idempotency key. */
   idempotent: boolean
 }
@@ -128,18 +129,18 @@ export const requestHeaders = ({ declared, idempotent }: HeaderContext): Request
   'Accept-Language',
 ]
 
-export function responseHeaders(status: number, { declared, reasons, idempotent }: HeaderContext): ResponseHeader[] {
-  const own = [...reasons].filter((reason) => REASONS[reason].status === status)
+export function responseHeaders(status: number, { declared, errors, idempotent }: HeaderContext): ResponseHeader[] {
+  const own = [...errors].filter((error) => error.status === status)
   const isLate = status < 500 && !EARLY.includes(status)
   const isReplayed = idempotent && isLate && status !== 422 && status !== 429
-  const waits = status === 429 || status === 503 || own.includes('idempotency_in_progress')
+  const waits = status === 429 || status === 503 || own.includes(kernelErrors.idempotency_in_progress)
   return [
     'X-Request-ID',
     ...declared.filter((name): name is ResponseHeader => !isRequestHeader(name) && isSent(name, status)),
     ...(status === 304 ? (['ETag'] as const) : []),
     ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
     // Also on a 5xx: what is counted may fail later.
-    ...(reasons.has('rate_limited') && !EARLY.includes(status) ? RATE_LIMIT : []),
+    ...([...errors].some((error) => error.status === 429) && !EARLY.includes(status) ? RATE_LIMIT : []),
     ...(waits ? (['Retry-After'] as const) : []),
     ...(isReplayed ? (['Idempotency-Replayed'] as const) : []),
   ]

@@ -1,7 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import swagger from '@fastify/swagger'
+
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
-import { REASONS, type Reason } from '../errors/reasons.ts'
+import type { ErrorDefinition } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import { type Document, finishDocument, OPTIONAL_BODY } from './openapi.document.ts'
 import { type RouteHeader, requestHeaders, responseHeaders } from './openapi.headers.ts'
 import type { App } from './types.ts'
@@ -12,8 +14,8 @@ export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
-    /** The reasons, beside the general ones, that a route can answer with: they become its documented statuses. */
-    reasons?: readonly Reason[]
+    /** The errors, beside the general ones, that a route can answer with: they become its documented statuses. */
+    errors?: readonly ErrorDefinition[]
     /** The headers, beside the general ones, that a route reads or answers with. */
     headers?: readonly RouteHeader[]
     /** The body may be left out. */
@@ -21,64 +23,60 @@ declare module 'fastify' {
   }
 }
 
-const GENERAL: Reason[] = [
-  'malformed_request',
-  'not_found',
-  'request_timeout',
-  'headers_too_large',
-  'internal',
-  'overloaded',
-  'deadline_exceeded',
-  'database_unavailable',
-  'shutting_down',
+const GENERAL: ErrorDefinition[] = [
+  kernelErrors.malformed_request,
+  kernelErrors.not_found,
+  kernelErrors.request_timeout,
+  kernelErrors.headers_too_large,
+  kernelErrors.internal,
+  kernelErrors.overloaded,
+  kernelErrors.deadline_exceeded,
+  kernelErrors.database_unavailable,
+  kernelErrors.shutting_down,
 ]
-const WITH_BODY: Reason[] = ['malformed_json', 'validation_failed', 'body_too_large', 'unsupported_media_type']
-const WITH_INPUT: Reason[] = ['validation_failed', 'uri_too_long']
-const WITH_TOKEN: Reason[] = ['token_missing', 'token_invalid', 'token_expired', 'session_ended']
+const WITH_BODY: ErrorDefinition[] = [
+  kernelErrors.malformed_json,
+  kernelErrors.validation_failed,
+  kernelErrors.body_too_large,
+  kernelErrors.unsupported_media_type,
+]
+const WITH_INPUT: ErrorDefinition[] = [kernelErrors.validation_failed, kernelErrors.uri_too_long]
+
+type OpenApi = NonNullable<FastifyDynamicSwaggerOptions['openapi']>
+
+/** What the document says of the API as a whole. */
+export interface DocumentOptions {
+  version: string
+  /** The public address of the service. */
+  server: string
+  description: string
+  tags: NonNullable<OpenApi['tags']>
+  securitySchemes: NonNullable<NonNullable<OpenApi['components']>['securitySchemes']>
+}
 
 /** Collects every route that is registered after it into an OpenAPI 3.1 document, `app.swagger()`, of the service at `server`. */
-export async function addOpenApi(app: App, { version, server }: { version: string; server: string }): Promise<void> {
+export async function addOpenApi(
+  app: App,
+  { version, server, description, tags, securitySchemes }: DocumentOptions,
+): Promise<void> {
+  const errors = new Map<string, ErrorDefinition>()
   await app.register(swagger, {
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route), url }),
+    transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, errors), url }),
     transformObject: (made) =>
-      finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document) as object,
+      finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, errors) as object,
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Bukhindor Backend',
         version,
-        description:
-          'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, ids UUIDv7. ' +
-          'Every error is `application/problem+json` with a stable `reason`; all reasons are listed at [/docs/errors](/docs/errors). ' +
-          'A known path with another method answers 405, with the methods that it has in `Allow`.',
+        description,
         contact: { name: 'Bukhindor Backend', url: '/docs' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: server, description: 'This service' }],
-      tags: [
-        { name: 'Auth', description: 'Create an account, sign in, refresh, sign out' },
-        { name: 'Account', description: 'The profile, password, e-mail and data of the signed-in user' },
-        { name: 'Sessions', description: 'The devices on which a user is signed in' },
-        { name: 'Users', description: 'Administration of users' },
-        { name: 'Audit', description: 'Who did what, and when' },
-        { name: 'Operation', description: 'Health checks and public keys' },
-      ],
+      tags,
       components: {
-        securitySchemes: {
-          bearer: {
-            type: 'http',
-            scheme: 'bearer',
-            bearerFormat: 'JWT',
-            description: 'The `access_token` of a sign-in',
-          },
-          refreshCookie: {
-            type: 'apiKey',
-            in: 'cookie',
-            name: 'bukhindor_refresh',
-            description:
-              'The refresh token of a sign-in with `"delivery": "cookie"`. Over https the name is `__Secure-bukhindor_refresh`.',
-          },
-        },
+        securitySchemes,
       },
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
@@ -90,24 +88,28 @@ export async function addOpenApi(app: App, { version, server }: { version: strin
  * A route’s schema with its headers, every status that it can answer, and the token that it needs. Made when the document
  * is, since a scope says who is let in after the hooks of its parents have run.
  */
-function documented(schema: FastifySchema, url: string, { config }: RouteOptions): FastifySchema {
+function documented(
+  schema: FastifySchema,
+  url: string,
+  { config }: RouteOptions,
+  known: Map<string, ErrorDefinition>,
+): FastifySchema {
   if (!schema || schema.hide) return schema
-  const { access = 'public', headers: declared = [], reasons: own = [] } = config ?? {}
+  const { access = 'public', headers: declared = [], errors: own = [] } = config ?? {}
   const { body, params, querystring, response } = schema
-  const reasons = new Set<Reason>([
+  const errors = new Set<ErrorDefinition>([
     ...GENERAL,
     ...(body ? WITH_BODY : []),
     ...(params || querystring ? WITH_INPUT : []),
-    ...(access === 'public' ? [] : WITH_TOKEN),
-    ...(access.startsWith('admin') ? (['forbidden'] as const) : []),
     ...own,
   ])
-  const context = { declared, reasons, idempotent: reasons.has('idempotency_in_progress') }
+  for (const error of errors) known.set(error.reason, error)
+  const context = { declared, errors, idempotent: errors.has(kernelErrors.idempotency_in_progress) }
   const headers = (status: number) => Object.fromEntries(responseHeaders(status, context).map((name) => [name, {}]))
-  const problems = [...Map.groupBy(reasons, (reason) => REASONS[reason].status)].map(([status, list]) => [
+  const problems = [...Map.groupBy(errors, ({ status }) => status)].map(([status, list]) => [
     status,
     {
-      description: list.map((reason) => `\`${reason}\``).join(', '),
+      description: list.map(({ reason }) => `\`${reason}\``).join(', '),
       headers: headers(status),
       content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
     },

@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { AppError } from '../errors/app-error.ts'
-import type { Reason } from '../errors/reasons.ts'
+import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Log } from '../log/log.ts'
 import { problem, problemHeaders } from './errors.ts'
@@ -13,9 +13,9 @@ interface ClientError extends Error {
   rawPacket?: unknown
 }
 
-const CLIENT_ERRORS: Record<string, Reason> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-  HPE_HEADER_OVERFLOW: 'headers_too_large',
+const CLIENT_ERRORS: Record<string, ErrorDefinition> = {
+  ERR_HTTP_REQUEST_TIMEOUT: kernelErrors.request_timeout,
+  HPE_HEADER_OVERFLOW: kernelErrors.headers_too_large,
 }
 const ORIGIN = /\r\norigin:[ \t]*([^\r\n]{1,300})\r\n/i
 
@@ -35,7 +35,7 @@ export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, l
   function write(error: ClientError, socket: Socket): void {
     if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || answered.has(socket))
       return void socket.destroy()
-    const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request')
+    const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? kernelErrors.malformed_request)
     const { status, reason } = failure
     const id = newId()
     const body = problem(failure, 'en', id)

@@ -4,6 +4,7 @@ import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config/config.ts'
 import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../config/deadlines.ts'
 import { AppError } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import { guarded } from '../lib/guarded.ts'
 import { newId } from '../lib/ids.ts'
 import { type Log, plainLog } from '../log/log.ts'
@@ -84,7 +85,9 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     try {
       const encoding = request.headers['content-encoding']
       if (encoding && encoding !== 'identity')
-        throw new AppError('unsupported_media_type', { detail: `A body must not be compressed (${encoding}).` })
+        throw new AppError(kernelErrors.unsupported_media_type, {
+          detail: `A body must not be compressed (${encoding}).`,
+        })
       done(null, parseJsonBody(body as Buffer))
     } catch (error) {
       done(error as Error)
@@ -166,11 +169,13 @@ function addNotFound(app: App): void {
     const path = request.url.split('?', 1)[0] ?? '/'
     const allowed = [...methods].filter((method) => router.find(method as HTTPMethod, path))
     const error = allowed.length
-      ? new AppError('method_not_allowed', {
+      ? new AppError(kernelErrors.method_not_allowed, {
           detail: `${request.method} is not possible here. Allowed: ${allowed.join(', ')}.`,
           headers: { allow: allowed.join(', ') },
         })
-      : new AppError('not_found', { detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.` })
+      : new AppError(kernelErrors.not_found, {
+          detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.`,
+        })
     return sendProblem(error, request, reply)
   })
 }

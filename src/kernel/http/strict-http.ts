@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 import type { App } from './types.ts'
 
 /**
@@ -22,14 +23,16 @@ const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as Node reads it
 function faultOf({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): AppError | undefined {
   const encoding = headers['transfer-encoding']
   if (encoding !== undefined && httpVersionMinor === 0)
-    return new AppError('malformed_request', { detail: 'HTTP/1.0 has no Transfer-Encoding.' })
+    return new AppError(kernelErrors.malformed_request, { detail: 'HTTP/1.0 has no Transfer-Encoding.' })
   if (encoding !== undefined && encoding.toLowerCase() !== 'chunked')
-    return new AppError('malformed_request', { detail: 'Transfer-Encoding must be chunked, and nothing else.' })
+    return new AppError(kernelErrors.malformed_request, {
+      detail: 'Transfer-Encoding must be chunked, and nothing else.',
+    })
   let hosts = 0
   for (let n = 0; n < rawHeaders.length; n += 2) if (isHost(rawHeaders[n] as string)) hosts++
-  if (hosts > 1) return new AppError('malformed_request', { detail: 'There must be one Host header.' })
+  if (hosts > 1) return new AppError(kernelErrors.malformed_request, { detail: 'There must be one Host header.' })
   if (headers.expect !== undefined && httpVersionMinor > 0 && !CONTINUE.test(headers.expect))
-    return new AppError('expectation_failed', { detail: 'Expect can be 100-continue, and nothing else.' })
+    return new AppError(kernelErrors.expectation_failed, { detail: 'Expect can be 100-continue, and nothing else.' })
 }
 
 const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'host'

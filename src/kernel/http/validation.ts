@@ -2,6 +2,7 @@ import { domainToASCII } from 'node:url'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
 import { AppError, type AppErrorOptions } from '../errors/app-error.ts'
+import { kernelErrors } from '../errors/kernel-errors.ts'
 
 type Field = NonNullable<AppErrorOptions['fields']>[number]
 
@@ -52,7 +53,7 @@ export function createValidatorCompiler(): FastifySchemaCompiler<unknown> {
 /** Holds a value from elsewhere than a request against a schema. Throws AppError `validation_failed`. */
 export function requireValid(schema: object, value: unknown): void {
   const check = make({}).compile(schema)
-  if (!check(value)) throw new AppError('validation_failed', { fields: fieldErrors(check.errors ?? []) })
+  if (!check(value)) throw new AppError(kernelErrors.validation_failed, { fields: fieldErrors(check.errors ?? []) })
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { say } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
+import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import {
   CONFIRMATION,
   EMAIL_CHANGE,
@@ -15,8 +17,10 @@ import {
   RESET_ADDRESS,
   RESET_SITE,
 } from '../rate-limits/policies.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
 import * as schemas from './account.schemas.ts'
@@ -49,7 +53,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.patch(
     '/me',
     {
-      config: { reasons: ['precondition_failed'], headers: ['ETag', 'If-Match'] },
+      config: { errors: [kernelErrors.precondition_failed], headers: ['ETag', 'If-Match'] },
       schema: {
         operationId: 'updateCurrentUser',
         summary: 'Update the current user',
@@ -68,7 +72,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.delete(
     '/me',
     {
-      config: { reasons: ['password_wrong', 'last_admin', 'rate_limited'] },
+      config: { errors: [credentialsErrors.password_wrong, usersErrors.last_admin, rateLimitsErrors.rate_limited] },
       schema: {
         operationId: 'deleteCurrentUser',
         summary: 'Delete my account',
@@ -94,7 +98,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.get(
     '/me/export',
     {
-      config: { reasons: ['rate_limited'], headers: ['Content-Disposition'] },
+      config: { errors: [rateLimitsErrors.rate_limited], headers: ['Content-Disposition'] },
       schema: {
         operationId: 'exportCurrentUser',
         summary: 'Export my data',
@@ -116,7 +120,9 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.post(
     '/change-password',
     {
-      config: { reasons: ['password_wrong', 'password_refused', 'rate_limited'] },
+      config: {
+        errors: [credentialsErrors.password_wrong, credentialsErrors.password_refused, rateLimitsErrors.rate_limited],
+      },
       schema: {
         operationId: 'changePassword',
         summary: 'Change my password',
@@ -136,7 +142,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.post(
     '/verify-email/resend',
     {
-      config: { reasons: ['rate_limited'] },
+      config: { errors: [rateLimitsErrors.rate_limited] },
       schema: {
         operationId: 'resendVerificationEmail',
         summary: 'Resend the verification e-mail',
@@ -155,7 +161,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
   app.post(
     '/change-email',
     {
-      config: { reasons: ['password_wrong', 'email_taken', 'rate_limited'] },
+      config: { errors: [credentialsErrors.password_wrong, usersErrors.email_taken, rateLimitsErrors.rate_limited] },
       schema: {
         operationId: 'requestEmailChange',
         summary: 'Request an e-mail change',
@@ -183,7 +189,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
   app.post(
     '/reset-password',
     {
-      config: { reasons: ['rate_limited'] },
+      config: { errors: [rateLimitsErrors.rate_limited] },
       schema: {
         operationId: 'requestPasswordReset',
         summary: 'Request a password reset',
@@ -208,7 +214,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
   app.post(
     '/reset-password/confirm',
     {
-      config: { reasons: ['link_invalid', 'password_refused'], caller: ['token'] },
+      config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
       schema: {
         operationId: 'confirmPasswordReset',
         summary: 'Set a new password with a reset link',
@@ -233,7 +239,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       'Confirm an e-mail change',
       account.changeEmail,
       'email_changed',
-      ['email_taken'],
+      [usersErrors.email_taken],
     ],
     [
       '/undo-deletion',
@@ -244,11 +250,11 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       [],
     ],
   ] as const
-  for (const [url, operationId, summary, act, message, reasons] of byToken)
+  for (const [url, operationId, summary, act, message, errors] of byToken)
     app.post(
       url,
       {
-        config: { reasons: ['link_invalid', ...reasons] },
+        config: { errors: [credentialsErrors.link_invalid, ...errors] },
         schema: {
           operationId,
           summary,

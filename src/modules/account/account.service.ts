@@ -1,11 +1,13 @@
 import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { doneBy, type Origin, SYSTEM } from '../../kernel/lib/call-context.ts'
 import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
+import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import type { Links } from '../credentials/one-time-tokens.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
@@ -13,6 +15,7 @@ import type { Mailer } from '../emails/mailer.service.ts'
 import type { KnownDevices } from '../rate-limits/known-devices.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import { usersErrors } from '../users/users.errors.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
@@ -64,7 +67,7 @@ export function createAccount(parts: Parts) {
       path,
     )
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
-      throw new AppError('password_refused', { fields: [{ path, reason: 'same_password' }] })
+      throw new AppError(credentialsErrors.password_refused, { fields: [{ path, reason: 'same_password' }] })
     const hash = await passwords.hash(input.new_password, turnOf(caller.id))
     await actConfirmed(caller, async (trx, present) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
@@ -92,7 +95,7 @@ export function createAccount(parts: Parts) {
   async function resetPassword(input: ResetPassword, origin: Origin): Promise<string> {
     const { user_id } = await links.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
-    if (!user) throw new AppError('link_invalid')
+    if (!user) throw new AppError(credentialsErrors.link_invalid)
     // The link outlives a password that is refused.
     requirePassword(
       input.new_password,
@@ -104,7 +107,8 @@ export function createAccount(parts: Parts) {
     await database.transaction(async (trx) => {
       const { email } = await links.use(trx, 'reset_password', input.token)
       // By the link, as any other.
-      if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email))) throw new AppError('link_invalid')
+      if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email)))
+        throw new AppError(credentialsErrors.link_invalid)
       await auth.setPassword(trx, { ...user, email_verified: true }, hash, 'password_reset', { device })
       await audit.record(trx, doneBy(origin, user.id), { action: 'password.reset', target: user.id })
     })
@@ -115,7 +119,7 @@ export function createAccount(parts: Parts) {
   async function verifyEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
       const { user_id, email } = await links.use(trx, 'verify_email', token)
-      if (!(await users.verifyEmail(trx, user_id, email))) throw new AppError('link_invalid')
+      if (!(await users.verifyEmail(trx, user_id, email))) throw new AppError(credentialsErrors.link_invalid)
       await audit.record(trx, doneBy(origin, user_id), { action: 'email.verified', target: user_id })
     })
   }
@@ -132,9 +136,9 @@ export function createAccount(parts: Parts) {
     await confirmPassword(caller, input.password, origin)
     const { new_email: newEmail } = input
     if (newEmail === caller.email)
-      throw new AppError('validation_failed', { fields: [{ path: '/new_email', reason: 'same_email' }] })
+      throw new AppError(kernelErrors.validation_failed, { fields: [{ path: '/new_email', reason: 'same_email' }] })
     const holder = await users.byEmail(newEmail)
-    if (holder && holder.id !== caller.id) throw new AppError('email_taken')
+    if (holder && holder.id !== caller.id) throw new AppError(usersErrors.email_taken)
     await actConfirmed(caller, async (trx, present) => {
       // Bound to the account as this request has found it: not to what a rescue has made of it meanwhile.
       const link = () => links.issue(trx, 'change_email', caller, newEmail)
@@ -216,7 +220,7 @@ export function createAccount(parts: Parts) {
    */
   function actConfirmed<T>(caller: Identity, work: (trx: Db, present: Identity) => Promise<T>): Promise<T> {
     return sessions.actAs(caller, (trx, present) => {
-      if (present.password_hash !== caller.password_hash) throw new AppError('password_wrong')
+      if (present.password_hash !== caller.password_hash) throw new AppError(credentialsErrors.password_wrong)
       return work(trx, present)
     })
   }
@@ -235,7 +239,7 @@ export function createAccount(parts: Parts) {
       outcome: 'failure',
       target: caller.id,
     })
-    throw new AppError('password_wrong', { headers })
+    throw new AppError(credentialsErrors.password_wrong, { headers })
   }
 
   return {

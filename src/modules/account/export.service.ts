@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
 import { LEAST_ID } from '../../kernel/lib/ids.ts'
@@ -9,6 +10,7 @@ import type { Outbox } from '../../kernel/mail/outbox.ts'
 import type { AuditEvent } from '../audit/audit.schemas.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Links } from '../credentials/one-time-tokens.service.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { Users } from '../users/users.service.ts'
@@ -63,9 +65,12 @@ export function createExports({ database, clock, users, sessions, audit, throttl
      */
     async of(caller: Identity, origin: Origin): Promise<Readable> {
       if (running.has(caller.id))
-        throw new AppError('rate_limited', { retryAfter: 5, detail: 'An export of yours is running already.' })
+        throw new AppError(rateLimitsErrors.rate_limited, {
+          retryAfter: 5,
+          detail: 'An export of yours is running already.',
+        })
       if (running.size >= MAX_EXPORTS_AT_ONCE)
-        throw new AppError('overloaded', { retryAfter: 5, detail: 'Too many exports run at once.' })
+        throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports run at once.' })
       running.add(caller.id)
       const end = () => running.delete(caller.id)
       try {

@@ -1,3 +1,4 @@
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
@@ -7,7 +8,7 @@ export const auditRoutes = (audit: Audit) => async (app: App) => {
   app.get(
     '/audit-events',
     {
-      config: { reasons: ['invalid_cursor'] },
+      config: { errors: [kernelErrors.invalid_cursor] },
       schema: {
         operationId: 'listAuditEvents',
         summary: 'List audit events',

@@ -6,6 +6,7 @@ import type { Clock } from '../../kernel/lib/clock.ts'
 import { isId, newId } from '../../kernel/lib/ids.ts'
 import type { DeviceClaims } from '../rate-limits/known-devices.ts'
 import { isGeneration } from '../sessions/sessions.service.ts'
+import { authErrors } from './auth.errors.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
@@ -80,7 +81,9 @@ export async function createAccessTokens(
         currentDate: new Date(at),
       },
     ).catch((error) => {
-      throw error instanceof errors.JWTExpired ? new AppError('token_expired') : invalid((error as Error).message)
+      throw error instanceof errors.JWTExpired
+        ? new AppError(authErrors.token_expired)
+        : invalid((error as Error).message)
     })
     return payload
   }
@@ -88,7 +91,7 @@ export async function createAccessTokens(
   async function check(token: string): Promise<AccessClaims> {
     const payload = await payloadOf(token, clock.now())
     // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
-    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError('token_expired')
+    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError(authErrors.token_expired)
     return claimsOf(payload)
   }
 
@@ -124,7 +127,7 @@ export async function createAccessTokens(
       if (claims) {
         if (claims.exp > seconds()) return claims
         verified.delete(token)
-        throw new AppError('token_expired')
+        throw new AppError(authErrors.token_expired)
       }
       return check(token).then((claims) => {
         if (verified.size >= KEPT) verified.delete(verified.keys().next().value as string)
@@ -143,7 +146,7 @@ function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
 
 const isUuid = (claim: unknown): claim is string => typeof claim === 'string' && isId(claim)
 
-const invalid = (detail: string) => new AppError('token_invalid', { detail })
+const invalid = (detail: string) => new AppError(authErrors.token_invalid, { detail })
 
 /** Three parts of base64url, each in its one spelling: a token whose last letter was changed is another token. */
 const isCanonical = (token: string): boolean =>

@@ -1,14 +1,18 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
-import { REASONS } from '../../kernel/errors/reasons.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
+import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../rate-limits/policies.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
+import { usersErrors } from '../users/users.errors.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import { authErrors } from './auth.errors.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
 import { evidenceOf } from './evidence.ts'
@@ -27,7 +31,10 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
   app.post(
     '/register',
     {
-      config: { reasons: ['password_refused', 'email_taken', 'rate_limited'], caller: ['email', 'password'] },
+      config: {
+        errors: [credentialsErrors.password_refused, usersErrors.email_taken, rateLimitsErrors.rate_limited],
+        caller: ['email', 'password'],
+      },
       schema: {
         operationId: 'register',
         summary: 'Create an account',
@@ -52,13 +59,13 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     '/login',
     {
       config: {
-        reasons: [
-          'invalid_credentials',
-          'account_inactive',
-          'email_not_verified',
-          'account_deletion_pending',
-          'cookie_not_deliverable',
-          'rate_limited',
+        errors: [
+          authErrors.invalid_credentials,
+          authErrors.account_inactive,
+          authErrors.email_not_verified,
+          authErrors.account_deletion_pending,
+          authErrors.cookie_not_deliverable,
+          rateLimitsErrors.rate_limited,
         ],
         caller: ['email', 'password'],
         headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
@@ -92,13 +99,13 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     '/refresh',
     {
       config: {
-        reasons: [
-          'refresh_invalid',
-          'refresh_reused',
-          'session_ended',
-          'cross_site_request',
-          'cookie_not_deliverable',
-          'rate_limited',
+        errors: [
+          sessionsErrors.refresh_invalid,
+          sessionsErrors.refresh_reused,
+          sessionsErrors.session_ended,
+          authErrors.cross_site_request,
+          authErrors.cookie_not_deliverable,
+          rateLimitsErrors.rate_limited,
         ],
         caller: ['refresh_token'],
         headers: [...DEVICE_HEADERS, 'Set-Cookie'],
@@ -130,7 +137,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     async (request, reply) => {
       const { refresh_token: token = '', delivery } = request.body
       const user = await auth.refresh(token, originOf(request), evidenceOf(request, cookie)).catch((error) => {
-        if (error instanceof AppError && REASONS[error.reason].action === 'reauthenticate') cookie.clear(request, reply)
+        if (error instanceof AppError && error.definition.action === 'reauthenticate') cookie.clear(request, reply)
         throw error
       })
       request.answeredSession = user.session_id

@@ -2,6 +2,7 @@ import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { doneBy, type Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
@@ -15,10 +16,13 @@ import type { Mailer } from '../emails/mailer.service.ts'
 import type { DeviceClaims, KnownDevices } from '../rate-limits/known-devices.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
+import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
+import { usersErrors } from '../users/users.errors.ts'
 import type { User } from '../users/users.schemas.ts'
 import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import { authErrors } from './auth.errors.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { Evidence } from './evidence.ts'
 import { createSessionEvents, whereFrom } from './session-events.ts'
@@ -63,7 +67,7 @@ export function createAuth(parts: Parts) {
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const device = newId(clock.now())
     const row = await runExclusive(emailKey(input.email), async () => {
-      if (await users.byEmail(input.email)) throw new AppError('email_taken')
+      if (await users.byEmail(input.email)) throw new AppError(usersErrors.email_taken)
       const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
@@ -104,7 +108,7 @@ export function createAuth(parts: Parts) {
         target: user?.id ?? null,
         ...(throttled && { details: { throttled } }),
       })
-      throw new AppError('invalid_credentials', { headers })
+      throw new AppError(authErrors.invalid_credentials, { headers })
     }
     await attempt.succeed()
     await refuseEntry(user, input.undo_deletion ?? false, origin)
@@ -115,7 +119,7 @@ export function createAuth(parts: Parts) {
       const present = await users.lock(trx, user.id).catch(nullIfGone)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
-      if (!isSame) throw new AppError('invalid_credentials')
+      if (!isSame) throw new AppError(authErrors.invalid_credentials)
       if (newHash) await users.rehash(trx, user.id, newHash)
       if (present.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
@@ -152,10 +156,10 @@ export function createAuth(parts: Parts) {
           details: { cause },
         })
         .then(() => Promise.reject(error))
-    if (!user.is_active) await refuse(new AppError('account_inactive'), 'inactive')
+    if (!user.is_active) await refuse(new AppError(authErrors.account_inactive), 'inactive')
     if (user.delete_after && !undo)
       await refuse(
-        new AppError('account_deletion_pending', { members: { delete_after: user.delete_after } }),
+        new AppError(authErrors.account_deletion_pending, { members: { delete_after: user.delete_after } }),
         'being deleted',
       )
     if (config.requireVerifiedEmail && !user.email_verified) {
@@ -163,14 +167,14 @@ export function createAuth(parts: Parts) {
       const issuedAt = await links.issuedAt(database.db, 'verify_email', user.id)
       if (issuedAt === null || clock.now() - issuedAt > LINK_REPEATED)
         await database.transaction((trx) => sendVerification(trx, user))
-      await refuse(new AppError('email_not_verified'), 'unverified')
+      await refuse(new AppError(authErrors.email_not_verified), 'unverified')
     }
   }
 
   /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
   async function refresh(token: string, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = refreshTokens.decode(token)
-    if (!claims) throw new AppError('refresh_invalid')
+    if (!claims) throw new AppError(sessionsErrors.refresh_invalid)
     const { sessionId, generation } = claims
     const cookies = evidence.deviceCookies.map(knownDevices.decode)
     const hasCookieOf = ({ userId, device }: DeviceClaims) =>
@@ -182,7 +186,7 @@ export function createAuth(parts: Parts) {
         await knownDevices.touch(trx, { userId: outcome.identity.id, device: outcome.grant.device })
       return outcome
     })
-    if ('reused' in outcome) throw new AppError('refresh_reused')
+    if ('reused' in outcome) throw new AppError(sessionsErrors.refresh_reused)
     if (outcome.stale) await sessionEvents.recordStaleTab(outcome.identity, generation, origin)
     return signedIn(outcome.identity, outcome.grant)
   }
@@ -289,7 +293,7 @@ export type Auth = ReturnType<typeof createAuth>
 
 /** Who was deleted a moment ago is nobody; any other error, as that of a lock that others hold for too long, stays one. */
 function nullIfGone(error: unknown): null {
-  if (error instanceof AppError && error.reason === 'not_found') return null
+  if (error instanceof AppError && error.definition === kernelErrors.not_found) return null
   throw error
 }
 

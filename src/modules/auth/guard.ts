@@ -1,6 +1,7 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Database } from '../../kernel/db/database.ts'
-import { AppError } from '../../kernel/errors/app-error.ts'
+import { AppError, type ErrorDefinition } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { Idempotency, Repeater } from '../../kernel/http/idempotency/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
@@ -8,9 +9,12 @@ import type { App } from '../../kernel/http/types.ts'
 import { andThen } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import { DENIAL, WRITES } from '../rate-limits/policies.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { AccessClaims, AccessTokens } from './access-tokens.ts'
+import { authErrors } from './auth.errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -57,7 +61,7 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
   /** Refuses a request, unless it repeats the one by which its session ended: that is told when its body has come. */
   function refuse(request: FastifyRequest, error: Error, done: (error?: Error) => void): void {
     const mayRepeat = async (): Promise<void> => {
-      if (!(error instanceof AppError) || !['session_ended', 'token_expired'].includes(error.reason)) throw error
+      if (!(error instanceof AppError) || !REPEATABLE.includes(error.definition)) throw error
       if (request.headers['idempotency-key'] === undefined) throw error
       const { sub: userId, sid: sessionId } = await tokens.read(bearerToken(request.headers.authorization))
       const repeater = { userId, sessionId }
@@ -78,7 +82,7 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
   }
 
   function accept(request: FastifyRequest, claims: AccessClaims, identity: Identity): void {
-    if (identity.id !== claims.sub) throw new AppError('token_invalid')
+    if (identity.id !== claims.sub) throw new AppError(authErrors.token_invalid)
     request.identity = identity
     request.actor = { userId: identity.id, sessionId: identity.session_id }
   }
@@ -87,7 +91,7 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
     try {
       await throttle.limit(DENIAL, callerOf(request).id)
     } catch (error) {
-      if (error instanceof AppError && error.reason === 'rate_limited') return
+      if (error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return
       throw error
     }
     const details = { method: request.method, route: request.routeOptions.url ?? null }
@@ -102,16 +106,19 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
   /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
     documentAccess(app, access)
+    app.addHook('onRoute', (route) =>
+      documentErrors(route, allow ? [...TOKEN_ERRORS, kernelErrors.forbidden] : TOKEN_ERRORS),
+    )
     const permit = async (request: FastifyRequest): Promise<void> => {
       if (!allow || request.refusal || allow(request, callerOf(request))) return
       await recordDenial(request)
-      throw new AppError('forbidden')
+      throw new AppError(kernelErrors.forbidden)
     }
     app.addHook('onRequest', authenticate)
     app.addHook('onRoute', (route) => {
       if (![route.method].flat().some(isWrite)) return
       route.onRequest = [...[route.onRequest ?? []].flat(), limitWrite]
-      route.config = { ...route.config, reasons: [...(route.config?.reasons ?? []), 'rate_limited'] }
+      documentErrors(route, [rateLimitsErrors.rate_limited])
     })
     if (allow) app.addHook('onRequest', permit)
     app.addHook('preValidation', (request, reply, done) =>
@@ -135,12 +142,25 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
   }
 }
 
+const TOKEN_ERRORS = [
+  authErrors.token_missing,
+  authErrors.token_invalid,
+  authErrors.token_expired,
+  sessionsErrors.session_ended,
+]
+/** Whoever is refused for these may still repeat the request by which their session ended. */
+const REPEATABLE: ErrorDefinition[] = [sessionsErrors.session_ended, authErrors.token_expired]
+
 const isWrite = (method: string): boolean => !['GET', 'HEAD', 'OPTIONS'].includes(method)
 
 /** Who is asking. Only for routes in a scope that requires a token. */
 export function callerOf(request: FastifyRequest): Identity {
-  if (!request.identity) throw new AppError('token_missing')
+  if (!request.identity) throw new AppError(authErrors.token_missing)
   return request.identity
+}
+
+function documentErrors(route: RouteOptions, errors: ErrorDefinition[]): void {
+  route.config = { ...route.config, errors: [...errors, ...(route.config?.errors ?? [])] }
 }
 
 function documentAccess(app: App, access: Access): void {
@@ -155,9 +175,9 @@ const hasBody = ({ headers }: FastifyRequest): boolean =>
 
 /** The token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
 function bearerToken(header: string | undefined): string {
-  if (header === undefined) throw new AppError('token_missing')
+  if (header === undefined) throw new AppError(authErrors.token_missing)
   const token = /^bearer +(.+)$/i.exec(header)?.[1]
   if (token === undefined)
-    throw new AppError('token_missing', { detail: 'Authorization must be "Bearer" and an access token.' })
+    throw new AppError(authErrors.token_missing, { detail: 'Authorization must be "Bearer" and an access token.' })
   return token
 }

@@ -5,6 +5,8 @@ import { AppError } from '../../kernel/errors/app-error.ts'
 import { originMatcher } from '../../kernel/http/plugins/security-headers.ts'
 import { SECOND } from '../../kernel/lib/clock.ts'
 import { DEVICE_MEMORY } from '../rate-limits/policies.ts'
+import { sessionsErrors } from '../sessions/sessions.errors.ts'
+import { authErrors } from './auth.errors.ts'
 
 const PATH = '/api/v1/auth'
 /** People who share a browser each have a device of their own; the cookie holds the tokens of the latest. */
@@ -56,7 +58,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
   function refreshToken(request: FastifyRequest): string | null {
     const token = read(request, name, /^[\w-]{1,128}$/)
     if (token !== null && !isOwnSite(request))
-      throw new AppError('cross_site_request', {
+      throw new AppError(authErrors.cross_site_request, {
         detail: `The refresh cookie counts from ${ownOrigin} and from CORS_ALLOWED_ORIGINS on the same site only.`,
       })
     return token
@@ -104,7 +106,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
       if (keepsIt || (origin === undefined && site === undefined)) return
       const isInsecure = isSecure && origin !== undefined && /^http:\/\/(?!localhost\b|127\.|\[::1\])/.test(origin)
       if (!isInsecure && isOwnSite(request)) return
-      throw new AppError('cookie_not_deliverable', {
+      throw new AppError(authErrors.cookie_not_deliverable, {
         detail: isInsecure
           ? `The cookie is for https only, and ${origin} is not. Use https, or "delivery": "body".`
           : `The cookie works on ${ownOrigin} and on those of CORS_ALLOWED_ORIGINS that are on the same site; this request ` +
@@ -123,7 +125,9 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
       const token = refreshToken(request)
       if (token === null) {
         clear(request, reply)
-        throw new AppError('refresh_invalid', { detail: 'There is no refresh_token in the body and none by cookie.' })
+        throw new AppError(sessionsErrors.refresh_invalid, {
+          detail: 'There is no refresh_token in the body and none by cookie.',
+        })
       }
       request.body = { ...body, refresh_token: token, delivery: 'cookie' }
     },

@@ -7,6 +7,7 @@ import { timestamp } from '../../kernel/lib/clock.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Mailer } from '../emails/mailer.service.ts'
 import { STALE_TAB } from '../rate-limits/policies.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
 
@@ -57,7 +58,7 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
     try {
       await throttle.limit(STALE_TAB, sessionId)
     } catch (error) {
-      if (error instanceof AppError && error.reason === 'rate_limited') return
+      if (error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return
       throw error
     }
     const details = { generation, current }

@@ -4,6 +4,7 @@ import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
+import { credentialsErrors } from './credentials.errors.ts'
 import * as store from './one-time-tokens.store.ts'
 
 export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
@@ -96,7 +97,7 @@ export function createLinks({ database, clock, config }: Parts) {
   }
 
   function valid(row: store.TokenRow | undefined): store.TokenRow {
-    if (!row || row.expires_at <= timestamp(clock.now())) throw new AppError('link_invalid')
+    if (!row || row.expires_at <= timestamp(clock.now())) throw new AppError(credentialsErrors.link_invalid)
     return row
   }
 }

@@ -1,5 +1,6 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { isCommon } from './common-passwords.ts'
+import { credentialsErrors } from './credentials.errors.ts'
 
 /** In code points, after normalisation. */
 export const MAX_PASSWORD_LENGTH = 128
@@ -62,5 +63,5 @@ export function checkPassword(
 /** Throws AppError `password_refused` for a password that `checkPassword` refuses, naming the field that held it. */
 export function requirePassword(password: string, options: PasswordRules, path = '/password'): void {
   const refusal = checkPassword(password, options)
-  if (refusal) throw new AppError('password_refused', { fields: [{ path, ...refusal }] })
+  if (refusal) throw new AppError(credentialsErrors.password_refused, { fields: [{ path, ...refusal }] })
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { createFairQueue, type Turn } from '../../kernel/lib/fair-queue.ts'
 import { HASH_MEMORY_MIB, hashMemoryMib } from './hash-threads.ts'
 
@@ -49,7 +50,7 @@ export function createPasswords({
   queueLimit = 32 * threads,
 }: PasswordsOptions = {}) {
   const waiting = createFairQueue<Task>(queueLimit, ({ reject }) =>
-    reject(new AppError('overloaded', { retryAfter: 1 })),
+    reject(new AppError(kernelErrors.overloaded, { retryAfter: 1 })),
   )
   const running = new Map<Worker, Task | undefined>()
   let closed: Promise<void> | undefined
@@ -112,10 +113,10 @@ export function createPasswords({
   const fits = (task: Task) => tasks().reduce((sum, other) => sum + other.memoryMib, task.memoryMib) <= memoryMib
 
   function run(job: Job, turn: Turn, needed = HASH_MEMORY_MIB): Promise<unknown> {
-    if (closed) return Promise.reject(new AppError('shutting_down', { retryAfter: 1 }))
+    if (closed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
     if (needed > memoryMib) {
       const cause = new Error(`Verifying this hash takes ${needed} MiB, and the hashing threads have ${memoryMib} MiB`)
-      return Promise.reject(new AppError('overloaded', { retryAfter: 60, cause }))
+      return Promise.reject(new AppError(kernelErrors.overloaded, { retryAfter: 60, cause }))
     }
     return new Promise((resolve, reject) => {
       waiting.push({ job, memoryMib: needed, resolve, reject }, turn)

@@ -1,4 +1,4 @@
-import { REASONS } from '../../kernel/errors/reasons.ts'
+import type { ErrorDefinition } from '../../kernel/errors/app-error.ts'
 import { html, page } from '../../kernel/http/html/page.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 
@@ -94,12 +94,12 @@ export function apiPage(locale: Locale, assets: string): string {
 /** A sentence of the list of reasons: what stands between backquotes is code. */
 const sentence = (text: string) => text.split('`').map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))
 
-/** `/docs/errors`: every reason of the one list. */
-export function errorsPage(locale: Locale): string {
+/** `/docs/errors`: every error of the service. */
+export function errorsPage(locale: Locale, errors: ErrorDefinition[]): string {
   const text = TEXTS[locale]
   const [, status, action, when, shown] = text.columns
-  const rows = Object.entries(REASONS).map(
-    ([reason, { status: code, action: does, about, text: shownText }]) => html`<tr id="${reason}">
+  const rows = errors.map(
+    ({ reason, status: code, action: does, about, text: shownText }) => html`<tr id="${reason}">
       <th scope="row"><code>${reason}</code></th>
       <td data-label="${status}">${code}</td>
       <td data-label="${action}"><code>${does}</code></td>

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import type { ErrorDefinition } from '../../kernel/errors/app-error.ts'
 import { PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../kernel/http/html/page.ts'
 import { localeOf } from '../../kernel/http/locale.ts'
 import { DOCS_CSP } from '../../kernel/http/plugins/security-headers.ts'
@@ -32,12 +33,12 @@ const ICON = readFileSync(new URL('./icon.svg', import.meta.url))
 const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' } as Record<string, string>
 
 /** The reading matter that the service carries with it: what it is, its API, its errors. All of it works offline. */
-export const docsRoutes = (version: string) => async (app: App) => {
+export const docsRoutes = (version: string, errors: ErrorDefinition[]) => async (app: App) => {
   app.get('/', { schema: hide }, (request, reply) => {
     reply.headers(PAGE).send(homePage(localeOf(request), version))
   })
   app.get('/docs/errors', { schema: hide }, (request, reply) => {
-    reply.headers(PAGE).send(errorsPage(localeOf(request)))
+    reply.headers(PAGE).send(errorsPage(localeOf(request), errors))
   })
   app.get(STYLESHEET_PATH, { schema: hide }, (_request, reply) => {
     reply.headers({ 'content-type': 'text/css; charset=utf-8', ...CACHED }).send(STYLESHEET)

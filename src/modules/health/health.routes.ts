@@ -3,6 +3,7 @@ import { PING } from '../../kernel/config/deadlines.ts'
 import type { DatabaseClock } from '../../kernel/db/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { Strict } from '../../kernel/http/schemas.ts'
 import type { App, Lifecycle } from '../../kernel/http/types.ts'
 
@@ -68,7 +69,7 @@ export const healthRoutes =
     app.get(
       '/health/ready',
       {
-        config: { reasons: ['shutting_down'] },
+        config: { errors: [kernelErrors.shutting_down] },
         schema: {
           operationId: 'checkReadiness',
           summary: 'Readiness check',
@@ -85,7 +86,7 @@ export const healthRoutes =
             status: 'ready' as const,
             checks: { database: 'ok', accepting: 'ok', clock: clock.differs ? 'differs' : 'ok' } as const,
           }
-        throw new AppError(answers ? 'shutting_down' : 'database_unavailable', {
+        throw new AppError(answers ? kernelErrors.shutting_down : kernelErrors.database_unavailable, {
           retryAfter: 1,
           members: { checks: { database: answers ? 'ok' : 'failed', accepting: lifecycle.draining ? 'failed' : 'ok' } },
         })

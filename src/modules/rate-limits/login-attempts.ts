@@ -4,6 +4,7 @@ import { type Clock, SECOND, timestamp } from '../../kernel/lib/clock.ts'
 import { createSemaphore, type Slot } from '../../kernel/lib/semaphore.ts'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
 import { type AttemptPolicy, delayAfter } from './policies.ts'
+import { rateLimitsErrors } from './rate-limits.errors.ts'
 import * as store from './rate-limits.store.ts'
 
 /** One count that an attempt adds to when it fails, and how it stands. */
@@ -133,7 +134,7 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
 
   function refusal(limits: AttemptLimits, wait: number): AppError {
     const isFinal = wait === Number.POSITIVE_INFINITY
-    return new AppError('rate_limited', {
+    return new AppError(rateLimitsErrors.rate_limited, {
       retryAfter: (isFinal ? limits[0].policy.longest : wait) / SECOND,
       detail: isFinal
         ? 'Too many wrong passwords. Reset the password, or sign in on a device that has done so before.'

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fasti
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
 import { type AttemptPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
+import { rateLimitsErrors } from './rate-limits.errors.ts'
 import type { Throttle } from './rate-limits.service.ts'
 
 /** What a request is limited by; null for what is not limited. */
@@ -36,7 +37,7 @@ export const admitKey =
       await throttle.limit(IDEMPOTENCY_KEYS, actor?.userId ?? client.network ?? 'this machine')
       return true
     } catch (error) {
-      if (!actor && error instanceof AppError && error.reason === 'rate_limited') return false
+      if (!actor && error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return false
       throw error
     }
   }

@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/errors/app-error.ts'
 import { type Clock, SECOND, timestamp } from '../../kernel/lib/clock.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { WindowPolicy } from './policies.ts'
+import { rateLimitsErrors } from './rate-limits.errors.ts'
 import * as store from './rate-limits.store.ts'
 
 /** So many keys are counted in memory; what is over is forgotten, which lets somebody do a little more. */
@@ -31,7 +32,7 @@ export function createWindows({ database, clock }: { database: Database; clock: 
 
     const resetIn = end - now
     const headers = rateLimitHeaders([{ policy, remaining: Math.max(0, quota - used), resetIn }])
-    if (used > quota) throw new AppError('rate_limited', { retryAfter: resetIn / SECOND, headers })
+    if (used > quota) throw new AppError(rateLimitsErrors.rate_limited, { retryAfter: resetIn / SECOND, headers })
     return headers
   }
 

@@ -1,7 +1,9 @@
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import type { Users } from '../users/users.service.ts'
+import { sessionsErrors } from './sessions.errors.ts'
 import { type IdentityRow, stateForUpdate } from './sessions.store.ts'
 
 /** A signed-in user, and the session by which they ask. */
@@ -33,7 +35,7 @@ export function createActing({ database, users, isAlive }: Parts) {
       await users.lockAll(trx, target === undefined ? [caller.id] : [caller.id, target])
       const present = await stateForUpdate(trx, caller.session_id)
       if (present?.id !== caller.id || !isAlive(present, Date.parse(present.expires_at)))
-        throw new AppError('session_ended')
+        throw new AppError(sessionsErrors.session_ended)
       return work(trx, present)
     })
   }
@@ -44,12 +46,12 @@ export function createActing({ database, users, isAlive }: Parts) {
    */
   async function administer<T>({ actor }: Origin, work: (trx: Db) => Promise<T>, target?: string): Promise<T> {
     if (actor.type === 'operator') return database.transaction(work)
-    if (actor.type !== 'user' || actor.sessionId === null) throw new AppError('forbidden')
+    if (actor.type !== 'user' || actor.sessionId === null) throw new AppError(kernelErrors.forbidden)
     const caller = { id: actor.id, session_id: actor.sessionId }
     return actAs(
       caller,
       (trx, { role }) => {
-        if (role !== 'admin') throw new AppError('forbidden')
+        if (role !== 'admin') throw new AppError(kernelErrors.forbidden)
         return work(trx)
       },
       target,

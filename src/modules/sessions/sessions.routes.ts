@@ -1,4 +1,5 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { say } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
@@ -39,7 +40,7 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
     },
     async (request) => {
       if (!(await auth.endOwnSession(callerOf(request), request.params.id, originOf(request))))
-        throw new AppError('not_found')
+        throw new AppError(kernelErrors.not_found)
       return { message: say(request, 'session_ended') }
     },
   )

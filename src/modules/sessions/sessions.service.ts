@@ -23,6 +23,7 @@ import {
   type Use,
 } from './generations.ts'
 import { createIdentities } from './identities.ts'
+import { sessionsErrors } from './sessions.errors.ts'
 import type { Session } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
 
@@ -128,7 +129,7 @@ export function createSessions({ database, clock, config, users }: Parts) {
    */
   function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
     return andThen(identities.find(sessionId), (identity) => {
-      if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError('session_ended')
+      if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError(sessionsErrors.session_ended)
       return isNews(identity.generations, generation)
         ? noteUse(sessionId, generation).then(
             () => identity.row,
@@ -168,7 +169,8 @@ export function createSessions({ database, clock, config, users }: Parts) {
     hasCookieOf: (owner: { userId: string; device: string }) => boolean,
   ): Promise<Continued> {
     const identity = await store.stateForUpdate(trx, sessionId)
-    if (!identity || !isAlive(identity, Date.parse(identity.expires_at))) throw new AppError('session_ended')
+    if (!identity || !isAlive(identity, Date.parse(identity.expires_at)))
+      throw new AppError(sessionsErrors.session_ended)
     const now = clock.now()
     const state = parseGenerations(identity)
     const knownDevice = identity.known_device_id ?? sessionId

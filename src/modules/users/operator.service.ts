@@ -1,6 +1,7 @@
 import type { Config } from '../../kernel/config/config.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { requireValid } from '../../kernel/http/validation.ts'
 import { OPERATOR } from '../../kernel/lib/call-context.ts'
 import type { Audit } from '../audit/audit.service.ts'
@@ -26,7 +27,7 @@ export function createOperator({ database, config, passwords, users, audit, auth
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
-    if (!user) throw new AppError('not_found', { detail: `there is no user ${email}` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `there is no user ${email}` })
     return user
   }
 

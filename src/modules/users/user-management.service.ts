@@ -1,6 +1,7 @@
 import type { Config } from '../../kernel/config/config.ts'
 import type { Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import type { Audit } from '../audit/audit.service.ts'
@@ -54,7 +55,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
   ): Promise<UserRow> {
     const work = async (trx: Db, present: Identity) => {
       if (present.role !== 'admin') {
-        if (present.id !== id) throw new AppError('forbidden')
+        if (present.id !== id) throw new AppError(kernelErrors.forbidden)
         refuseForeignFields(present, changes)
       }
       return applyChanges(trx, id, changes, origin, versions)
@@ -106,7 +107,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
 
   async function find(id: string): Promise<UserRow> {
     const user = await users.byId(id)
-    if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `There is no user ${id}.` })
     return user
   }
 
@@ -148,7 +149,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
       }
       const revoked = await sessions.administer(origin, work, id)
       if (only !== undefined && revoked === 0)
-        throw new AppError('not_found', { detail: `There is no live session ${only}.` })
+        throw new AppError(kernelErrors.not_found, { detail: `There is no live session ${only}.` })
       return revoked
     },
   }
@@ -174,7 +175,7 @@ function refuseForeignFields(user: UserRow, changes: UpdateUser): void {
     )
   })
   if (foreign.length)
-    throw new AppError('forbidden', {
+    throw new AppError(kernelErrors.forbidden, {
       detail: `Only an administrator can change ${foreign.map(([field]) => field).join(', ')}. Your own: ${own.join(', ')}.`,
     })
 }

@@ -1,11 +1,14 @@
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { localeOf, say } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
+import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { Revoked, SessionList, SessionParams } from '../sessions/sessions.schemas.ts'
 import type { Admin } from './user-management.service.ts'
+import { usersErrors } from './users.errors.ts'
 import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.schemas.ts'
 
 const tags = ['Users']
@@ -15,7 +18,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
   app.get(
     '',
     {
-      config: { reasons: ['invalid_cursor'] },
+      config: { errors: [kernelErrors.invalid_cursor] },
       schema: {
         operationId: 'listUsers',
         summary: 'List users',
@@ -31,7 +34,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
   app.post(
     '',
     {
-      config: { reasons: ['password_refused', 'email_taken'], headers: ['ETag', 'Location'] },
+      config: { errors: [credentialsErrors.password_refused, usersErrors.email_taken], headers: ['ETag', 'Location'] },
       schema: {
         operationId: 'createUser',
         summary: 'Create a user',
@@ -53,7 +56,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
   app.delete(
     '/:id',
     {
-      config: { reasons: ['last_admin', 'precondition_failed'], headers: ['If-Match'] },
+      config: { errors: [usersErrors.last_admin, kernelErrors.precondition_failed], headers: ['If-Match'] },
       schema: {
         operationId: 'deleteUser',
         summary: 'Delete a user',
@@ -167,7 +170,10 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
     app.route({
       method,
       url: '/:id',
-      config: { reasons: ['email_taken', 'last_admin', 'precondition_failed'], headers: ['ETag', 'If-Match'] },
+      config: {
+        errors: [usersErrors.email_taken, usersErrors.last_admin, kernelErrors.precondition_failed],
+        headers: ['ETag', 'If-Match'],
+      },
       schema: {
         operationId: method === 'PUT' ? 'updateUser' : 'patchUser',
         summary: 'Update a user',

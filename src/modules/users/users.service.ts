@@ -2,6 +2,7 @@ import type { Database, Db } from '../../kernel/db/database.ts'
 import { isUniqueViolation } from '../../kernel/db/errors.ts'
 import { NEVER } from '../../kernel/db/schema.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Cursors } from '../../kernel/http/pagination/cursors.ts'
 import type { Clock } from '../../kernel/lib/clock.ts'
 import { timestamp } from '../../kernel/lib/clock.ts'
@@ -10,6 +11,7 @@ import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } fr
 import { createPlanner, WALKED } from './search.plan.ts'
 import { type Filters, hasFilters, type Lead, type Page, pageOfUsers, pageWithin } from './search.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
+import { usersErrors } from './users.errors.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
 import * as store from './users.store.ts'
 
@@ -104,9 +106,9 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
 
   async function lock(trx: Db, id: string, versions?: readonly number[]): Promise<UserRow> {
     const user = await store.userForUpdate(trx, id)
-    if (!user) throw new AppError('not_found', { detail: `There is no user ${id}.` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `There is no user ${id}.` })
     if (versions && !versions.includes(user.version))
-      throw new AppError('precondition_failed', { detail: `The user is at version "${user.version}".` })
+      throw new AppError(kernelErrors.precondition_failed, { detail: `The user is at version "${user.version}".` })
     return user
   }
 
@@ -115,7 +117,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     const earlier = earlierEmailKey(email)
     if (earlier === emailKey(email)) return
     const [holder] = await store.userByEmail(trx, { email_key: earlier })
-    if (holder && holder.id !== id) throw new AppError('email_taken')
+    if (holder && holder.id !== id) throw new AppError(usersErrors.email_taken)
   }
 
   async function byEmail(email: string, db: Db = database.db): Promise<UserRow | undefined> {
@@ -129,7 +131,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
 
   async function keepOneAdmin(trx: Db, user: UserRow): Promise<void> {
     const counts = user.role === 'admin' && user.is_active
-    if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError('last_admin')
+    if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError(usersErrors.last_admin)
   }
 
   /** One page. Throws AppError `invalid_cursor`. */
@@ -234,7 +236,7 @@ async function refuseTaken<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write()
   } catch (error) {
-    if (isUniqueViolation(error, 'email_key')) throw new AppError('email_taken')
+    if (isUniqueViolation(error, 'email_key')) throw new AppError(usersErrors.email_taken)
     throw error
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import Database from 'better-sqlite3'
-import { REASONS, type Reason } from '../../../src/kernel/errors/reasons.ts'
+import { ERRORS, type Reason } from '../../../src/errors.ts'
 import { MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { createAdmin, PASSWORD, register, signIn, startApp, type TestApp, useApp } from '../../support/app.ts'
 import { parseRaw, sendRaw } from '../../support/raw.ts'
@@ -11,14 +11,14 @@ type Answer = { status: number; body: { reason: string; error: string } }
 
 /** Where the reasons are produced that belong to one feature. */
 const ELSEWHERE: Partial<Record<Reason, string>> = {
-  password_wrong: 'test/account/*.test.ts',
-  email_not_verified: 'test/account/*.test.ts',
-  account_deletion_pending: 'test/account/*.test.ts',
-  link_invalid: 'test/account/*.test.ts',
+  password_wrong: 'test/modules/account/*.test.ts',
+  email_not_verified: 'test/modules/account/*.test.ts',
+  account_deletion_pending: 'test/modules/account/*.test.ts',
+  link_invalid: 'test/modules/account/*.test.ts',
   cross_site_request: 'test/modules/auth/cookie.test.ts',
-  idempotency_in_progress: 'test/idempotency/*.test.ts',
-  idempotency_key_reused: 'test/idempotency/*.test.ts',
-  rate_limited: 'test/throttle/*.test.ts',
+  idempotency_in_progress: 'test/kernel/http/idempotency/*.test.ts',
+  idempotency_key_reused: 'test/kernel/http/idempotency/*.test.ts',
+  rate_limited: 'test/modules/rate-limits/*.test.ts',
 }
 
 describe('Every reason can be produced', () => {
@@ -154,7 +154,7 @@ describe('Every reason can be produced', () => {
       ),
   }
 
-  for (const reason of Object.keys(REASONS) as Reason[]) {
+  for (const reason of Object.keys(ERRORS) as Reason[]) {
     const pattern = ELSEWHERE[reason]
     if (pattern)
       test(`${reason}, in ${pattern}`, () => {
@@ -168,7 +168,7 @@ describe('Every reason can be produced', () => {
       test(reason, async () => {
         const answer = await (producers[reason] ?? assert.fail('nothing produces it'))()
         assert.equal(answer.body.reason, reason)
-        assert.equal(answer.status, REASONS[reason].status)
+        assert.equal(answer.status, ERRORS[reason].status)
       })
   }
 })
@@ -203,7 +203,7 @@ describe('The sentence for people', () => {
       ['ru', /[а-яё]/i],
     ] as const) {
       const { body } = await app.api.get('/docs/errors', { headers: { 'accept-language': locale } })
-      for (const [reason, { text }] of Object.entries(REASONS)) {
+      for (const [reason, { text }] of Object.entries(ERRORS)) {
         assert.match(text[locale], letters, reason)
         assert.ok(body.includes(`id="${reason}"`), reason)
       }

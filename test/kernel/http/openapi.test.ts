@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { parse } from 'yaml'
 import { openApiDocument } from '../../../src/cli/openapi.ts'
-import { REASONS, type Reason } from '../../../src/kernel/errors/reasons.ts'
+import { ERRORS, type Reason } from '../../../src/errors.ts'
 import { isEmail } from '../../../src/kernel/http/validation.ts'
 import { useApp } from '../../support/app.ts'
 
@@ -103,7 +103,7 @@ describe('The OpenAPI document', () => {
         if (Number(status) < 400) continue
         const reasons = [...description.matchAll(/`(\w+)`/g)].map(([, reason]) => reason as Reason)
         assert.ok(reasons.length > 0, `${method} ${path} ${status}`)
-        for (const reason of reasons) assert.equal(REASONS[reason].status, Number(status), reason)
+        for (const reason of reasons) assert.equal(ERRORS[reason].status, Number(status), reason)
         assert.deepEqual(Object.keys(content ?? {}), ['application/problem+json'])
         const examples = content?.['application/problem+json']?.examples ?? {}
         assert.deepEqual(Object.keys(examples), reasons, `${method} ${path} ${status}: an example of each reason`)

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
+import { sessionsErrors } from '../../../src/modules/sessions/sessions.errors.ts'
 import { createSessions } from '../../../src/modules/sessions/sessions.service.ts'
 import { createAdmin, signIn, useApp } from '../../support/app.ts'
 
@@ -25,7 +26,7 @@ describe('The memory of sessions, on SQLite', () => {
       assert.ok(!(identity instanceof Promise))
       assert.equal(identity.session_id, id)
       set(new Date(t.clock.now()).toISOString())
-      assert.throws(() => sessions.identify(id, 0), new AppError('session_ended'))
+      assert.throws(() => sessions.identify(id, 0), new AppError(sessionsErrors.session_ended))
       set(null)
     }
     another.close()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
+import { kernelErrors } from '../../../src/kernel/errors/kernel-errors.ts'
 import { createAdmin, describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
 
 const ROUNDS = 15
@@ -96,7 +97,7 @@ describeOnEachEngine('Two at once who would wait for each other', (engine) => {
         }),
       )
     await failing(async () => {
-      throw new AppError('forbidden')
+      throw new AppError(kernelErrors.forbidden)
     })
     await failing(async () => {
       throw Object.assign(new Error('unique'), { code: '23505' })

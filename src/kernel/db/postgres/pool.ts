@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import type { Deadlines } from '../../config/deadlines.ts'
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Connection, clientOf, getTypeParser } from './client.ts'
 import { createTarget, TOO_MANY_CONNECTIONS } from './target.ts'
 import { parsePostgresUrl } from './url.ts'
@@ -55,7 +56,7 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
 
   /** A connection to the primary. Throws an error that counts as `isUnavailable` where there is none in time. */
   async function connect(): Promise<pg.PoolClient> {
-    if (pool.waitingCount >= QUEUE * poolSize) throw new AppError('overloaded', { retryAfter: 1 })
+    if (pool.waitingCount >= QUEUE * poolSize) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
     const deadline = performance.now() + connection
     for (;;) {
       if (target.isInDoubt) await target.find()

@@ -13,6 +13,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import type { ReadQuery } from './reader.ts'
 import type { Statements } from './statements.ts'
 
@@ -171,7 +172,7 @@ function createTurns(lockWait: number) {
 
   return {
     async take<T>(work: (patiently: Patiently) => Promise<T>): Promise<T> {
-      if (waiting.length >= QUEUE) throw new AppError('overloaded', { retryAfter: 1 })
+      if (waiting.length >= QUEUE) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
       const deadline = performance.now() + lockWait
       if (taken) await new Promise<void>((enter) => waiting.push(enter))
       taken = true

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Deadlines } from '../../config/deadlines.ts'
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { MINUTE } from '../../lib/clock.ts'
 
 export interface ReadQuery {
@@ -36,12 +37,13 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
 
   /** Throws AppError `overloaded` when no reader is free in time, `deadline_exceeded` when the read takes too long. */
   function run(query: ReadQuery): Promise<unknown[]> {
-    if (isClosed) return Promise.reject(new AppError('shutting_down', { retryAfter: 1 }))
-    if (waiting.length >= MAX_WAITING_READS) return Promise.reject(new AppError('overloaded', { retryAfter: 1 }))
+    if (isClosed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
+    if (waiting.length >= MAX_WAITING_READS)
+      return Promise.reject(new AppError(kernelErrors.overloaded, { retryAfter: 1 }))
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.splice(waiting.indexOf(task), 1)
-        reject(new AppError('overloaded', { retryAfter: 1, detail: 'Too many long reads run at once.' }))
+        reject(new AppError(kernelErrors.overloaded, { retryAfter: 1, detail: 'Too many long reads run at once.' }))
       }, deadlines.lock)
       const task: Task = { ...query, resolve, reject, timer }
       waiting.push(task)
@@ -56,7 +58,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
       const task = waiting.shift() as Task
       clearTimeout(task.timer)
       task.timer = setTimeout(() => {
-        finish(reader)?.reject(new AppError('deadline_exceeded', { retryAfter: 1 }))
+        finish(reader)?.reject(new AppError(kernelErrors.deadline_exceeded, { retryAfter: 1 }))
         reader.kill('SIGKILL')
       }, deadlines.statement)
       readers.set(reader, task)
@@ -72,7 +74,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     } catch (cause) {
       const task = waiting.shift()
       clearTimeout(task?.timer)
-      task?.reject(new AppError('database_unavailable', { retryAfter: 1, cause }))
+      task?.reject(new AppError(kernelErrors.database_unavailable, { retryAfter: 1, cause }))
       return undefined
     }
   }
@@ -101,7 +103,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     })
     const end = (cause: unknown) => {
       clearInterval(idle)
-      finish(reader)?.reject(new AppError('database_unavailable', { retryAfter: 1, cause }))
+      finish(reader)?.reject(new AppError(kernelErrors.database_unavailable, { retryAfter: 1, cause }))
       readers.delete(reader)
       next()
     }
@@ -124,7 +126,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     isClosed = true
     for (const task of waiting.splice(0)) {
       clearTimeout(task.timer)
-      task.reject(new AppError('shutting_down', { retryAfter: 1 }))
+      task.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
     }
     await Promise.all(
       [...readers.keys()].map(async (reader) => {

@@ -4,8 +4,8 @@ import { createSealer } from '../../crypto/sealer.ts'
 import { fingerprint, type Keys } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
 import { createSettling } from '../../db/retry-queue.ts'
-import { AppError } from '../../errors/app-error.ts'
-import type { Reason } from '../../errors/reasons.ts'
+import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Clock, DAY } from '../../lib/clock.ts'
 import { newId } from '../../lib/ids.ts'
 import type { App } from '../types.ts'
@@ -48,13 +48,19 @@ interface Parts {
   standingOf(sessionId: string): Promise<string | null>
   /** Counts a new key for whoever asks. False where it is not to be kept, and the request runs as if it had none. */
   admit(request: FastifyRequest): Promise<boolean>
+  /** What `admit` throws: writes are documented to answer with it. */
+  refusals: ErrorDefinition[]
 }
 
 const KEPT_FOR = DAY
 /** Longer answers are not kept; none of ours is near it. */
 const MAX_ANSWER_BYTES = 64 * 1024
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE']
-const REASONS: Reason[] = ['validation_failed', 'idempotency_in_progress', 'idempotency_key_reused', 'rate_limited']
+const ERRORS: ErrorDefinition[] = [
+  kernelErrors.validation_failed,
+  kernelErrors.idempotency_in_progress,
+  kernelErrors.idempotency_key_reused,
+]
 const KEPT_HEADERS = ['content-type', 'etag', 'location', 'set-cookie', 'www-authenticate', 'x-request-id']
 
 const HEADERS = {
@@ -79,7 +85,7 @@ const HEADERS = {
  * key. Their failures are not kept, since they decide nothing and would fill the disk, and neither is an answer whose
  * session is over by now. What an ended session may still do is to hear again the answer by which it ended.
  */
-export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit }: Parts) {
+export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
   const { settle, later } = createSettling(clock)
   // A request that was answered by its deadline may still be at work: statements have deadlines of their own.
@@ -117,7 +123,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
       if ((await admit(request)) && !(await take(request, claim))) throw inProgress()
       return
     }
-    if (known.request !== claim.request) throw new AppError('idempotency_key_reused')
+    if (known.request !== claim.request) throw new AppError(kernelErrors.idempotency_key_reused)
     if (!known.answer) throw inProgress()
     const answer = open(known.answer, id)
     if (request.actor || (await isGood(answer))) return give(reply, answer)
@@ -143,7 +149,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     const { claim, failure, actor } = request
     if (!claim) return payload
     request.claim = null
-    if (failure?.reason === 'deadline_exceeded') return payload // Still at work, perhaps: the key runs out by itself.
+    if (failure?.definition === kernelErrors.deadline_exceeded) return payload // Still at work, perhaps: the key runs out by itself.
     const body = String(payload ?? '')
     const isKept = decides(reply.statusCode, actor !== null) && Buffer.byteLength(body) <= MAX_ANSWER_BYTES
     const answer = { status: reply.statusCode, headers: keptHeaders(reply), body }
@@ -191,7 +197,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
         route.preHandler = [...[route.preHandler ?? []].flat(), enter] // What is limited is limited with a key as well.
         route.onSend = [...[route.onSend ?? []].flat(), leave]
         route.schema = { ...route.schema, headers: HEADERS }
-        route.config = { ...route.config, reasons: [...(route.config?.reasons ?? []), ...REASONS] }
+        route.config = { ...route.config, errors: [...(route.config?.errors ?? []), ...ERRORS, ...refusals] }
       })
     },
   }
@@ -216,7 +222,7 @@ const decides = (status: number, isKnown: boolean): boolean =>
 const isEndOf = ({ session }: Answer, sessionId: string): boolean =>
   session?.id === sessionId && session.standing === null
 
-const inProgress = () => new AppError('idempotency_in_progress', { retryAfter: 1 })
+const inProgress = () => new AppError(kernelErrors.idempotency_in_progress, { retryAfter: 1 })
 
 function keptHeaders(reply: FastifyReply): Record<string, unknown> {
   const sent = reply.getHeaders()

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 
 /** Where a list goes on: after this value and id, in this order, on this page. */
 export interface Position {
@@ -25,10 +26,10 @@ export function createCursors(keys: Buffer[]) {
       const [tag, body] = [bytes.subarray(0, MAC_BYTES), bytes.subarray(MAC_BYTES)]
       const known = tag.length === MAC_BYTES && keys.some((key) => timingSafeEqual(mac(key, body), tag))
       if (!known || bytes.toString('base64url') !== cursor)
-        throw new AppError('invalid_cursor', { detail: 'The cursor was not made by this service.' })
+        throw new AppError(kernelErrors.invalid_cursor, { detail: 'The cursor was not made by this service.' })
       const [of, value, id, page] = JSON.parse(body.toString()) as [string, string, string, number]
       if (of !== sort)
-        throw new AppError('invalid_cursor', {
+        throw new AppError(kernelErrors.invalid_cursor, {
           detail: `The cursor belongs to sort=${of}, and the request asks for sort=${sort}.`,
         })
       return { sort, value, id, page }

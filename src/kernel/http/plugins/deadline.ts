@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { negotiateLocale } from '../../i18n/locale.ts'
 import { guarded } from '../../lib/guarded.ts'
 import type { Log } from '../../log/log.ts'
@@ -82,7 +83,7 @@ export function addDeadline(
 
 /** Past Fastify: it would run the hooks of the answer, and a handler that ends meanwhile would answer a second time. */
 function answerLate(request: FastifyRequest, reply: FastifyReply): void {
-  const error = new AppError('deadline_exceeded', { retryAfter: 1 })
+  const error = new AppError(kernelErrors.deadline_exceeded, { retryAfter: 1 })
   request.failure = error
   const body = problem(error, negotiateLocale(request.headers['accept-language']), request.id)
   reply.headers({ ...problemHeaders(error), 'content-length': String(Buffer.byteLength(body)) })

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { guarded } from '../../lib/guarded.ts'
 import type { Log } from '../../log/log.ts'
 import type { App } from '../types.ts'
@@ -13,7 +14,10 @@ const TICK = 10
 const REPORT_EVERY = 1000
 
 /** One for all: a stack trace of each would cost more than the refusal. */
-export const SHED = new AppError('overloaded', { retryAfter: 1, detail: 'More requests arrive than can be answered.' })
+export const SHED = new AppError(kernelErrors.overloaded, {
+  retryAfter: 1,
+  detail: 'More requests arrive than can be answered.',
+})
 
 /**
  * Refuses what cannot be served in time, before any work is done for it: 503 `overloaded`. Requests wait in the sockets

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../../kernel/errors/app-error.ts'
-import { REASONS } from '../../../kernel/errors/reasons.ts'
+import { kernelErrors } from '../../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../../kernel/http/call-context.ts'
 import { PAGE_CSP } from '../../../kernel/http/html/page.ts'
 import { localeOf } from '../../../kernel/http/locale.ts'
@@ -9,6 +9,7 @@ import { LOCALES, type Locale } from '../../../kernel/i18n/locale.ts'
 import { fieldMessage } from '../../../kernel/i18n/messages.ts'
 import type { Origin } from '../../../kernel/lib/call-context.ts'
 import type { RefreshCookie } from '../../auth/refresh-cookie.ts'
+import { credentialsErrors } from '../../credentials/credentials.errors.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import type { Account } from '../account.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
@@ -59,7 +60,7 @@ export const accountPages =
 
       app.post(LINK_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
         const form = request.body as Form | undefined
-        if (!form) throw new AppError('unsupported_media_type', { detail: 'This page takes its own form.' })
+        if (!form) throw new AppError(kernelErrors.unsupported_media_type, { detail: 'This page takes its own form.' })
         const locale = languageOf(form.lang, request)
         try {
           if (flow === 'reset_password' && form.password !== form.passwordAgain)
@@ -69,7 +70,8 @@ export const accountPages =
           return reply.headers(PAGE).send(donePage({ flow, locale }))
         } catch (error) {
           if (!(error instanceof AppError) || error.status >= 500) throw error
-          if (error.reason === 'link_invalid') return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+          if (error.definition === credentialsErrors.link_invalid)
+            return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
           return again(form, sentences(error, locale), error.status)
         }
 
@@ -88,7 +90,7 @@ const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
 /** What a person is told: the faults of the fields, or the error itself. */
 const sentences = (error: AppError, locale: Locale): string[] =>
   error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
-    REASONS[error.reason].text[locale],
+    error.definition.text[locale],
   ]
 
 const readForm = (form: URLSearchParams): Form => ({
