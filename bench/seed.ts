@@ -2,8 +2,8 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import pg from 'pg'
-import { NEVER } from '../src/kernel/db/schema.ts'
 import { emailKey, fold, searchText } from '../src/modules/users/normalization.ts'
+import { NEVER } from '../src/modules/users/users.tables.ts'
 import type { Data } from './lib/bench.ts'
 import { cyrillic, latin, transliterate } from './lib/names.ts'
 
@@ -15,7 +15,7 @@ const BATCH = 10_000
 /** The parameters of argon2id with no password behind it: of the right size, of no use for signing in. */
 const HASH = `$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2E$${'A'.repeat(43)}`
 
-/** One row of `users`; its columns are those of `src/kernel/db/schema.ts`. */
+/** One row of `users`; its columns are those of `src/modules/users/users.tables.ts`. */
 function person(index: number, of: number) {
   const random = randomFrom(index)
   const names = random() < 0.5 ? cyrillic : latin

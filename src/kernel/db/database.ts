@@ -1,5 +1,5 @@
 import { type Kysely, PostgresAdapter } from 'kysely'
-import type { Tables } from './schema.ts'
+import type { Tables } from './tables.ts'
 
 /** The query builder, or a transaction of it: what every store function takes first. */
 export type Db = Kysely<Tables>

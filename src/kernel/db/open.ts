@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Config } from '../config/config.ts'
 import { deadlinesOf, PATIENT } from '../config/deadlines.ts'
 import type { Database } from './database.ts'
-import type { Tables } from './schema.ts'
+import type { Tables } from './tables.ts'
 
 /**
  * Opens the database of a configuration; `patient` with the deadlines of migrations instead of those of requests.

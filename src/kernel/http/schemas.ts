@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { MESSAGES, type MessageKey } from '../i18n/messages.ts'
+import type { Text } from '../i18n/messages.ts'
 
 /**
  * Shared atoms of the API: every module builds its schemas from these. One with a `title` is written once in the OpenAPI
@@ -71,10 +71,10 @@ export const Nullable = <T extends TSchema>(schema: T) =>
 
 const SENTENCE = { description: 'For people, in the language of Accept-Language' }
 /** A sentence that confirms something, with an example of it. */
-export const Sentence = (key: MessageKey) => Type.String({ ...SENTENCE, examples: [MESSAGES[key].en] })
+export const Sentence = (text: Text) => Type.String({ ...SENTENCE, examples: [text.en] })
 /** The answer that does nothing but confirm. */
-export const Message = (key: MessageKey) =>
-  Strict({ message: Type.String(SENTENCE) }, { title: 'Message', examples: [{ message: MESSAGES[key].en }] })
+export const Message = (text: Text) =>
+  Strict({ message: Type.String(SENTENCE) }, { title: 'Message', examples: [{ message: text.en }] })
 export const IdParams = Strict({ id: Id })
 
 /** RFC 9457, with the members that the app’s model needs. */

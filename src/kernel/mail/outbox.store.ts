@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../db/database.ts'
-import type { OutboxTable } from '../db/schema.ts'
+import type { OutboxTable } from './outbox.tables.ts'
 
 export type OutboxRow = Selectable<OutboxTable>
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
-import { say } from '../../kernel/http/locale.ts'
+import { translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
@@ -23,6 +23,7 @@ import type { Throttle } from '../rate-limits/rate-limits.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
+import { accountMessages } from './account.messages.ts'
 import * as schemas from './account.schemas.ts'
 import type { Account } from './account.service.ts'
 import type { Exports } from './export.service.ts'
@@ -91,7 +92,10 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         request.body.password,
         originOf(request),
       )
-      return { message: say(request, isGone ? 'account_deleted' : 'deletion_requested'), delete_after }
+      return {
+        message: translate(request, isGone ? accountMessages.account_deleted : accountMessages.deletion_requested),
+        delete_after,
+      }
     },
   )
 
@@ -129,13 +133,13 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
         tags,
         body: schemas.ChangePassword,
-        response: { 200: Message('password_changed') },
+        response: { 200: Message(accountMessages.password_changed) },
       },
       onSend: announced(CONFIRMATION),
     },
     async (request) => {
       await account.changePassword(callerOf(request), request.body, originOf(request))
-      return { message: say(request, 'password_changed') }
+      return { message: translate(request, accountMessages.password_changed) }
     },
   )
 
@@ -148,13 +152,13 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         summary: 'Resend the verification e-mail',
         description: 'The earlier link stops working. Nothing is sent if the e-mail is verified.',
         tags,
-        response: { 200: Message('verification_sent') },
+        response: { 200: Message(accountMessages.verification_sent) },
       },
       preHandler: limited(throttle, [RESEND, byCaller]),
     },
     async (request) => {
       await account.resendVerification(callerOf(request))
-      return { message: say(request, 'verification_sent') }
+      return { message: translate(request, accountMessages.verification_sent) }
     },
   )
 
@@ -169,7 +173,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
           'Sends a link to the new address and a notice to the old one. The address changes when the link is used.',
         tags,
         body: schemas.ChangeEmail,
-        response: { 200: Message('email_change_sent') },
+        response: { 200: Message(accountMessages.email_change_sent) },
       },
       preHandler: limited(
         throttle,
@@ -179,7 +183,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
     },
     async (request) => {
       await account.requestEmailChange(callerOf(request), request.body, originOf(request))
-      return { message: say(request, 'email_change_sent') }
+      return { message: translate(request, accountMessages.email_change_sent) }
     },
   )
 }
@@ -196,7 +200,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
         description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
         tags,
         body: schemas.ForgotPassword,
-        response: { 200: Message('reset_sent') },
+        response: { 200: Message(accountMessages.reset_sent) },
       },
       preHandler: limited(
         throttle,
@@ -207,7 +211,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
     },
     async (request) => {
       await account.requestReset(request.body.email, originOf(request))
-      return { message: say(request, 'reset_sent') }
+      return { message: translate(request, accountMessages.reset_sent) }
     },
   )
 
@@ -227,18 +231,25 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
     },
     async (request) => {
       const device_token = await account.resetPassword(request.body, originOf(request))
-      return { message: say(request, 'password_reset'), device_token }
+      return { message: translate(request, accountMessages.password_reset), device_token }
     },
   )
 
   const byToken = [
-    ['/verify-email', 'verifyEmail', 'Verify an e-mail address', account.verifyEmail, 'email_verified', []],
+    [
+      '/verify-email',
+      'verifyEmail',
+      'Verify an e-mail address',
+      account.verifyEmail,
+      accountMessages.email_verified,
+      [],
+    ],
     [
       '/change-email/confirm',
       'confirmEmailChange',
       'Confirm an e-mail change',
       account.changeEmail,
-      'email_changed',
+      accountMessages.email_changed,
       [usersErrors.email_taken],
     ],
     [
@@ -246,7 +257,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       'cancelAccountDeletion',
       'Cancel the deletion of an account',
       account.undoDeletion,
-      'deletion_undone',
+      accountMessages.deletion_undone,
       [],
     ],
   ] as const
@@ -266,7 +277,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
       },
       async (request) => {
         await act(request.body.token, originOf(request))
-        return { message: say(request, message) }
+        return { message: translate(request, message) }
       },
     )
 }

@@ -15,6 +15,7 @@ import type { AuditEvent } from '../audit/audit.schemas.ts'
 import { DeviceToken } from '../auth/auth.schemas.ts'
 import { Session } from '../sessions/sessions.schemas.ts'
 import { UserRef } from '../users/users.schemas.ts'
+import { accountMessages } from './account.messages.ts'
 
 export const UpdateProfile = Strict(
   { name: Untouched(PersonName), locale: Untouched(Locale) },
@@ -44,7 +45,7 @@ export const ForgotPassword = Strict(
 export const ResetPassword = Strict({ token: Token, new_password: NewPassword }, { title: 'ResetPassword' })
 export type ResetPassword = Static<typeof ResetPassword>
 export const PasswordReset = Strict(
-  { message: Sentence('password_reset'), device_token: DeviceToken },
+  { message: Sentence(accountMessages.password_reset), device_token: DeviceToken },
   { title: 'PasswordReset' },
 )
 export const ByToken = Strict({ token: Token }, { title: 'ByToken' })
@@ -56,7 +57,7 @@ export type ChangeEmail = Static<typeof ChangeEmail>
 export const DeleteMe = Strict({ password: Password }, { title: 'DeleteAccount', examples: [{ password: NOBODYS }] })
 export const Deleted = Strict(
   {
-    message: Sentence('deletion_requested'),
+    message: Sentence(accountMessages.deletion_requested),
     delete_after: Type.String({
       format: 'date-time',
       description: 'When the data is deleted; until then the deletion can be canceled',

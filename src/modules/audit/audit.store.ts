@@ -1,9 +1,9 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
-import type { AuditEventsTable } from '../../kernel/db/schema.ts'
 import { DAY, timestamp } from '../../kernel/lib/clock.ts'
 import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/lib/ids.ts'
+import type { AuditEventsTable } from './audit.tables.ts'
 
 export type AuditRow = Selectable<AuditEventsTable>
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
-import { localeOf, say } from '../../kernel/http/locale.ts'
+import { localeOf, translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
@@ -13,6 +13,7 @@ import { Revoked } from '../sessions/sessions.schemas.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authMessages } from './auth.messages.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
 import { evidenceOf } from './evidence.ts'
@@ -51,7 +52,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
     },
     async (request, reply) => {
       const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
-      return reply.code(201).send({ message: say(request, 'registered'), user, device_token })
+      return reply.code(201).send({ message: translate(request, authMessages.registered), user, device_token })
     },
   )
 
@@ -89,7 +90,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
       request.answeredSession = user.session_id
       return {
-        message: say(request, 'signed_in'),
+        message: translate(request, authMessages.signed_in),
         user: cookie.deliver(request, reply, user, request.body.delivery),
       }
     },
@@ -142,7 +143,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       })
       request.answeredSession = user.session_id
       return {
-        message: say(request, 'refreshed'),
+        message: translate(request, authMessages.refreshed),
         user: cookie.deliver(request, reply, user, delivery),
       }
     },
@@ -160,13 +161,13 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
         summary: 'Sign out',
         description: 'Ends this session: its access token and its refresh token are refused from the next request on.',
         tags,
-        response: { 200: Message('signed_out') },
+        response: { 200: Message(authMessages.signed_out) },
       },
     },
     async (request, reply) => {
       await auth.logout(callerOf(request), originOf(request))
       cookie.clear(request, reply)
-      return { message: say(request, 'signed_out') }
+      return { message: translate(request, authMessages.signed_out) }
     },
   )
 
@@ -190,7 +191,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
       const keepCurrent = request.body.keep_current ?? false
       const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
       if (!keepCurrent) cookie.clear(request, reply)
-      return { message: say(request, 'signed_out_everywhere'), revoked }
+      return { message: translate(request, authMessages.signed_out_everywhere), revoked }
     },
   )
 }

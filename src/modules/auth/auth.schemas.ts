@@ -12,6 +12,7 @@ import {
   Untouched,
 } from '../../kernel/http/schemas.ts'
 import { UserRef, userProperties } from '../users/users.schemas.ts'
+import { authMessages } from './auth.messages.ts'
 
 export const DeviceToken = Type.String({
   description:
@@ -30,7 +31,7 @@ export const Register = Strict(
 export type Register = Static<typeof Register>
 
 export const Registered = Strict(
-  { message: Sentence('registered'), user: UserRef, device_token: DeviceToken },
+  { message: Sentence(authMessages.registered), user: UserRef, device_token: DeviceToken },
   { title: 'Registered' },
 )
 
@@ -104,7 +105,10 @@ export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'Sig
 /** What signing in gives, before cookies may take some of its tokens away. */
 export type SignedInUser = Required<Static<typeof SignedInUser>>
 export const SignedIn = Strict(
-  { message: Sentence('signed_in'), user: Type.Unsafe<Static<typeof SignedInUser>>({ $ref: 'SignedInUser#' }) },
+  {
+    message: Sentence(authMessages.signed_in),
+    user: Type.Unsafe<Static<typeof SignedInUser>>({ $ref: 'SignedInUser#' }),
+  },
   { title: 'SignedIn' },
 )
 

@@ -1,6 +1,7 @@
 import type { ExpressionBuilder, Insertable, Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
-import type { OneTimeTokensTable, Tables } from '../../kernel/db/schema.ts'
+import type { Tables } from '../../kernel/db/tables.ts'
+import type { OneTimeTokensTable } from './credentials.tables.ts'
 
 export type TokenRow = Selectable<OneTimeTokensTable>
 

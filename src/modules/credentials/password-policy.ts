@@ -9,7 +9,7 @@ export const MAX_PASSWORD_LENGTH = 128
 const SERVICE_WORDS = ['bukhindor', 'бухиндор']
 /** Shorter names occur in too many good passwords. */
 const MIN_WORD_LENGTH = 3
-/** A part without letters, say a telephone number, is telling only when it is long. */
+/** A part without letters, translate a telephone number, is telling only when it is long. */
 const MIN_NUMBER_LENGTH = 6
 
 export interface PasswordRules {

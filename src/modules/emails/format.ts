@@ -2,7 +2,7 @@ import type { Locale } from '../../kernel/i18n/locale.ts'
 import { describeAddress, describeDevice } from './devices.ts'
 import type { Instant, Origin } from './templates.ts'
 
-/** How times and durations are written in one language; times are in UTC and say so. */
+/** How times and durations are written in one language; times are in UTC and translate so. */
 export function formats(locale: Locale) {
   // British English, because 24 hours cannot be misread as half a day.
   const dates = new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, {

@@ -1,11 +1,12 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
-import { say } from '../../kernel/http/locale.ts'
+import { translate } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import { callerOf } from '../auth/guard.ts'
+import { sessionsMessages } from './sessions.messages.ts'
 import { SessionList } from './sessions.schemas.ts'
 
 const tags = ['Sessions']
@@ -35,13 +36,13 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
         description: 'Signs that device out with its next request.',
         tags,
         params: IdParams,
-        response: { 200: Message('session_ended') },
+        response: { 200: Message(sessionsMessages.session_ended) },
       },
     },
     async (request) => {
       if (!(await auth.endOwnSession(callerOf(request), request.params.id, originOf(request))))
         throw new AppError(kernelErrors.not_found)
-      return { message: say(request, 'session_ended') }
+      return { message: translate(request, sessionsMessages.session_ended) }
     },
   )
 }

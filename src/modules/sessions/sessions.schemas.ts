@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Id, Nullable, Sentence, Strict, Time } from '../../kernel/http/schemas.ts'
+import { sessionsMessages } from './sessions.messages.ts'
 
 export const Session = Strict(
   {
@@ -24,7 +25,7 @@ export const SessionList = Strict(
 export const SessionParams = Strict({ id: Id, sid: Id })
 export const Revoked = Strict(
   {
-    message: Sentence('sessions_ended'),
+    message: Sentence(sessionsMessages.sessions_ended),
     revoked: Type.Integer({ description: 'How many sessions were ended', examples: [2] }),
   },
   { title: 'Revoked' },

@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
-import type { SessionsTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
+import type { SessionsTable } from './sessions.tables.ts'
 
 export type SessionRow = Selectable<SessionsTable>
 

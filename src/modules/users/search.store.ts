@@ -1,6 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
-import type { Tables } from '../../kernel/db/schema.ts'
+import type { Tables } from '../../kernel/db/tables.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
 
 export interface Filters {

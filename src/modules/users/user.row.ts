@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
-import { NEVER, type UsersTable } from '../../kernel/db/schema.ts'
 import type { User } from './users.schemas.ts'
+import { NEVER, type UsersTable } from './users.tables.ts'
 
 /** A user as the service handles one: all but what only the lookups of the store need. */
 export type UserRow = Omit<Selectable<UsersTable>, 'email_key' | 'name_key' | 'search_text'>

@@ -1,14 +1,16 @@
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
-import { localeOf, say } from '../../kernel/http/locale.ts'
+import { localeOf, translate } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
+import { sessionsMessages } from '../sessions/sessions.messages.ts'
 import { Revoked, SessionList, SessionParams } from '../sessions/sessions.schemas.ts'
 import type { Admin } from './user-management.service.ts'
 import { usersErrors } from './users.errors.ts'
+import { usersMessages } from './users.messages.ts'
 import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.schemas.ts'
 
 const tags = ['Users']
@@ -64,12 +66,12 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
           'Deletes the user and all their sessions at once; with `If-Match`, only the version that you have seen.',
         tags,
         params: IdParams,
-        response: { 200: Message('user_deleted') },
+        response: { 200: Message(usersMessages.user_deleted) },
       },
     },
     async (request) => {
       await admin.remove(request.params.id, originOf(request), ifMatch(request))
-      return { message: say(request, 'user_deleted') }
+      return { message: translate(request, usersMessages.user_deleted) }
     },
   )
 
@@ -83,12 +85,12 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
           'Mails the user a link to choose a new password. Administrators cannot set the password of an existing user.',
         tags,
         params: IdParams,
-        response: { 200: Message('reset_sent_to_user') },
+        response: { 200: Message(usersMessages.reset_sent_to_user) },
       },
     },
     async (request) => {
       await admin.sendReset(request.params.id, originOf(request))
-      return { message: say(request, 'reset_sent_to_user') }
+      return { message: translate(request, usersMessages.reset_sent_to_user) }
     },
   )
 
@@ -120,7 +122,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => ({
-      message: say(request, 'sessions_ended'),
+      message: translate(request, sessionsMessages.sessions_ended),
       revoked: await admin.endSessions(request.params.id, originOf(request)),
     }),
   )
@@ -139,7 +141,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     },
     async (request) => {
       const revoked = await admin.endSessions(request.params.id, originOf(request), request.params.sid)
-      return { message: say(request, 'session_ended'), revoked }
+      return { message: translate(request, sessionsMessages.session_ended), revoked }
     },
   )
 }

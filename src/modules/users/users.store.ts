@@ -1,8 +1,8 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
-import type { UsersTable } from '../../kernel/db/schema.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
+import type { UsersTable } from './users.tables.ts'
 
 export const userById = preparedQuery<{ id: string }, UserRow>('user_by_id', (db, p) =>
   db.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', p('id')),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { negotiateLocale } from '../../../src/kernel/i18n/locale.ts'
-import { FIELD_MESSAGES, fieldMessage, MESSAGES } from '../../../src/kernel/i18n/messages.ts'
+import { FIELD_MESSAGES, fieldMessage } from '../../../src/kernel/i18n/messages.ts'
+import { MESSAGES } from '../../../src/messages.ts'
 
 describe('The language of an answer', () => {
   const cases: [string | undefined, string][] = [

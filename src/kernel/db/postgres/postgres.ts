@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import type { Database } from '../database.ts'
 import { DatabaseError, isConflict } from '../errors.ts'
 import { namedStatements } from '../prepared-query.ts'
-import type { Tables } from '../schema.ts'
+import type { Tables } from '../tables.ts'
 import { createPool, type PoolOptions } from './pool.ts'
 import { masked } from './url.ts'
 

@@ -1,0 +1,18 @@
+import type { Time } from '../db/columns.ts'
+
+export interface OutboxTable {
+  id: string
+  user_id: string | null
+  kind: string
+  locale: 'ru' | 'en'
+  recipient: string
+  /** What the mail says, sealed, since it may hold a link; gone once it is sent. */
+  payload: string | null
+  created_at: Time
+  next_try_at: Time
+  tries: number
+  claimed_until: Time
+  sent_at: Time | null
+  failed_at: Time | null
+  last_error: string | null
+}

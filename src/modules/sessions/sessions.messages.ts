@@ -1,0 +1,7 @@
+import { defineMessages } from '../../kernel/i18n/messages.ts'
+
+/** Confirmations, the `message` of an answer. */
+export const sessionsMessages = defineMessages({
+  session_ended: { en: 'The session was ended.', ru: 'Сеанс завершён.' },
+  sessions_ended: { en: 'The sessions were ended.', ru: 'Сеансы завершены.' },
+})

@@ -1,0 +1,7 @@
+import { defineMessages } from '../../kernel/i18n/messages.ts'
+
+/** Confirmations, the `message` of an answer. */
+export const usersMessages = defineMessages({
+  reset_sent_to_user: { en: 'The user gets a link by e-mail.', ru: 'Пользователь получит ссылку по e-mail.' },
+  user_deleted: { en: 'The user was deleted.', ru: 'Пользователь удалён.' },
+})
