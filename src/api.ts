@@ -48,7 +48,19 @@ export const DOCUMENT = {
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
-  const { account, admin, audit, auth, config, exports, guard, idempotency, refreshCookie, throttle, tokens } = services
+  const {
+    account,
+    userManagement,
+    audit,
+    auth,
+    config,
+    exports,
+    guard,
+    idempotency,
+    refreshCookie,
+    rateLimits,
+    tokens,
+  } = services
   app.decorateRequest('identity', null)
   app.decorateRequest('refusal', null)
   for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
@@ -61,25 +73,25 @@ export async function api(app: App, services: Services): Promise<void> {
     await open.register(jwksRoute(tokens))
     await open.register(docsRoutes(services.version, Object.values(ERRORS)))
     await open.register(accountPages(account, config.minPasswordLength, refreshCookie))
-    await open.register(authRoutes(auth, throttle, refreshCookie), { prefix: '/api/v1/auth' })
-    await open.register(recoveryRoutes(account, throttle), { prefix: '/api/v1/auth' })
+    await open.register(authRoutes(auth, rateLimits, refreshCookie), { prefix: '/api/v1/auth' })
+    await open.register(recoveryRoutes(account, rateLimits), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (signedIn: App) => {
     guard.signedIn(signedIn)
     await signedIn.register(logoutRoutes(auth, refreshCookie), { prefix: '/api/v1/auth' })
     await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
-    await signedIn.register(accountRoutes(account, exports, throttle), { prefix: '/api/v1/auth' })
+    await signedIn.register(accountRoutes(account, exports, rateLimits), { prefix: '/api/v1/auth' })
   })
 
   await app.register(async (adminOrSelf: App) => {
     guard.adminOrSelf(adminOrSelf)
-    await adminOrSelf.register(userRoutes(admin), { prefix: '/api/v1/users' })
+    await adminOrSelf.register(userRoutes(userManagement), { prefix: '/api/v1/users' })
   })
 
   await app.register(async (administrators: App) => {
     guard.admin(administrators)
-    await administrators.register(usersRoutes(admin), { prefix: '/api/v1/users' })
+    await administrators.register(usersRoutes(userManagement), { prefix: '/api/v1/users' })
     await administrators.register(auditRoutes(audit), { prefix: '/api/v1' })
   })
 }

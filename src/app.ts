@@ -12,7 +12,7 @@ import { createServices, type Services, VERSION } from './services.ts'
 
 /** Brings the schema of the configured database up to date, however long that takes. Returns what was applied. */
 export async function migrate(config: Config): Promise<string[]> {
-  const database = await openDatabase(config, { patient: true })
+  const database = await openDatabase(config, { forMigration: true })
   try {
     const applied = await migrateUp(database)
     await database.optimize()

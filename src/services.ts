@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from './kernel/config/config.ts'
-import { sharedLookupKey } from './kernel/crypto/lookup-key.ts'
+import { loadLookupKey } from './kernel/crypto/lookup-key.ts'
 import { createSealer } from './kernel/crypto/sealer.ts'
 import { deriveKeys, loadSecrets } from './kernel/crypto/secrets.ts'
 import { createDatabaseClock, fixed } from './kernel/db/clock.ts'
@@ -20,7 +20,7 @@ import { createAuth } from './modules/auth/auth.service.ts'
 import { createGuard } from './modules/auth/guard.ts'
 import { createRefreshCookie } from './modules/auth/refresh-cookie.ts'
 import { hashThreads } from './modules/credentials/hash-threads.ts'
-import { createLinks } from './modules/credentials/one-time-tokens.service.ts'
+import { createOneTimeTokens } from './modules/credentials/one-time-tokens.service.ts'
 import { createPasswords } from './modules/credentials/passwords.ts'
 import { createMailer } from './modules/emails/mailer.service.ts'
 import { renderMail } from './modules/emails/render.ts'
@@ -28,12 +28,12 @@ import type { MailKind } from './modules/emails/templates.ts'
 import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
 import { rateLimitsErrors } from './modules/rate-limits/rate-limits.errors.ts'
 import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
-import { createThrottle } from './modules/rate-limits/rate-limits.service.ts'
-import { createHousekeeping } from './modules/retention/retention.service.ts'
+import { createRateLimits } from './modules/rate-limits/rate-limits.service.ts'
+import { createRetention } from './modules/retention/retention.service.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
 import { createSessions } from './modules/sessions/sessions.service.ts'
 import { createOperator } from './modules/users/operator.service.ts'
-import { createAdmin } from './modules/users/user-management.service.ts'
+import { createUserManagement } from './modules/users/user-management.service.ts'
 import { createUsers, emailKey } from './modules/users/users.service.ts'
 
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
@@ -48,7 +48,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
   const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
   const derived = deriveKeys(secrets)
   const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
-  const keys = { ...derived, lookup: await sharedLookupKey(database, clock, derived).catch(closing) }
+  const keys = { ...derived, lookup: await loadLookupKey(database, clock, derived).catch(closing) }
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.cursor)
   const outbox = createOutbox({
@@ -59,13 +59,13 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     transport: createTransport(config, log),
     render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
   })
-  const links = createLinks({ database, clock, config })
+  const oneTimeTokens = createOneTimeTokens({ database, clock, config })
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config, users })
-  const throttle = createThrottle({ database, clock, key: keys.lookup })
+  const rateLimits = createRateLimits({ database, clock, key: keys.lookup })
   const knownDevices = createKnownDevices({ clock, keys: keys.device })
-  const mailer = createMailer({ outbox, log, take: throttle.take, emailKey })
+  const mailer = createMailer({ outbox, log, take: rateLimits.take, emailKey })
   const tokens = await createAccessTokens(keys, clock, config)
   const refreshTokens = createRefreshTokens(keys.refresh)
   const auth = createAuth({
@@ -79,8 +79,8 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     refreshTokens,
     audit,
     mailer,
-    links,
-    throttle,
+    oneTimeTokens,
+    rateLimits,
     knownDevices,
   })
   const account = createAccount({
@@ -92,32 +92,32 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     sessions,
     audit,
     mailer,
-    links,
+    oneTimeTokens,
     auth,
-    throttle,
+    rateLimits,
     knownDevices,
   })
-  const admin = createAdmin({ config, passwords, users, sessions, audit, auth })
+  const userManagement = createUserManagement({ config, passwords, users, sessions, audit, auth })
   const idempotency = createIdempotency({
     database,
     clock,
     config,
     keys,
     standingOf: sessions.standingOf,
-    admit: admitKey(throttle),
+    admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
   })
-  const housekeeping = createHousekeeping({
+  const retention = createRetention({
     database,
     clock,
     log,
-    chores: {
+    jobs: {
       sessions: sessions.purge,
-      links: links.purge,
+      oneTimeTokens: oneTimeTokens.purge,
       mails: outbox.purge,
       audit_events: audit.purge,
-      throttles: throttle.purge,
-      known_devices: throttle.purgeDevices,
+      throttles: rateLimits.purge,
+      known_devices: rateLimits.purgeDevices,
       idempotency_keys: idempotency.purge,
       accounts: account.purge,
     },
@@ -134,27 +134,27 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     users,
     tokens,
     refreshCookie: createRefreshCookie(config),
-    throttle,
-    guard: createGuard({ database, tokens, sessions, audit, throttle, idempotency }),
+    rateLimits,
+    guard: createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }),
     auth,
     account,
-    exports: createExports({ database, clock, users, sessions, audit, throttle, links, outbox }),
-    admin,
+    exports: createExports({ database, clock, users, sessions, audit, rateLimits, oneTimeTokens, outbox }),
+    userManagement,
     audit,
     mailer,
     outbox,
-    housekeeping,
+    retention,
     idempotency,
-    operator: createOperator({ database, config, passwords, users, audit, auth, admin }),
-    /** Begins what goes on without a request: mails and housekeeping. */
+    operator: createOperator({ database, config, passwords, users, audit, auth, userManagement }),
+    /** Begins what goes on without a request: e-mails and retention. */
     start() {
       clock.start()
       outbox.start()
-      housekeeping.start()
+      retention.start()
     },
     async close() {
       await instance.end()
-      await housekeeping.stop()
+      await retention.stop()
       await outbox.stop()
       await passwords.close()
       clock.stop()

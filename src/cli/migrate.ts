@@ -13,7 +13,7 @@ loses nothing. Make a backup before you take anything back.`
 export function migrateCommand(config: () => Config): Command {
   const command = new Command('migrate').description('update the database schema, or roll it back')
   const withDatabase = async (work: (database: Database) => Promise<unknown>) => {
-    const database = await openDatabase(config(), { patient: true })
+    const database = await openDatabase(config(), { forMigration: true })
     await work(database).finally(() => database.close())
   }
   const print = (json: boolean | undefined, value: unknown, text: string) =>

@@ -102,12 +102,12 @@ function listen(app: App, { port, host }: Config): Promise<string> {
 
 function announce(config: Config, address: string, log: Log): void {
   log.info({ address, engine: config.database.engine, workers: config.workers, version: VERSION }, 'listening')
-  for (const doubt of doubts(config)) log.warn(doubt)
+  for (const warning of configurationWarnings(config)) log.warn(warning)
   process.stderr.write(banner(config, address))
 }
 
 /** What works, and is seldom meant in production. */
-function doubts({ production, appUrl, smtpUrl, database }: Config): string[] {
+function configurationWarnings({ production, appUrl, smtpUrl, database }: Config): string[] {
   if (!production) return []
   const ephemeral = database.engine === 'sqlite' ? ephemeralReason(dirname(database.file)) : null
   return [
@@ -122,7 +122,7 @@ function doubts({ production, appUrl, smtpUrl, database }: Config): string[] {
 }
 
 async function prepareSchema(config: Config, allowed: boolean, log: Log): Promise<void> {
-  const database = await openDatabase(config, { patient: allowed })
+  const database = await openDatabase(config, { forMigration: allowed })
   try {
     const applied = allowed ? await migrateUp(database) : []
     if (applied.length) log.info({ applied }, 'migrated')

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { FAREWELL, FAREWELL_NOTICE, FATAL_DRAIN_MS, LAST_LINES_MS } from '../kernel/config/deadlines.ts'
+import { DRAIN_DELAY_MS, FATAL_DRAIN_MS, LAST_LINES_MS, SHUTDOWN_DEADLINE_MS } from '../kernel/config/deadlines.ts'
 import type { App } from '../kernel/http/types.ts'
 import type { Log } from '../kernel/log/log.ts'
 import type { Services } from '../services.ts'
@@ -20,7 +20,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 export function shutDownOnSignal({ app, services, log }: Running): Promise<void> {
   return onSignal(log, async (hasNotice) => {
     services.lifecycle.draining = true
-    if (hasNotice) await pause(FAREWELL_NOTICE)
+    if (hasNotice) await pause(DRAIN_DELAY_MS)
     await app.close()
   })
 }
@@ -40,7 +40,7 @@ export function onSignal(log: Log, leave: (hasNotice: boolean) => Promise<void>)
     const deadline = setTimeout(() => {
       log.error('requests were still running at the deadline')
       exit(log)
-    }, FAREWELL).unref()
+    }, SHUTDOWN_DEADLINE_MS).unref()
     await leave(signal !== 'SIGINT')
     clearTimeout(deadline)
     log.info('bye')

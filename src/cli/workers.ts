@@ -2,16 +2,16 @@ import cluster, { type ClusterSettings, type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../kernel/config/config.ts'
-import { FAREWELL_NOTICE } from '../kernel/config/deadlines.ts'
+import { DRAIN_DELAY_MS } from '../kernel/config/deadlines.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { guarded } from '../kernel/lib/guarded.ts'
 import { destinationOf, type Log } from '../kernel/log/log.ts'
 import { forwardLines } from './worker-logs.ts'
 
 /** A worker that ends within this time is started again only after a pause, which doubles each time, in ms. */
-const SHORT_LIFE = 10_000
-const FIRST_PAUSE = 100
-const LONGEST_PAUSE = 10_000
+const SHORT_LIFETIME_MS = 10_000
+const MIN_PAUSE_MS = 100
+const MAX_PAUSE_MS = 10_000
 /** On the way out: each worker has its turn for this long, then the next one closes beside it. */
 const TURN = 1500
 
@@ -46,7 +46,8 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
     const replace = async (status: number | null, signal: string | null) => {
       if (leaving) return
       log.error({ worker: worker.id, worker_pid: worker.process.pid, status, signal }, 'a worker died')
-      delay = performance.now() - born < SHORT_LIFE ? Math.min(Math.max(FIRST_PAUSE, 2 * delay), LONGEST_PAUSE) : 0
+      delay =
+        performance.now() - born < SHORT_LIFETIME_MS ? Math.min(Math.max(MIN_PAUSE_MS, 2 * delay), MAX_PAUSE_MS) : 0
       await pause(delay, null, { ref: false })
       if (!leaving) replaceWhenItDies(fork())
     }
@@ -58,7 +59,7 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
     const workers = () => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
     const order = (worker: Worker, what: 'drain' | 'close') => worker.isConnected() && worker.send(what)
     for (const worker of workers()) order(worker, 'drain')
-    if (hasNotice) await pause(FAREWELL_NOTICE)
+    if (hasNotice) await pause(DRAIN_DELAY_MS)
     const ends = workers().map(async (worker) => {
       if (!worker.isDead()) await once(worker, 'exit')
     })

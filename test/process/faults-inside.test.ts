@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createSettling } from '../../src/kernel/db/retry-queue.ts'
+import { createRetryQueue } from '../../src/kernel/db/retry-queue.ts'
 import { guarded } from '../../src/kernel/lib/guarded.ts'
 import { createClient } from '../faults/support/client.ts'
 import { startApp, type TestApp } from '../support/app.ts'
@@ -121,10 +121,10 @@ describe('A fault in a timer of ours is logged, and the service goes on', () => 
   ] as const)
     test(`of ${task}`, () => failing(performance as never, 'now', file, task))
 
-  test('of a write that is settled later, which is given up', async () => {
-    const { settle, later } = createSettling({ now: () => 0 })
+  test('of a write that is retried later, which is given up', async () => {
+    const { run, enqueue } = createRetryQueue({ now: () => 0 })
     let tries = 0
-    later({
+    enqueue({
       until: 1,
       write: () => {
         tries++
@@ -132,7 +132,7 @@ describe('A fault in a timer of ours is logged, and the service goes on', () => 
       },
     })
     let isWritten = false
-    later({
+    enqueue({
       until: 1,
       write: async () => {
         isWritten = true
@@ -140,7 +140,7 @@ describe('A fault in a timer of ours is logged, and the service goes on', () => 
     })
     await until(() => isWritten)
     assert.equal(tries, 1)
-    await assert.rejects(settle({ until: 1, write: () => Promise.reject(new Error('injected')) }))
+    await assert.rejects(run({ until: 1, write: () => Promise.reject(new Error('injected')) }))
   })
 
   test('by the one way that all of them share: exceptions, rejections, and a log that fails as well', async () => {

@@ -71,9 +71,9 @@ describe('As a database role that may only read and write rows', {
     assert.equal(wrong.status, 401)
     await done('DELETE', `/users/${id}`, undefined, admin.access_token)
     clock.advance(500 * 24 * 3_600_000)
-    const deleted = await services.housekeeping.run()
-    for (const chore of ['sessions', 'audit_events', 'throttles', 'known_devices', 'idempotency_keys'])
-      assert.ok(deleted?.[chore], `housekeeping deleted nothing of ${chore}`)
+    const deleted = await services.retention.run()
+    for (const job of ['sessions', 'audit_events', 'throttles', 'known_devices', 'idempotency_keys'])
+      assert.ok(deleted?.[job], `retention deleted nothing of ${job}`)
   })
 
   for (const sql of [

@@ -20,7 +20,7 @@ export const deadlinesOf = (request: number) => ({
 export type Deadlines = ReturnType<typeof deadlinesOf>
 
 /** Migrations may wait for another instance’s, and build an index on millions of rows. */
-export const PATIENT: Pick<Deadlines, 'connection' | 'statement' | 'lock'> = {
+export const MIGRATION_DEADLINES: Pick<Deadlines, 'connection' | 'statement' | 'lock'> = {
   connection: 10 * SECOND,
   statement: 3600 * SECOND,
   lock: 600 * SECOND,
@@ -50,8 +50,8 @@ export const SMTP = {
 }
 
 /** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole farewell. */
-export const FAREWELL_NOTICE = 2 * SECOND
-export const FAREWELL = 9500
+export const DRAIN_DELAY_MS = 2 * SECOND
+export const SHUTDOWN_DEADLINE_MS = 9500
 
 /** After an error that nobody caught: for requests in flight, before the process ends. */
 export const FATAL_DRAIN_MS = 5 * SECOND

@@ -18,7 +18,7 @@ interface Known {
  *
  * @see docs/decisions/0015-lookup-key.md
  */
-export async function sharedLookupKey(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
+export async function loadLookupKey(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
   const known = await read(database.db, keys)
   const [oldest] = known
   if (oldest && isComplete(known, keys)) return oldest.key

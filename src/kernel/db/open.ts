@@ -1,18 +1,18 @@
 import { sql } from 'kysely'
 import type { Config } from '../config/config.ts'
-import { deadlinesOf, PATIENT } from '../config/deadlines.ts'
+import { deadlinesOf, MIGRATION_DEADLINES } from '../config/deadlines.ts'
 import type { Database } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /**
- * Opens the database of a configuration; `patient` with the deadlines of migrations instead of those of requests.
+ * Opens the database of a configuration; `forMigration` with the deadlines of migrations instead of those of requests.
  * Throws DatabaseError naming what is wrong and where.
  */
 export async function openDatabase(
   { database, requestTimeout }: Pick<Config, 'database' | 'requestTimeout'>,
-  { patient = false } = {},
+  { forMigration = false } = {},
 ): Promise<Database> {
-  const deadlines = patient ? PATIENT : deadlinesOf(requestTimeout)
+  const deadlines = forMigration ? MIGRATION_DEADLINES : deadlinesOf(requestTimeout)
   // Each engine is loaded only where it is used: half the start-up time.
   if (database.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite/sqlite.ts')

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Device, Origin } from '../lib/call-context.ts'
 
-const LONGEST = 200
+const MAX_HEADER_LENGTH = 200
 
 /** Where a request comes from, for services that know nothing of HTTP. */
 export const originOf = (request: FastifyRequest): Origin => ({
@@ -30,5 +30,5 @@ function deviceOf(request: FastifyRequest): Device {
 function text(header: string | string[] | undefined): string | null {
   if (typeof header !== 'string') return null
   const clean = header.replace(/[^\x20-\x7e]/g, '').trim()
-  return clean ? clean.slice(0, LONGEST) : null
+  return clean ? clean.slice(0, MAX_HEADER_LENGTH) : null
 }

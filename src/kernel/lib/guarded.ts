@@ -9,7 +9,7 @@ export function guarded<A extends unknown[]>(
   task: string,
   work: (...args: A) => unknown,
 ): (...args: A) => void {
-  const tell = (err: unknown) => {
+  const logFault = (err: unknown) => {
     try {
       log.error({ err, task }, 'a background task failed')
     } catch {} // A log that fails must not end the process either.
@@ -17,9 +17,9 @@ export function guarded<A extends unknown[]>(
   return (...args) => {
     try {
       const result = work(...args)
-      if (result instanceof Promise) result.catch(tell)
+      if (result instanceof Promise) result.catch(logFault)
     } catch (error) {
-      tell(error)
+      logFault(error)
     }
   }
 }

@@ -4,7 +4,7 @@ import { write, writeSync } from 'node:fs'
 const CHUNK = 65_536
 const LINES_KEPT = 50_000
 /** No line waits longer than this, in ms. */
-const LONGEST_WAIT = 100
+const MAX_DELAY_MS = 100
 /** How long to wait for a pipe that is full, in ms. */
 const PIPE_FULL = 20
 
@@ -42,7 +42,7 @@ export function createLogDestination(fd: number): LogDestination {
       return
     }
     filled += filling.write(line, filled)
-    timer ??= setTimeout(drain, LONGEST_WAIT).unref()
+    timer ??= setTimeout(drain, MAX_DELAY_MS).unref()
   }
 
   /** A UTF-16 unit takes at most three bytes of UTF-8. */
@@ -91,7 +91,7 @@ export function createLogDestination(fd: number): LogDestination {
       add(line)
     }
     if (waiting.length > 0 || foreign.length > 0 || whenDone.length > 0) drain()
-    else if (filled > 0) timer ??= setTimeout(drain, LONGEST_WAIT).unref()
+    else if (filled > 0) timer ??= setTimeout(drain, MAX_DELAY_MS).unref()
   }
 
   function finish(): void {

@@ -42,7 +42,7 @@ const options = (level: string): LoggerOptions => ({
   base: { pid: process.pid },
   timestamp: time,
   formatters: { level: (label: string) => ({ level: label }) },
-  serializers: { err: tellError },
+  serializers: { err: serializeError },
 })
 
 const DELIMITER = /[\s/\\"'<>(),;:=@]/
@@ -77,7 +77,7 @@ function withoutLastWord(text: string): string {
  * What the log tells of an error: never its other members, since those of a database quote whole rows, and those of a
  * mail server its recipients (ASVS 16.2.5). E-mail addresses lose their names.
  */
-function tellError(error: unknown): unknown {
+function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error
   const { name, code, message, stack, cause } = error as NodeJS.ErrnoException
   return {
@@ -85,7 +85,7 @@ function tellError(error: unknown): unknown {
     ...(code !== undefined && { code }),
     message: withoutAddresses(message),
     stack: withoutAddresses(stack),
-    ...(cause !== undefined && { cause: tellError(cause) }),
+    ...(cause !== undefined && { cause: serializeError(cause) }),
   }
 }
 

@@ -28,10 +28,10 @@ const IDLE = 10 * SECOND
  * When a mail that was put in is looked for, in ms: its transaction has ended by then, and its request is answered, so that
  * the work of sending does not tell by the time of the answer that there is a mail. If not, the next look finds it.
  */
-const SOON = 100
+const WAKE_DELAY_MS = 100
 
 /** How long it is known that a mail was sent. */
-const KEPT = 90 * DAY
+const MAIL_RETENTION_MS = 90 * DAY
 
 export interface Mail {
   kind: string
@@ -81,7 +81,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       last_error: null,
     })
     again = true
-    setTimeout(guarded(log, 'outbox', wake), SOON).unref()
+    setTimeout(guarded(log, 'outbox', wake), WAKE_DELAY_MS).unref()
   }
 
   /** Looks for due mails now instead of later. */
@@ -161,7 +161,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     /** Up to `limit` mails to a person, sent or waiting, after the mail `after`, without what they say. */
     to: (userId: string, after: string, limit: number) => store.mailsOf(database.reads, userId, after, limit),
     /** Deletes up to `limit` mails that were done with long ago. Returns how many. */
-    purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - KEPT), limit),
+    purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - MAIL_RETENTION_MS), limit),
     start(): void {
       stopped = false
       wake()

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import { SMTP } from '../config/deadlines.ts'
 import type { Log } from '../log/log.ts'
 
-export interface Letter {
+export interface OutgoingMail {
   /** Unchanged when the mail is tried again, so that a receiver can tell a repetition. */
   id: string
   kind: string
@@ -17,7 +17,7 @@ export interface Letter {
 
 export interface Transport {
   /** Hands a mail over for good, or gives up at the signal. Throws when it could not. */
-  send(letter: Letter, signal: AbortSignal): Promise<void>
+  send(mail: OutgoingMail, signal: AbortSignal): Promise<void>
   close(): void
 }
 
@@ -40,8 +40,8 @@ function smtpTransport(url: string, from: string): Transport {
     ...SMTP,
   })
   return {
-    async send(letter, signal) {
-      await transport.sendMail({ ...message(letter, from), signal })
+    async send(mail, signal) {
+      await transport.sendMail({ ...message(mail, from), signal })
     },
     close: () => transport.close(),
   }
@@ -50,22 +50,22 @@ function smtpTransport(url: string, from: string): Transport {
 function fileTransport(folder: string, from: string, log: Log): Transport {
   const composer = nodemailer.createTransport({ streamTransport: true, buffer: true })
   return {
-    async send(letter) {
-      const { message: source } = await composer.sendMail(message(letter, from))
+    async send(mail) {
+      const { message: source } = await composer.sendMail(message(mail, from))
       const file = join(
         folder,
-        `${new Date().toISOString().replaceAll(':', '-')}-${letter.kind}-${letter.id.slice(-12)}.eml`,
+        `${new Date().toISOString().replaceAll(':', '-')}-${mail.kind}-${mail.id.slice(-12)}.eml`,
       )
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writeFile(`${file}.part`, source as Buffer, { mode: 0o600 })
       await rename(`${file}.part`, file)
-      log.info({ mail: letter.kind, file, link: /\S+:\/\/\S+token=\S+/.exec(letter.text)?.[0] }, 'mail written')
+      log.info({ mail: mail.kind, file, link: /\S+:\/\/\S+token=\S+/.exec(mail.text)?.[0] }, 'mail written')
     },
     close: () => composer.close(),
   }
 }
 
-function message({ id, to, subject, text, html }: Letter, from: string) {
+function message({ id, to, subject, text, html }: OutgoingMail, from: string) {
   const domain = /@([\w.-]+)/.exec(from)?.[1] ?? 'localhost'
   return {
     from,

@@ -19,7 +19,7 @@ import {
 } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey } from '../users/users.service.ts'
@@ -32,7 +32,7 @@ const tags = ['Account']
 const byCaller = (request: FastifyRequest) => callerOf(request).id
 
 /** For the signed-in person. */
-export const accountRoutes = (account: Account, exports: Exports, throttle: Throttle) => async (app: App) => {
+export const accountRoutes = (account: Account, exports: Exports, rateLimits: RateLimits) => async (app: App) => {
   app.get(
     '/me',
     {
@@ -110,7 +110,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         tags,
         response: { 200: schemas.Export },
       },
-      preHandler: limited(throttle, [EXPORT, byCaller]),
+      preHandler: limited(rateLimits, [EXPORT, byCaller]),
     },
     async (request, reply) => {
       const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
@@ -154,7 +154,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         tags,
         response: { 200: Message(accountMessages.verification_sent) },
       },
-      preHandler: limited(throttle, [RESEND, byCaller]),
+      preHandler: limited(rateLimits, [RESEND, byCaller]),
     },
     async (request) => {
       await account.resendVerification(callerOf(request))
@@ -176,7 +176,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
         response: { 200: Message(accountMessages.email_change_sent) },
       },
       preHandler: limited(
-        throttle,
+        rateLimits,
         [EMAIL_CHANGE, byCaller],
         [EMAIL_CHANGE_TO, ({ body }) => emailKey((body as { new_email: string }).new_email)],
       ),
@@ -189,7 +189,7 @@ export const accountRoutes = (account: Account, exports: Exports, throttle: Thro
 }
 
 /** For whoever holds a link, or has lost a password. */
-export const recoveryRoutes = (account: Account, throttle: Throttle) => async (app: App) => {
+export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => async (app: App) => {
   app.post(
     '/reset-password',
     {
@@ -203,7 +203,7 @@ export const recoveryRoutes = (account: Account, throttle: Throttle) => async (a
         response: { 200: Message(accountMessages.reset_sent) },
       },
       preHandler: limited(
-        throttle,
+        rateLimits,
         [RESET_ADDRESS, byAddress],
         [RESET_SITE, bySite],
         [RESET, ({ body }) => emailKey((body as { email: string }).email)],

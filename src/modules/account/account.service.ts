@@ -8,12 +8,12 @@ import { newId } from '../../kernel/lib/ids.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
-import type { Links } from '../credentials/one-time-tokens.service.ts'
+import type { OneTimeTokens } from '../credentials/one-time-tokens.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { Mailer } from '../emails/mailer.service.ts'
 import type { KnownDevices } from '../rate-limits/known-devices.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
@@ -28,9 +28,9 @@ interface Parts {
   sessions: Sessions
   audit: Audit
   mailer: Mailer
-  links: Links
+  oneTimeTokens: OneTimeTokens
   auth: Auth
-  throttle: Throttle
+  rateLimits: RateLimits
   knownDevices: KnownDevices
 }
 
@@ -39,8 +39,20 @@ const RESET_ANSWERED_AFTER = 80
 
 /** What people do with their own account between signing up and leaving. */
 export function createAccount(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, audit, mailer, links, auth, throttle, knownDevices } =
-    parts
+  const {
+    database,
+    clock,
+    config,
+    passwords,
+    users,
+    sessions,
+    audit,
+    mailer,
+    oneTimeTokens,
+    auth,
+    rateLimits,
+    knownDevices,
+  } = parts
 
   /** Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, versions?: readonly number[]) {
@@ -93,7 +105,7 @@ export function createAccount(parts: Parts) {
    * however strangers guess, its owner can sign in. Returns its token. Throws AppError `link_invalid`, `password_refused`.
    */
   async function resetPassword(input: ResetPassword, origin: Origin): Promise<string> {
-    const { user_id } = await links.peek(database.db, 'reset_password', input.token)
+    const { user_id } = await oneTimeTokens.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
     if (!user) throw new AppError(credentialsErrors.link_invalid)
     // The link outlives a password that is refused.
@@ -105,7 +117,7 @@ export function createAccount(parts: Parts) {
     const hash = await passwords.hash(input.new_password, turnOf(user_id))
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
-      const { email } = await links.use(trx, 'reset_password', input.token)
+      const { email } = await oneTimeTokens.use(trx, 'reset_password', input.token)
       // By the link, as any other.
       if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email)))
         throw new AppError(credentialsErrors.link_invalid)
@@ -118,7 +130,7 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`. */
   async function verifyEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id, email } = await links.use(trx, 'verify_email', token)
+      const { user_id, email } = await oneTimeTokens.use(trx, 'verify_email', token)
       if (!(await users.verifyEmail(trx, user_id, email))) throw new AppError(credentialsErrors.link_invalid)
       await audit.record(trx, doneBy(origin, user_id), { action: 'email.verified', target: user_id })
     })
@@ -141,7 +153,7 @@ export function createAccount(parts: Parts) {
     if (holder && holder.id !== caller.id) throw new AppError(usersErrors.email_taken)
     await actConfirmed(caller, async (trx, present) => {
       // Bound to the account as this request has found it: not to what a rescue has made of it meanwhile.
-      const link = () => links.issue(trx, 'change_email', caller, newEmail)
+      const link = () => oneTimeTokens.issue(trx, 'change_email', caller, newEmail)
       await mailer.send(trx, 'change_email_confirm', present, link, newEmail)
       await mailer.send(trx, 'change_email_notice', present, { newEmail })
       await audit.record(trx, origin, { action: 'email.change_requested', target: caller.id })
@@ -151,9 +163,9 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`, `email_taken`. */
   async function changeEmail(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id, email } = await links.use(trx, 'change_email', token)
+      const { user_id, email } = await oneTimeTokens.use(trx, 'change_email', token)
       const { before } = await users.update(trx, user_id, { email, email_verified: true })
-      await links.revoke(trx, user_id, ['verify_email', 'reset_password'])
+      await oneTimeTokens.revoke(trx, user_id, ['verify_email', 'reset_password'])
       await mailer.send(trx, 'email_changed', before, { newEmail: email, at: timestamp(clock.now()) })
       await audit.record(trx, doneBy(origin, user_id), { action: 'email.changed', target: user_id })
     })
@@ -172,9 +184,9 @@ export function createAccount(parts: Parts) {
       if (isGone) return remove(trx, present, origin)
       await users.deleteLater(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
-      await links.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
+      await oneTimeTokens.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
       await mailer.send(trx, 'account_deletion', present, async () => {
-        const { link } = await links.issue(trx, 'undo_deletion', present)
+        const { link } = await oneTimeTokens.issue(trx, 'undo_deletion', present)
         return { deleteAfter, link }
       })
       await audit.record(trx, origin, { action: 'account.deletion_requested', target: caller.id })
@@ -185,7 +197,7 @@ export function createAccount(parts: Parts) {
   /** Throws AppError `link_invalid`. */
   async function undoDeletion(token: string, origin: Origin): Promise<void> {
     await database.transaction(async (trx) => {
-      const { user_id } = await links.use(trx, 'undo_deletion', token)
+      const { user_id } = await oneTimeTokens.use(trx, 'undo_deletion', token)
       await auth.undoDeletion(trx, user_id, origin)
     })
   }
@@ -227,7 +239,7 @@ export function createAccount(parts: Parts) {
 
   /** Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
-    const attempt = await throttle.beginConfirmation(caller.id)
+    const attempt = await rateLimits.beginConfirmation(caller.id)
     const { ok } = await passwords.verify(caller.password_hash, password, turnOf(caller.id)).catch(attempt.abandon)
     if (ok) {
       await attempt.succeed()
@@ -258,7 +270,8 @@ export function createAccount(parts: Parts) {
     remove,
     purge,
     /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
-    peekLink: (kind: Parameters<Links['peek']>[1], token: string) => links.peek(database.db, kind, token),
+    peekLink: (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
+      oneTimeTokens.peek(database.db, kind, token),
   }
 }
 

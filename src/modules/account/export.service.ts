@@ -9,9 +9,9 @@ import { jsonText, pagesOf } from '../../kernel/lib/json-text.ts'
 import type { Outbox } from '../../kernel/mail/outbox.ts'
 import type { AuditEvent } from '../audit/audit.schemas.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Links } from '../credentials/one-time-tokens.service.ts'
+import type { OneTimeTokens } from '../credentials/one-time-tokens.service.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { Users } from '../users/users.service.ts'
 import type { Export } from './account.schemas.ts'
@@ -22,8 +22,8 @@ interface Parts {
   users: Users
   sessions: Sessions
   audit: Audit
-  throttle: Throttle
-  links: Links
+  rateLimits: RateLimits
+  oneTimeTokens: OneTimeTokens
   outbox: Outbox
 }
 
@@ -32,7 +32,7 @@ const EXPORT_PAGE_ROWS = 200
 const MAX_EXPORTS_AT_ONCE = 8
 
 /** All that is stored of a person, for the person (GDPR, articles 15 and 20). */
-export function createExports({ database, clock, users, sessions, audit, throttle, links, outbox }: Parts) {
+export function createExports({ database, clock, users, sessions, audit, rateLimits, oneTimeTokens, outbox }: Parts) {
   const running = new Set<string>()
 
   /** The members of the file in their order; what grows with a person's history comes in pages. */
@@ -45,12 +45,12 @@ export function createExports({ database, clock, users, sessions, audit, throttl
       user: users.toUser(caller),
       delete_after: caller.delete_after,
       sessions: pages((after, limit) => sessions.history(id, session_id, after, limit)),
-      known_devices: onePage(() => throttle.devicesOf(id)),
+      known_devices: onePage(() => rateLimits.devicesOf(id)),
       audit_events: mapPages(
         pages((after, limit) => audit.about(id, after, limit)),
         (event) => withoutOthers(event, id),
       ),
-      links: onePage(() => links.pending(id)),
+      oneTimeTokens: onePage(() => oneTimeTokens.pending(id)),
       mails: mapPages(
         pages((after, limit) => outbox.to(id, after, limit)),
         ({ id: _, ...mail }) => mail,

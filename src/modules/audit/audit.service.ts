@@ -7,7 +7,7 @@ import { newId } from '../../kernel/lib/ids.ts'
 import type { Action, AuditEvent, ListAuditEvents } from './audit.schemas.ts'
 import * as store from './audit.store.ts'
 
-export interface Deed {
+export interface AuditEventInput {
   action: Action
   outcome?: 'success' | 'failure'
   /** Whom it was done to. */
@@ -41,25 +41,25 @@ interface Parts {
 export function createAudit({ database, clock, config, cursors }: Parts) {
   const views = new Map<string, number>()
 
-  /** Writes an event, in the transaction of the deed where there is one: neither is there without the other. */
-  async function record(trx: Db, origin: Origin, deed: Deed): Promise<void> {
+  /** Writes an event, in the transaction of what it records where there is one: neither exists without the other. */
+  async function record(trx: Db, origin: Origin, event: AuditEventInput): Promise<void> {
     const { actor, device } = origin
-    const event = {
+    const row = {
       id: newId(clock.now()),
       at: timestamp(clock.now()),
-      action: deed.action,
-      outcome: deed.outcome ?? ('success' as const),
+      action: event.action,
+      outcome: event.outcome ?? ('success' as const),
       actor_type: actor.type,
       actor_id: actor.type === 'user' ? actor.id : null,
-      target_id: deed.target ?? null,
-      session_id: deed.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
+      target_id: event.target ?? null,
+      session_id: event.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
       request_id: origin.requestId,
       ip: device.ip,
       user_agent: device.user_agent,
-      details: JSON.stringify(deed.details ?? {}),
+      details: JSON.stringify(event.details ?? {}),
     }
-    if (deed.once && (await store.hasSameEvent(trx, event, clock.now() - SAME_EVENT_MS))) return
-    await store.insertEvent(trx, event)
+    if (event.once && (await store.hasSameEvent(trx, row, clock.now() - SAME_EVENT_MS))) return
+    await store.insertEvent(trx, row)
   }
 
   /**

@@ -44,7 +44,7 @@ interface Filters {
 /** By so much the time within an id may differ from the time of the event, when a clock was set back. */
 const SLACK = DAY
 
-type Lead = 'actor_id' | 'target_id' | 'action'
+type AccessPath = 'actor_id' | 'target_id' | 'action'
 
 /** What leads to the events of some filters, and the index over it that goes on with the id. */
 const INDEXES = {
@@ -63,16 +63,16 @@ const INDEXES = {
  * SQLite is told its name. Ids are in the order of time, and lead to a time without a look at all that came later.
  */
 export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
-  const lead = leadOf(exact)
+  const path = accessPathOf(exact)
   const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : LEAST_ID
   const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : GREATEST_ID, before ?? GREATEST_ID].sort()[0] as string
   const others = [
-    ...(exact.action !== undefined && !lead.includes('action') ? [sql`action = ${exact.action}`] : []),
+    ...(exact.action !== undefined && !path.includes('action') ? [sql`action = ${exact.action}`] : []),
     ...(from ? [sql`at >= ${from}`] : []),
     ...(to ? [sql`at < ${to}`] : []),
   ]
   const { rows } = await walk(db, {
-    lead,
+    path,
     exact,
     after: oldest,
     before: newest,
@@ -84,8 +84,8 @@ export async function listEvents(db: Db, { from, to, before, limit, ...exact }: 
 }
 
 interface Walk {
-  lead: readonly Lead[]
-  exact: Partial<Record<Lead, string | undefined>>
+  path: readonly AccessPath[]
+  exact: Partial<Record<AccessPath, string | undefined>>
   /** Between which ids, without these. */
   after: string
   before: string
@@ -95,24 +95,24 @@ interface Walk {
 }
 
 /** A walk along one index, from an id to another, among the events that `lead` leads to. */
-function walk(db: Db, { lead, exact, after, before, others = [], direction, limit }: Walk): RawBuilder<AuditRow> {
-  const columns = [...lead.map((name) => sql.ref(name)), sql.ref('id')]
-  const bound = (id: string) => sql.join([...lead.map((name) => exact[name]), id])
+function walk(db: Db, { path, exact, after, before, others = [], direction, limit }: Walk): RawBuilder<AuditRow> {
+  const columns = [...path.map((name) => sql.ref(name)), sql.ref('id')]
+  const bound = (id: string) => sql.join([...path.map((name) => exact[name]), id])
   const conditions = [
     sql`(${sql.join(columns)}) > (${bound(after)})`,
     sql`(${sql.join(columns)}) < (${bound(before)})`,
     ...others,
   ]
   const hint =
-    engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(INDEXES[lead.join(', ') as keyof typeof INDEXES])}` : sql``
+    engineOf(db) === 'sqlite' ? sql`indexed by ${sql.ref(INDEXES[path.join(', ') as keyof typeof INDEXES])}` : sql``
   const order = columns.map((column) => sql`${column} ${sql.raw(direction)}`)
   return sql<AuditRow>`
     select ${sql.join(COLUMNS.map((name) => sql.ref(name)))} from audit_events ${hint}
     where ${sql.join(conditions, sql` and `)} order by ${sql.join(order)} limit ${limit}`
 }
 
-function leadOf({ action, actor_id, target_id }: Pick<Filters, Lead>) {
-  const given: Lead[] = []
+function accessPathOf({ action, actor_id, target_id }: Pick<Filters, AccessPath>) {
+  const given: AccessPath[] = []
   if (actor_id !== undefined) given.push('actor_id')
   if (target_id !== undefined) given.push('target_id')
   if (action !== undefined && given.length < 2) given.push('action')
@@ -125,7 +125,7 @@ export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: numb
   if (actor_id === null || target_id === null) return false
   const same = { session_id, action, outcome, details }
   const { rows } = await walk(trx, {
-    lead: ['actor_id', 'target_id'],
+    path: ['actor_id', 'target_id'],
     exact: { actor_id, target_id },
     after: firstIdOf(since),
     before: GREATEST_ID,
@@ -143,7 +143,7 @@ export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: numb
 export async function eventsAbout(db: Db, userId: string, after: string, limit: number): Promise<AuditRow[]> {
   const of = (name: 'actor_id' | 'target_id') =>
     walk(db, {
-      lead: [name],
+      path: [name],
       exact: { [name]: userId },
       after,
       before: GREATEST_ID,

@@ -12,8 +12,8 @@ const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
 const AUDIENCE = 'bukhindor'
 const LEEWAY = 60 // seconds, for clocks of instances that differ
-const LONGEST = 2048
-const KEPT = 10_000
+const MAX_TOKEN_LENGTH = 2048
+const MAX_CACHED_TOKENS = 10_000
 
 /** What an access token of ours says. */
 export interface AccessClaims {
@@ -64,7 +64,7 @@ export async function createAccessTokens(
   const seconds = () => Math.floor(clock.now() / 1000)
 
   async function payloadOf(token: string, at: number): Promise<JWTPayload> {
-    if (token.length > LONGEST || !isCanonical(token)) throw invalid('The token is no compact JWS.')
+    if (token.length > MAX_TOKEN_LENGTH || !isCanonical(token)) throw invalid('The token is no compact JWS.')
     const { payload } = await jwtVerify(
       token,
       ({ kid }) => {
@@ -130,7 +130,7 @@ export async function createAccessTokens(
         throw new AppError(authErrors.token_expired)
       }
       return check(token).then((claims) => {
-        if (verified.size >= KEPT) verified.delete(verified.keys().next().value as string)
+        if (verified.size >= MAX_CACHED_TOKENS) verified.delete(verified.keys().next().value as string)
         verified.set(token, claims)
         return claims
       })

@@ -7,7 +7,7 @@ import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
 import { usersErrors } from '../users/users.errors.ts'
@@ -25,7 +25,7 @@ const tags = ['Auth']
 const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
 /** What anybody may call. */
-export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie) => async (app: App) => {
+export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCookie) => async (app: App) => {
   const presentedSession = ({ body }: { body: unknown }) =>
     auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')
 
@@ -47,7 +47,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       preHandler: [
         // A password that is refused was no try at making an account.
         async ({ body }) => auth.requireGoodPassword(body),
-        limited(throttle, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
+        limited(rateLimits, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
       ],
     },
     async (request, reply) => {
@@ -128,7 +128,7 @@ export const authRoutes = (auth: Auth, throttle: Throttle, cookie: RefreshCookie
       preHandler: [
         cookie.requireDeliverable,
         limited(
-          throttle,
+          rateLimits,
           [REFRESH, presentedSession],
           // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
           [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],

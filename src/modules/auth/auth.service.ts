@@ -8,12 +8,12 @@ import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { createKeyedMutex } from '../../kernel/lib/keyed-mutex.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Links } from '../credentials/one-time-tokens.service.ts'
+import type { OneTimeTokens } from '../credentials/one-time-tokens.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { Mailer } from '../emails/mailer.service.ts'
 import type { DeviceClaims, KnownDevices } from '../rate-limits/known-devices.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import type { RefreshTokens } from '../sessions/refresh-token.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
@@ -38,18 +38,19 @@ interface Parts {
   refreshTokens: RefreshTokens
   audit: Audit
   mailer: Mailer
-  links: Links
-  throttle: Throttle
+  oneTimeTokens: OneTimeTokens
+  rateLimits: RateLimits
   knownDevices: KnownDevices
 }
 
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
-const LINK_REPEATED = 10 * MINUTE
+const LINK_REPEAT_MS = 10 * MINUTE
 
 /** Signing up, in, on and out. */
 export function createAuth(parts: Parts) {
-  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, links } = parts
-  const { throttle, knownDevices } = parts
+  const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, oneTimeTokens } =
+    parts
+  const { rateLimits, knownDevices } = parts
   const sessionEvents = createSessionEvents(parts)
   const { runExclusive } = createKeyedMutex()
 
@@ -88,7 +89,7 @@ export function createAuth(parts: Parts) {
     const claims = await claimedDevices(evidence)
     const user = await users.byEmail(input.email)
     // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
-    const attempt = await throttle.beginLogin({
+    const attempt = await rateLimits.beginLogin({
       emailKey: emailKey(input.email),
       userId: user?.id ?? null,
       devices: claims.filter(({ userId }) => userId === user?.id).map(({ device }) => device),
@@ -164,8 +165,8 @@ export function createAuth(parts: Parts) {
       )
     if (config.requireVerifiedEmail && !user.email_verified) {
       // Without a session they could not ask for another link.
-      const issuedAt = await links.issuedAt(database.db, 'verify_email', user.id)
-      if (issuedAt === null || clock.now() - issuedAt > LINK_REPEATED)
+      const issuedAt = await oneTimeTokens.issuedAt(database.db, 'verify_email', user.id)
+      if (issuedAt === null || clock.now() - issuedAt > LINK_REPEAT_MS)
         await database.transaction((trx) => sendVerification(trx, user))
       await refuse(new AppError(authErrors.email_not_verified), 'unverified')
     }
@@ -214,11 +215,11 @@ export function createAuth(parts: Parts) {
   /** To the address that the user has by now: locked first, as wherever a link is made or used. */
   async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
     const user = await users.lockIfThere(trx, id)
-    if (user) await mailer.send(trx, kind, user, () => links.issue(trx, kind, user))
+    if (user) await mailer.send(trx, kind, user, () => oneTimeTokens.issue(trx, kind, user))
   }
 
   /** Makes worthless the links that whoever had got into an account may have asked for. */
-  const revokeLinks = (trx: Db, userId: string) => links.revoke(trx, userId, ['reset_password', 'change_email'])
+  const revokeLinks = (trx: Db, userId: string) => oneTimeTokens.revoke(trx, userId, ['reset_password', 'change_email'])
 
   /**
    * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
@@ -236,20 +237,20 @@ export function createAuth(parts: Parts) {
     await sessions.end(trx, user.id, which, reason)
     await knownDevices.forgetAll(trx, user.id)
     if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
-    await throttle.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
+    await rateLimits.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
     await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }
 
   /** Tells the old address that another has replaced it, and asks the new one where nobody has vouched for it. */
-  async function tellOfNewEmail(trx: Db, before: UserRow, after: UserRow): Promise<void> {
+  async function notifyEmailChanged(trx: Db, before: UserRow, after: UserRow): Promise<void> {
     await mailer.send(trx, 'email_changed', before, { newEmail: after.email, at: timestamp(clock.now()) })
     if (!after.email_verified) await sendVerification(trx, after)
   }
 
   /** Keeps an account that its person had deleted. */
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
-    await users.keep(trx, userId)
-    await links.revoke(trx, userId, ['undo_deletion'])
+    await users.cancelDeletion(trx, userId)
+    await oneTimeTokens.revoke(trx, userId, ['undo_deletion'])
     await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
   }
 
@@ -277,7 +278,7 @@ export function createAuth(parts: Parts) {
     sendReset,
     setPassword,
     revokeLinks,
-    tellOfNewEmail,
+    notifyEmailChanged,
     undoDeletion,
     sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
     /** Whether there was such a session. */

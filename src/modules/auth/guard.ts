@@ -6,11 +6,11 @@ import { originOf } from '../../kernel/http/call-context.ts'
 import type { Idempotency, Repeater } from '../../kernel/http/idempotency/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
 import type { App } from '../../kernel/http/types.ts'
-import { andThen } from '../../kernel/lib/then-maybe-sync.ts'
+import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import { DENIAL, WRITES } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { AccessClaims, AccessTokens } from './access-tokens.ts'
@@ -35,17 +35,17 @@ interface Parts {
   tokens: AccessTokens
   sessions: Sessions
   audit: Audit
-  throttle: Throttle
+  rateLimits: RateLimits
   idempotency: Pick<Idempotency, 'mayRepeat' | 'repeat'>
 }
 
 /** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
-export function createGuard({ database, tokens, sessions, audit, throttle, idempotency }: Parts) {
+export function createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
     // Nearly always everything is at hand, and nothing is waited for.
     try {
-      const accepted = andThen(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
-        andThen(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
+      const accepted = thenMaybeSync(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
+        thenMaybeSync(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
       )
       if (accepted instanceof Promise)
         accepted.then(
@@ -89,7 +89,7 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
 
   async function recordDenial(request: FastifyRequest): Promise<void> {
     try {
-      await throttle.limit(DENIAL, callerOf(request).id)
+      await rateLimits.limit(DENIAL, callerOf(request).id)
     } catch (error) {
       if (error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return
       throw error
@@ -100,7 +100,7 @@ export function createGuard({ database, tokens, sessions, audit, throttle, idemp
 
   /** Every write of somebody signed in counts: no route has to think of it. */
   async function limitWrite(request: FastifyRequest): Promise<void> {
-    if (!request.refusal) await throttle.limit(WRITES, callerOf(request).id)
+    if (!request.refusal) await rateLimits.limit(WRITES, callerOf(request).id)
   }
 
   /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */

@@ -8,7 +8,7 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Mailer } from '../emails/mailer.service.ts'
 import { STALE_TAB } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import type { Throttle } from '../rate-limits/rate-limits.service.ts'
+import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
 
 interface Parts {
@@ -17,14 +17,14 @@ interface Parts {
   sessions: Sessions
   audit: Audit
   mailer: Mailer
-  throttle: Throttle
+  rateLimits: RateLimits
 }
 
 /** For so long a sign-in goes on ending sessions that are too many, in ms. */
 const SURPLUS_MS = 3000
 
 /** What happens to sessions beside signing in and on: too many, left behind, stolen. */
-export function createSessionEvents({ database, clock, sessions, audit, mailer, throttle }: Parts) {
+export function createSessionEvents({ database, clock, sessions, audit, mailer, rateLimits }: Parts) {
   /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
   async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
     const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
@@ -56,7 +56,7 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
   async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
     const { id, session_id: sessionId, generation: current } = person
     try {
-      await throttle.limit(STALE_TAB, sessionId)
+      await rateLimits.limit(STALE_TAB, sessionId)
     } catch (error) {
       if (error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return
       throw error

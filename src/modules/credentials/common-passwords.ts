@@ -17,7 +17,7 @@ const unleet = (text: string, one: string) => text.replace(/[0134578@$!|+(]/g, (
 
 /** Spaces only between parts of a word: single letters with spaces around them are left to whoever likes them. */
 const SEPARATORS = /[._,-]+|(?<=\p{L}{2})\s+(?=\p{L}{2})/gu
-const LONGEST_ENTRY = 32
+const MAX_ENTRY_LENGTH = 32
 /** So many signs may stand on either side of a word: more are no decoration. */
 const MAX_DECORATION = 12
 /** What a decoration may cost (`decorationCost`) beside a word of three, four or more letters, and still add nothing. */
@@ -31,7 +31,7 @@ const ADDS_NOTHING = (letters: number) => (letters < 3 ? -1 : letters === 3 ? 2 
  */
 export function createCommonPasswords(isListed: (text: string) => boolean) {
   const isWord = (text: string): boolean => {
-    if (text.length < 3 || text.length > 2 * LONGEST_ENTRY) return false
+    if (text.length < 3 || text.length > 2 * MAX_ENTRY_LENGTH) return false
     if (isListed(text) || isListed([...text].reverse().join(''))) return true
     const half = text.slice(0, text.length / 2)
     return half.length > 2 && half + half === text && isListed(half)
@@ -51,7 +51,7 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
     const head = letters.findIndex((letter) => /\p{L}/u.test(letter))
     const tail = letters.length - 1 - letters.findLastIndex((letter) => /\p{L}/u.test(letter))
     if (head < 0 || head > MAX_DECORATION || tail > MAX_DECORATION) return false
-    if (letters.length - head - tail > 2 * LONGEST_ENTRY) return false
+    if (letters.length - head - tail > 2 * MAX_ENTRY_LENGTH) return false
     for (let before = head; before >= 0; before--)
       for (let after = tail; after >= 0; after--) {
         const word = letters.slice(before, letters.length - after)

@@ -33,7 +33,7 @@ interface Parts {
 }
 
 /** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
-export function createLinks({ database, clock, config }: Parts) {
+export function createOneTimeTokens({ database, clock, config }: Parts) {
   const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFE[kind])
 
   return {
@@ -102,7 +102,7 @@ export function createLinks({ database, clock, config }: Parts) {
   }
 }
 
-export type Links = ReturnType<typeof createLinks>
+export type OneTimeTokens = ReturnType<typeof createOneTimeTokens>
 
 /** The token has 256 random bits, so a fast hash is enough (ASVS 6.5.2). */
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')

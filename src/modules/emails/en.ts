@@ -1,14 +1,14 @@
 import { formats, maskEmail, originFacts } from './format.ts'
-import type { Letters } from './templates.ts'
+import type { Templates } from './templates.ts'
 
 const { time, duration } = formats('en')
 const labels = { device: 'Device', ip: 'IP address', time: 'Time' }
 
-export const en: Letters = {
+export const en: Templates = {
   hello: { before: 'Hi', after: ',', withoutName: 'Hi,' },
   copyLink: 'If the button does not work, open this address in your browser:',
   footer: (brand) => `This message was sent automatically because it concerns your ${brand} account.`,
-  letters: {
+  templates: {
     verify_email: ({ link, validFor }, brand) => ({
       subject: `${brand}: confirm your e-mail`,
       title: 'Welcome!',

@@ -3,12 +3,12 @@ import { createMailRenderer, oneLine, type RenderedMail } from '../../kernel/mai
 import { en } from './en.ts'
 import { greetingName } from './names.ts'
 import { ru } from './ru.ts'
-import type { Letters, MailData, MailKind } from './templates.ts'
+import type { MailData, MailKind, Templates } from './templates.ts'
 
-const LANGUAGES: Record<Locale, Letters> = { en, ru }
+const LANGUAGES: Record<Locale, Templates> = { en, ru }
 
 /** Every kind of mail, in the order of the list. */
-export const MAIL_KINDS = Object.keys(en.letters) as MailKind[]
+export const MAIL_KINDS = Object.keys(en.templates) as MailKind[]
 
 const render = createMailRenderer(new URL('./', import.meta.url))
 
@@ -22,7 +22,7 @@ export function renderMail<K extends MailKind>(
   const language = LANGUAGES[locale]
   const clean = inOneLine(data)
   return render('email', {
-    ...language.letters[kind](clean, brand),
+    ...language.templates[kind](clean, brand),
     locale,
     brand,
     name: greetingName(clean.name),

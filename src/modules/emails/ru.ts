@@ -1,14 +1,14 @@
 import { formats, maskEmail, originFacts } from './format.ts'
-import type { Letters } from './templates.ts'
+import type { Templates } from './templates.ts'
 
 const { time, duration } = formats('ru')
 const labels = { device: 'Устройство', ip: 'IP-адрес', time: 'Время' }
 
-export const ru: Letters = {
+export const ru: Templates = {
   hello: { before: 'Здравствуйте,', after: '!', withoutName: 'Здравствуйте!' },
   copyLink: 'Если кнопка не работает, откройте в браузере этот адрес:',
   footer: (brand) => `Это письмо отправлено автоматически: оно касается вашего аккаунта ${brand}.`,
-  letters: {
+  templates: {
     verify_email: ({ link, validFor }, brand) => ({
       subject: `${brand}: подтвердите e-mail`,
       title: 'Добро пожаловать!',

@@ -47,7 +47,7 @@ export interface MailData {
 export type MailKind = keyof MailData
 
 /** What one mail says; `email.html.eta` and `email.txt.eta` show it. */
-export interface Letter {
+export interface EmailContent {
   subject: string
   title: string
   /** Paragraphs above the facts and the button. */
@@ -59,9 +59,9 @@ export interface Letter {
 }
 
 /** All mails in one language. */
-export interface Letters {
+export interface Templates {
   hello: { before: string; after: string; withoutName: string }
   copyLink: string
   footer: (brand: string) => string
-  letters: { [K in MailKind]: (data: MailData[K], brand: string) => Letter }
+  templates: { [K in MailKind]: (data: MailData[K], brand: string) => EmailContent }
 }

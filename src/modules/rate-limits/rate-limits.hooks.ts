@@ -3,7 +3,7 @@ import { AppError } from '../../kernel/errors/app-error.ts'
 import { rateLimitHeaders, standingAfter } from './headers.ts'
 import { type AttemptPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
 import { rateLimitsErrors } from './rate-limits.errors.ts'
-import type { Throttle } from './rate-limits.service.ts'
+import type { RateLimits } from './rate-limits.service.ts'
 
 /** What a request is limited by; null for what is not limited. */
 type By = (request: FastifyRequest) => string | null
@@ -16,12 +16,12 @@ export const bySite: By = (request) => request.client.site
 
 /** A `preHandler` that counts a request for each policy, and refuses it with 429 where one is used up. */
 export const limited =
-  (throttle: Pick<Throttle, 'limit'>, ...limits: [WindowPolicy, By][]) =>
+  (rateLimits: Pick<RateLimits, 'limit'>, ...limits: [WindowPolicy, By][]) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     for (const [policy, by] of limits) {
       const key = by(request)
       if (key === null) continue
-      for (const [name, value] of Object.entries(await throttle.limit(policy, key)))
+      for (const [name, value] of Object.entries(await rateLimits.limit(policy, key)))
         reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
     }
   }
@@ -31,10 +31,10 @@ export const limited =
  * address with too many, requests run as if they had none: a stranger must not keep their neighbours out.
  */
 export const admitKey =
-  (throttle: Pick<Throttle, 'limit'>) =>
+  (rateLimits: Pick<RateLimits, 'limit'>) =>
   async ({ actor, client }: FastifyRequest): Promise<boolean> => {
     try {
-      await throttle.limit(IDEMPOTENCY_KEYS, actor?.userId ?? client.network ?? 'this machine')
+      await rateLimits.limit(IDEMPOTENCY_KEYS, actor?.userId ?? client.network ?? 'this machine')
       return true
     } catch (error) {
       if (!actor && error instanceof AppError && error.definition === rateLimitsErrors.rate_limited) return false

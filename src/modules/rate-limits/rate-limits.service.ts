@@ -15,7 +15,7 @@ import {
 import * as store from './rate-limits.store.ts'
 import { createWindows } from './windows.ts'
 
-export type Throttle = ReturnType<typeof createThrottle>
+export type RateLimits = ReturnType<typeof createRateLimits>
 
 /** Who tries to sign in. */
 export interface LoginCaller {
@@ -34,7 +34,7 @@ const NOBODY = '00000000-0000-0000-0000-000000000000'
  * Holds up who guesses, and no one else. E-mails and addresses are kept as keyed fingerprints: the tables tell nothing
  * without the secret.
  */
-export function createThrottle({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
+export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
   const attempts = createLoginAttempts({ database, clock })
   const windows = createWindows({ database, clock })
   const print = (text: string) => fingerprint(key, text)

@@ -6,57 +6,57 @@ import { type Clock, MINUTE } from '../../kernel/lib/clock.ts'
 import { guarded } from '../../kernel/lib/guarded.ts'
 import type { Log } from '../../kernel/log/log.ts'
 
-/** How often it is done, how many rows go in one transaction, and the breath between two, in ms. */
-const EVERY = 10 * MINUTE
-const BATCH = 200
-const BREATH = 20
+/** How often the jobs run, how many rows one transaction deletes, and the pause between two, in ms. */
+const INTERVAL_MS = 10 * MINUTE
+const BATCH_SIZE = 200
+const BATCH_PAUSE_MS = 20
 
 interface Parts {
   database: Database
   clock: Clock
   log: Log
-  /** Each lets go of up to `limit` rows and tells how many there were. */
-  chores: Record<string, (limit: number) => Promise<number>>
+  /** Each deletes up to `limit` rows and returns how many there were. */
+  jobs: Record<string, (limit: number) => Promise<number>>
 }
 
-/** Lets go of what is over (ASVS 14.2.7): in small batches, and by one instance at a time. */
-export function createHousekeeping({ database, clock, log, chores }: Parts) {
+/** Deletes what is past its retention time (ASVS 14.2.7): in small batches, by one instance at a time. */
+export function createRetention({ database, clock, log, jobs }: Parts) {
   const holder = randomUUID()
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> = Promise.resolve()
 
-  /** Does everything once; returns what was deleted, or null where another instance is at it. */
+  /** Runs every job once. Returns what was deleted, or null where another instance is running them. */
   async function run(): Promise<Record<string, number> | null> {
-    if (!(await takeLease(database.db, 'housekeeping', holder, clock.now(), EVERY - MINUTE))) return null
+    if (!(await takeLease(database.db, 'retention', holder, clock.now(), INTERVAL_MS - MINUTE))) return null
     const deleted: Record<string, number> = {}
-    for (const [name, chore] of Object.entries(chores))
+    for (const [name, job] of Object.entries(jobs))
       try {
-        deleted[name] = await finish(chore)
+        deleted[name] = await finish(job)
       } catch (err) {
-        log.warn({ err, chore: name }, 'housekeeping failed') // the others are done all the same
+        log.warn({ err, job: name }, 'retention job failed') // The others still run.
       }
-    if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'housekeeping')
+    if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'retention')
     return deleted
   }
 
-  async function finish(chore: (limit: number) => Promise<number>): Promise<number> {
+  async function finish(job: (limit: number) => Promise<number>): Promise<number> {
     let sum = 0
     for (;;) {
-      const count = await chore(BATCH)
+      const count = await job(BATCH_SIZE)
       sum += count
-      if (count < BATCH || stopping.signal.aborted) return sum
-      await pause(BREATH, undefined, { signal: stopping.signal }).catch(() => {})
+      if (count < BATCH_SIZE || stopping.signal.aborted) return sum
+      await pause(BATCH_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {})
     }
   }
 
   function schedule(delay: number): void {
     const work = () => {
       running = run()
-        .catch((err) => log.warn({ err }, 'housekeeping failed'))
-        .finally(() => stopping.signal.aborted || schedule(EVERY))
+        .catch((err) => log.warn({ err }, 'retention failed'))
+        .finally(() => stopping.signal.aborted || schedule(INTERVAL_MS))
     }
-    timer = setTimeout(guarded(log, 'housekeeping', work), delay).unref()
+    timer = setTimeout(guarded(log, 'retention', work), delay).unref()
   }
 
   return {

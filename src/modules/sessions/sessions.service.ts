@@ -7,7 +7,7 @@ import type { Device } from '../../kernel/lib/call-context.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { parseAddress } from '../../kernel/lib/ip-addresses.ts'
-import { andThen } from '../../kernel/lib/then-maybe-sync.ts'
+import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Users } from '../users/users.service.ts'
 import { createActing } from './acting.ts'
 import {
@@ -128,7 +128,7 @@ export function createSessions({ database, clock, config, users }: Parts) {
    * user is over.
    */
   function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
-    return andThen(identities.find(sessionId), (identity) => {
+    return thenMaybeSync(identities.find(sessionId), (identity) => {
       if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError(sessionsErrors.session_ended)
       return isNews(identity.generations, generation)
         ? noteUse(sessionId, generation).then(

@@ -8,7 +8,7 @@ import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
-import type { Admin } from './user-management.service.ts'
+import type { UserManagement } from './user-management.service.ts'
 import { CreateUser, type ListUsers, type UpdateUser, type User } from './users.schemas.ts'
 import type { UserRow, Users } from './users.service.ts'
 
@@ -19,11 +19,11 @@ interface Parts {
   users: Users
   audit: Audit
   auth: Auth
-  admin: Admin
+  userManagement: UserManagement
 }
 
 /** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
-export function createOperator({ database, config, passwords, users, audit, auth, admin }: Parts) {
+export function createOperator({ database, config, passwords, users, audit, auth, userManagement }: Parts) {
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
@@ -36,7 +36,7 @@ export function createOperator({ database, config, passwords, users, audit, auth
     async create(input: CreateUser): Promise<User> {
       const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
       requireValid(CreateUser, given)
-      return users.toUser(await admin.create(input, input.locale ?? 'en', OPERATOR))
+      return users.toUser(await userManagement.create(input, input.locale ?? 'en', OPERATOR))
     },
     async *list(query: Pick<ListUsers, 'q' | 'role'>): AsyncGenerator<User> {
       let cursor: string | null | undefined
@@ -51,7 +51,7 @@ export function createOperator({ database, config, passwords, users, audit, auth
     /** Throws AppError `not_found`, `last_admin`. */
     async update(email: string, changes: UpdateUser): Promise<User> {
       const user = await byEmail(email)
-      return users.toUser(await admin.change(user.id, changes, OPERATOR))
+      return users.toUser(await userManagement.change(user.id, changes, OPERATOR))
     },
     /** Throws AppError `not_found`, `password_refused`. */
     async setPassword(email: string, password: string): Promise<User> {
@@ -67,7 +67,7 @@ export function createOperator({ database, config, passwords, users, audit, auth
     /** Throws AppError `not_found`, `last_admin`. */
     async remove(email: string): Promise<User> {
       const user = await byEmail(email)
-      await admin.remove(user.id, OPERATOR)
+      await userManagement.remove(user.id, OPERATOR)
       return users.toUser(user)
     },
   }

@@ -1,6 +1,6 @@
 import type { Db } from '../../kernel/db/database.ts'
 import { type Clock, MINUTE } from '../../kernel/lib/clock.ts'
-import { countMatches, countTerm, type Filters, hasFilters, type Lead } from './search.store.ts'
+import { type AccessPath, countMatches, countTerm, type Filters, hasFilters } from './search.store.ts'
 
 /** Up to this many matches are counted exactly, and gathered before they are sorted. */
 export const COUNTED = 10_000
@@ -10,7 +10,7 @@ export const WALKED = 5_000
 const KEPT = 200
 
 export interface Plan {
-  lead: Lead
+  lead: AccessPath
   total: number
 }
 
@@ -42,7 +42,7 @@ export function createPlanner(clock: Clock) {
   }
 
   /** What to gather by where the order does not lead to a page soon: what leads to fewer. */
-  async function instead(db: Db, filters: Filters): Promise<Lead> {
+  async function instead(db: Db, filters: Filters): Promise<AccessPath> {
     const most = GATHERED + 1
     const byTerm = filters.term ? await countTerm(db, filters.term, most) : most
     const byFilters = hasFilters(filters) ? await countMatches(db, { ...filters, term: null }, 'filters', most) : most

@@ -17,7 +17,7 @@ export interface Filters {
  * What leads to the rows of a list: the index of the searched text, the one over the flags and the time, or that of the
  * order. The other filters are then held against each row. `list.plan.ts` says which it is to be.
  */
-export type Lead = 'term' | 'filters' | 'order'
+export type AccessPath = 'term' | 'filters' | 'order'
 
 type Column = 'created_at' | 'email_key' | 'name_key' | 'last_login_at'
 type Query = SelectQueryBuilder<Tables, 'users', object>
@@ -40,7 +40,7 @@ export function countTerm(db: Db, term: string, most: number): Promise<number> {
 }
 
 /** How many users match, counted no further than `most` where that is given. */
-export function countMatches(db: Db, filters: Filters, lead: Lead, most?: number): Promise<number> {
+export function countMatches(db: Db, filters: Filters, lead: AccessPath, most?: number): Promise<number> {
   const all = matching(db, filters, lead).select(sql`1`.as('one'))
   const found = most === undefined ? all : all.limit(most)
   return count(db, sql`${found}`)
@@ -68,7 +68,7 @@ interface Place {
 type Found = (UserRow & { sort_value: string })[]
 
 /** One page of the users that match. What a term or the filters lead to is gathered before it is sorted. */
-export async function pageOfUsers(db: Db, filters: Filters, page: Page, lead: Lead): Promise<Found> {
+export async function pageOfUsers(db: Db, filters: Filters, page: Page, lead: AccessPath): Promise<Found> {
   const { column, direction } = page
   const rows = lead === 'order' ? matching(db, filters, lead, column) : gathered(db, filters, lead, column)
   let ids = beyond(rows, page)
@@ -116,7 +116,7 @@ function beyond(query: Query, { column, direction, after, before }: Page): Query
   return bounded
 }
 
-const gathered = (db: Db, filters: Filters, lead: Lead, column: Column): Query =>
+const gathered = (db: Db, filters: Filters, lead: AccessPath, column: Column): Query =>
   db
     .with(
       (cte) => cte('found').materialized(),
@@ -129,7 +129,7 @@ const gathered = (db: Db, filters: Filters, lead: Lead, column: Column): Query =
  * it from an index, and the flags lead by all their values, since one index is over all of them. PostgreSQL's has, and
  * only its guess for a text search needs a hand.
  */
-function matching(db: Db, filters: Filters, lead: Lead, order?: Column): Query {
+function matching(db: Db, filters: Filters, lead: AccessPath, order?: Column): Query {
   const sqlite = engineOf(db) === 'sqlite'
   const conditions: ReturnType<typeof sql<boolean>>[] = []
   const column = (name: keyof typeof FLAGS | 'created_at', leads: boolean) =>

@@ -25,7 +25,7 @@ interface Parts {
 const OWN_FIELDS = ['name', 'locale'] as const
 
 /** What administrators do with users, and users with their own entry under `/users`. */
-export function createAdmin({ config, passwords, users, sessions, audit, auth }: Parts) {
+export function createUserManagement({ config, passwords, users, sessions, audit, auth }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
   async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
     const { password, ...rest } = input
@@ -76,7 +76,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
     const isShutOut = before.is_active && !after.is_active
     if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
     if (isShutOut || before.email !== after.email) await auth.revokeLinks(trx, id)
-    if (emailKey(before.email) !== emailKey(after.email)) await auth.tellOfNewEmail(trx, before, after)
+    if (emailKey(before.email) !== emailKey(after.email)) await auth.notifyEmailChanged(trx, before, after)
     const details = {
       fields: fields.join(', '),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
@@ -155,7 +155,7 @@ export function createAdmin({ config, passwords, users, sessions, audit, auth }:
   }
 }
 
-export type Admin = ReturnType<typeof createAdmin>
+export type UserManagement = ReturnType<typeof createUserManagement>
 
 /** Whether a change is of nothing but what everybody changes of themselves. */
 const isProfile = (changes: UpdateUser): boolean =>

@@ -8,7 +8,7 @@ import { callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { sessionsMessages } from '../sessions/sessions.messages.ts'
 import { Revoked, SessionList, SessionParams } from '../sessions/sessions.schemas.ts'
-import type { Admin } from './user-management.service.ts'
+import type { UserManagement } from './user-management.service.ts'
 import { usersErrors } from './users.errors.ts'
 import { usersMessages } from './users.messages.ts'
 import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.schemas.ts'
@@ -16,7 +16,7 @@ import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.sc
 const tags = ['Users']
 
 /** For administrators. */
-export const usersRoutes = (admin: Admin) => async (app: App) => {
+export const usersRoutes = (userManagement: UserManagement) => async (app: App) => {
   app.get(
     '',
     {
@@ -30,7 +30,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: UserList },
       },
     },
-    (request) => admin.list(request.query, originOf(request)),
+    (request) => userManagement.list(request.query, originOf(request)),
   )
 
   app.post(
@@ -47,11 +47,11 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      const user = await admin.create(request.body, localeOf(request), originOf(request))
+      const user = await userManagement.create(request.body, localeOf(request), originOf(request))
       return reply
         .code(201)
         .headers({ etag: etag(user), location: `/api/v1/users/${user.id}` })
-        .send(admin.toUser(user))
+        .send(userManagement.toUser(user))
     },
   )
 
@@ -70,7 +70,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => {
-      await admin.remove(request.params.id, originOf(request), ifMatch(request))
+      await userManagement.remove(request.params.id, originOf(request), ifMatch(request))
       return { message: translate(request, usersMessages.user_deleted) }
     },
   )
@@ -89,7 +89,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => {
-      await admin.sendReset(request.params.id, originOf(request))
+      await userManagement.sendReset(request.params.id, originOf(request))
       return { message: translate(request, usersMessages.reset_sent_to_user) }
     },
   )
@@ -106,7 +106,9 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: SessionList },
       },
     },
-    async (request) => ({ sessions: await admin.sessionsOf(request.params.id, callerOf(request), originOf(request)) }),
+    async (request) => ({
+      sessions: await userManagement.sessionsOf(request.params.id, callerOf(request), originOf(request)),
+    }),
   )
 
   app.delete(
@@ -123,7 +125,7 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
     },
     async (request) => ({
       message: translate(request, sessionsMessages.sessions_ended),
-      revoked: await admin.endSessions(request.params.id, originOf(request)),
+      revoked: await userManagement.endSessions(request.params.id, originOf(request)),
     }),
   )
 
@@ -140,14 +142,14 @@ export const usersRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request) => {
-      const revoked = await admin.endSessions(request.params.id, originOf(request), request.params.sid)
+      const revoked = await userManagement.endSessions(request.params.id, originOf(request), request.params.sid)
       return { message: translate(request, sessionsMessages.session_ended), revoked }
     },
   )
 }
 
 /** For administrators, and for users under their own id. */
-export const userRoutes = (admin: Admin) => async (app: App) => {
+export const userRoutes = (userManagement: UserManagement) => async (app: App) => {
   app.get(
     '/:id',
     {
@@ -163,8 +165,8 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
       },
     },
     async (request, reply) => {
-      const user = await admin.view(request.params.id, originOf(request))
-      return sendTagged(request, reply, user, admin.toUser(user))
+      const user = await userManagement.view(request.params.id, originOf(request))
+      return sendTagged(request, reply, user, userManagement.toUser(user))
     },
   )
 
@@ -188,14 +190,14 @@ export const userRoutes = (admin: Admin) => async (app: App) => {
         response: { 200: UserRef },
       },
       handler: async (request, reply) => {
-        const user = await admin.update(
+        const user = await userManagement.update(
           callerOf(request),
           request.params.id,
           request.body,
           originOf(request),
           ifMatch(request),
         )
-        return reply.header('etag', etag(user)).send(admin.toUser(user))
+        return reply.header('etag', etag(user)).send(userManagement.toUser(user))
       },
     })
 }

@@ -8,7 +8,7 @@ import { timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } from './normalization.ts'
 import { createPlanner, WALKED } from './search.plan.ts'
-import { type Filters, hasFilters, type Lead, type Page, pageOfUsers, pageWithin } from './search.store.ts'
+import { type AccessPath, type Filters, hasFilters, type Page, pageOfUsers, pageWithin } from './search.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import { usersErrors } from './users.errors.ts'
 import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
@@ -169,7 +169,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     }
   }
 
-  async function pageBy(lead: Lead, filters: Filters, page: Page) {
+  async function pageBy(lead: AccessPath, filters: Filters, page: Page) {
     const db = database.reads
     const isBare = !filters.term && !hasFilters(filters)
     if (lead !== 'order' || isBare) return pageOfUsers(db, filters, page, lead)
@@ -199,7 +199,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       await keepOneAdmin(trx, await lock(trx, id))
       await store.updateUser(trx, id, { delete_after: at }, timestamp(clock.now()))
     },
-    keep: (trx: Db, id: string) => store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now())),
+    cancelDeletion: (trx: Db, id: string) => store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now())),
     /** Users whose time to be deleted has come. */
     dueForDeletion: (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit),
     /** Verifies the address that was proved, and no other that has come meanwhile. Tells whether the user still has it. */

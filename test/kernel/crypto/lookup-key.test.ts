@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { sharedLookupKey } from '../../../src/kernel/crypto/lookup-key.ts'
+import { loadLookupKey } from '../../../src/kernel/crypto/lookup-key.ts'
 import { deriveKeys } from '../../../src/kernel/crypto/secrets.ts'
 import { describeOnEachEngine, useApp } from '../../support/app.ts'
 
@@ -9,7 +9,7 @@ describeOnEachEngine('The key of fingerprints', (engine) => {
   const app = useApp(engine)
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)]
   const shared = (...secrets: Buffer[]) =>
-    sharedLookupKey(app.services.database, app.clock, deriveKeys(secrets)).then((key) => key.toString('hex'))
+    loadLookupKey(app.services.database, app.clock, deriveKeys(secrets)).then((key) => key.toString('hex'))
   const forget = () => app.services.database.db.deleteFrom('lookup_keys').execute()
   const derived = (secret: Buffer) => deriveKeys([secret]).lookup.toString('hex')
 

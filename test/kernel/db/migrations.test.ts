@@ -37,7 +37,7 @@ describeOnEachEngine('Migrations', (engine) => {
     if (engine === 'sqlite') rmSync(folder, { recursive: true })
   })
   const connect = async () => {
-    const database = await openDatabase(config, { patient: true })
+    const database = await openDatabase(config, { forMigration: true })
     open.push(database)
     return database
   }

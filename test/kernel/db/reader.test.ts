@@ -15,7 +15,7 @@ const ENDLESS = {
   sql: 'with recursive n (x) as (select 1 union all select x + 1 from n) select count(*) from n where x < 0',
   parameters: [],
 }
-const PATIENT = { lock: 20_000, statement: 30_000 }
+const MIGRATION_DEADLINES = { lock: 20_000, statement: 30_000 }
 
 describe('Reads outside of the process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-reader-'))
@@ -41,7 +41,7 @@ describe('Reads outside of the process', () => {
   }
 
   test('start no process before they are needed, and see what was committed a moment ago', async () => {
-    const reader = createSqliteReader(file, PATIENT)
+    const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     assert.deepEqual(reader.pids(), [])
     for (let n = 1; n <= 50; n++) {
       writer.prepare('insert into t values (?, ?, ?)').run(n, n % 2, 'ёж 😀\u2028')
@@ -85,7 +85,7 @@ describe('Reads outside of the process', () => {
   })
 
   test('survive the death of their process', async () => {
-    const reader = createSqliteReader(file, PATIENT)
+    const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await reader.run({ sql: 'select 1', parameters: [] })
     for (let round = 0; round < 5; round++) {
       const read = reader.run(ENDLESS).catch(reason)
@@ -98,7 +98,7 @@ describe('Reads outside of the process', () => {
   })
 
   test('pass errors on as SQLite gave them, and go on', async () => {
-    const reader = createSqliteReader(file, PATIENT)
+    const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await assert.rejects(reader.run({ sql: 'select nonsense from t', parameters: [] }), { code: 'SQLITE_ERROR' })
     await assert.rejects(reader.run({ sql: 'delete from t', parameters: [] }))
     assert.equal((await reader.run({ sql: 'select n from t', parameters: [] })).length, 50)
@@ -107,7 +107,7 @@ describe('Reads outside of the process', () => {
 
   test('know no secret of the environment, and end on no signal but with their parent', async () => {
     process.env.APP_SECRET = 'a secret of the environment'
-    const reader = createSqliteReader(file, PATIENT)
+    const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await reader.run({ sql: 'select 1', parameters: [] })
     delete process.env.APP_SECRET
     const [pid] = reader.pids() as [number]
@@ -121,7 +121,7 @@ describe('Reads outside of the process', () => {
 
   test('of a database take selects only, and leave it closed without a trace', async () => {
     const path = join(folder, 'other.db')
-    const database = openSqlite(path, PATIENT)
+    const database = openSqlite(path, MIGRATION_DEADLINES)
     await sql`create table leases (name text, holder text, until text)`.execute(database.db)
     await database.db.insertInto('leases').values({ name: 'a', holder: 'b', until: 'c' }).execute()
     assert.equal((await database.reads.selectFrom('leases').selectAll().execute()).length, 1)

@@ -64,10 +64,10 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     )
 
     app.clock.advance(14 * DAY - MINUTE)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     assert.equal((await login(app, person.email)).body.reason, 'account_deletion_pending')
     app.clock.advance(2 * MINUTE)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     await smtp.waitFor(mailTo(person.email, /your account is deleted/))
     assert.equal((await login(app, person.email)).body.reason, 'invalid_credentials')
     const stored = await until(
@@ -89,7 +89,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     const done = await fetch(app.url + link.pathname, { method: 'POST', body: link.searchParams })
     assert.match(await done.text(), /Your account stays/)
     app.clock.advance(15 * DAY)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     assert.equal((await login(app, person.email)).status, 200)
   })
 
@@ -103,7 +103,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     const answer = await app.api.post('/api/v1/auth/undo-deletion', { body: { token } })
     assert.equal(answer.body.reason, 'link_invalid')
     app.clock.advance(15 * DAY)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     assert.equal((await login(app, person.email)).status, 200)
   })
 

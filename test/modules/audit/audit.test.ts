@@ -104,7 +104,7 @@ describeOnEachEngine('The audit log', (engine) => {
     await call('DELETE', '/me', { password: PASSWORD }, token)
     expected.push(['account.deletion_requested', 'user', 'success'])
     app.clock.advance(15 * DAY)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     expected.push(['account.deleted', 'system', 'success'])
     admin = await signIn(app.api, await createAdmin(app.services))
 
@@ -288,10 +288,10 @@ describeOnEachEngine('The audit log', (engine) => {
     const count = async () => (await app.services.database.db.selectFrom('audit_events').select('id').execute()).length
     const before = await count()
     app.clock.advance(399 * DAY - 16 * DAY)
-    await app.services.housekeeping.run()
+    await app.services.retention.run()
     assert.equal(await count(), before)
     app.clock.advance(20 * DAY)
-    const deleted = await app.services.housekeeping.run()
+    const deleted = await app.services.retention.run()
     assert.equal(deleted?.audit_events, before - (await count()))
     assert.ok((deleted?.audit_events ?? 0) > 0)
   })

@@ -63,7 +63,7 @@ describeOnEachEngine('Limits', (engine) => {
     const guess = async (number: number, site = '2001:db8:99::/48') => {
       const origin = { network: `2001:db8:99:${number}::/64`, site }
       const caller = { emailKey: `n-${number}`, userId: null, devices: [], origin }
-      await (await app.services.throttle.beginLogin(caller)).fail()
+      await (await app.services.rateLimits.beginLogin(caller)).fail()
     }
     await guess(0)
     const { db } = app.services.database

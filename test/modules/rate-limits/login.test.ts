@@ -197,12 +197,12 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     await tryFrom(app, '203.0.113.8', email)
     assert.equal((await counts()).length, 2)
     app.clock.advance(HOUR + MINUTE)
-    assert.equal(await app.services.throttle.purge(10), 1)
+    assert.equal(await app.services.rateLimits.purge(10), 1)
     assert.equal((await counts()).length, 1, 'the account remembers')
-    assert.equal(await app.services.throttle.purgeDevices(1000), 0)
+    assert.equal(await app.services.rateLimits.purgeDevices(1000), 0)
     app.clock.advance(401 * DAY)
-    assert.equal(await app.services.throttle.purge(10), 1)
-    assert.ok((await app.services.throttle.purgeDevices(1000)) > 0)
+    assert.equal(await app.services.rateLimits.purge(10), 1)
+    assert.ok((await app.services.rateLimits.purgeDevices(1000)) > 0)
   })
 })
 
@@ -253,7 +253,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
       one.clock.advance(seconds * SECOND)
       let checked = 0
       const tries = Array.from({ length: 40 }, async (_, number) => {
-        const attempt = await (number % 2 ? one : two).services.throttle.beginLogin(guess)
+        const attempt = await (number % 2 ? one : two).services.rateLimits.beginLogin(guess)
         checked++
         await attempt.fail()
       })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DAY, HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
-import { createHousekeeping } from '../../../src/modules/retention/retention.service.ts'
+import { createRetention } from '../../../src/modules/retention/retention.service.ts'
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
 
 describeOnEachEngine('Housekeeping', (engine) => {
@@ -13,10 +13,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
   }
 
   test('is done by one instance at a time, and by another once the first has not come back', async () => {
-    const [one, other] = [
-      createHousekeeping({ ...parts(), chores: {} }),
-      createHousekeeping({ ...parts(), chores: {} }),
-    ]
+    const [one, other] = [createRetention({ ...parts(), jobs: {} }), createRetention({ ...parts(), jobs: {} })]
     const done = await Promise.all([one.run(), other.run()])
     assert.equal(done.filter((deleted) => deleted === null).length, 1)
     const [holder, waiting] = done[0] ? [one, other] : [other, one]
@@ -28,10 +25,10 @@ describeOnEachEngine('Housekeeping', (engine) => {
     app.clock.advance(HOUR)
   })
 
-  test('works in small batches until nothing is left, and a chore that fails holds up no other', async () => {
+  test('works in small batches until nothing is left, and a job that fails holds up no other', async () => {
     let left = 450
     const batches: number[] = []
-    const chores = {
+    const jobs = {
       broken: async () => {
         throw new Error('broken')
       },
@@ -44,7 +41,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     }
     const warnings: unknown[] = []
     const log = { warn: (line: unknown) => warnings.push(line), info() {} } as never
-    assert.deepEqual(await createHousekeeping({ ...parts(), log, chores }).run(), { crumbs: 450 })
+    assert.deepEqual(await createRetention({ ...parts(), log, jobs }).run(), { crumbs: 450 })
     assert.deepEqual([left, batches], [0, [200, 200, 50]])
     assert.equal(warnings.length, 1)
     app.clock.advance(HOUR)
@@ -55,7 +52,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     const over = await signIn(app.api, person)
     await app.api.post('/api/v1/auth/logout', { token: over.access_token, headers: { 'idempotency-key': newId() } })
     await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'not the password' } })
-    const { database, housekeeping } = app.services
+    const { database, retention } = app.services
     const count = async () => {
       const tables = [
         'sessions',
@@ -76,19 +73,19 @@ describeOnEachEngine('Housekeeping', (engine) => {
     // Signing up and signing in without its proof are two devices; a wrong password and two limits of mails are counted.
     const full = { sessions: 1, one_time_tokens: 1, outbox: 1, throttles: 3, known_devices: 2, idempotency_keys: 1 }
     assert.deepEqual(await count(), full)
-    await housekeeping.run()
+    await retention.run()
     assert.deepEqual(await count(), full)
     app.clock.advance(25 * HOUR)
-    await housekeeping.run()
+    await retention.run()
     assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0 })
     app.clock.advance(31 * DAY)
-    await housekeeping.run()
+    await retention.run()
     assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0, sessions: 0 })
     app.clock.advance(60 * DAY)
-    await housekeeping.run()
+    await retention.run()
     assert.equal((await count()).outbox, 0)
     app.clock.advance(400 * DAY)
-    await housekeeping.run()
+    await retention.run()
     assert.deepEqual(Object.values(await count()), [0, 0, 0, 0, 0, 0])
   })
 })

@@ -102,7 +102,9 @@ async function emptyDatabase(engine: Engine) {
     engine === 'sqlite'
       ? `sqlite:${join(folder, 'test.db')}`
       : await createDatabase(process.env.TEST_POSTGRES_URL as string)
-  const database = await openDatabase(loadConfig({ DATABASE_URL: url, APP_SECRET: 'x'.repeat(43) }), { patient: true })
+  const database = await openDatabase(loadConfig({ DATABASE_URL: url, APP_SECRET: 'x'.repeat(43) }), {
+    forMigration: true,
+  })
   const remove = async () => {
     await database.close()
     if (engine === 'postgres') await dropDatabase(url)

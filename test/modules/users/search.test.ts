@@ -3,7 +3,7 @@ import { before, describe, test } from 'node:test'
 import { CompiledQuery } from 'kysely'
 import { systemClock } from '../../../src/kernel/lib/clock.ts'
 import { createPlanner } from '../../../src/modules/users/search.plan.ts'
-import { type Filters, hasFilters, type Lead, pageOfUsers } from '../../../src/modules/users/search.store.ts'
+import { type AccessPath, type Filters, hasFilters, pageOfUsers } from '../../../src/modules/users/search.store.ts'
 import { createAdmin, describeOnEachEngine, signIn, useApp } from '../../support/app.ts'
 
 /** Name and e-mail; each search names the people by their number. */
@@ -110,7 +110,7 @@ describeOnEachEngine('A search of users', (engine) => {
 })
 
 /** The ways that a list under these filters can go. */
-const leads = (filters: Filters): Lead[] => [
+const leads = (filters: Filters): AccessPath[] => [
   'order',
   ...(filters.term ? (['term'] as const) : []),
   ...(hasFilters(filters) ? (['filters'] as const) : []),

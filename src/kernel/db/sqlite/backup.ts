@@ -13,7 +13,7 @@ import {
 import { copyFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import BetterSqlite from 'better-sqlite3'
-import { PATIENT } from '../../config/deadlines.ts'
+import { MIGRATION_DEADLINES } from '../../config/deadlines.ts'
 import { makeFolder } from '../../lib/folders.ts'
 import { DatabaseError } from '../errors.ts'
 import { migrationStatus } from '../migrator.ts'
@@ -139,7 +139,7 @@ export async function restoreSqlite(from: string, file: string): Promise<{ kept:
 /** Swaps the files while nobody else can open the old one. */
 function replace(file: string, draft: string): string | null {
   const kept = existsSync(file) ? `${file}.before-restore-${new Date().toISOString().replaceAll(':', '-')}` : null
-  const unlock = takeForOneself(file)
+  const unlock = lockExclusively(file)
   try {
     // What a damaged database has left in its log belongs to it, and must not be applied to the new one.
     for (const suffix of ['-wal', '-shm', '-journal'])
@@ -154,7 +154,7 @@ function replace(file: string, draft: string): string | null {
 }
 
 /** Locks a database against everybody else, its log emptied into it. Returns what unlocks it. Throws DatabaseError. */
-function takeForOneself(file: string): () => void {
+function lockExclusively(file: string): () => void {
   if (!existsSync(file)) return () => {}
   const old = new BetterSqlite(file, { timeout: LOCK_WAIT })
   try {
@@ -200,7 +200,7 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
   file.close()
   if (!isOurs) throw new DatabaseError(`${from} is no backup of this service`)
-  const database = openSqlite(draft, { ...PATIENT, lock: LOCK_WAIT })
+  const database = openSqlite(draft, { ...MIGRATION_DEADLINES, lock: LOCK_WAIT })
   await migrationStatus(database).finally(() => database.close())
   requireIntact(draft)
 }

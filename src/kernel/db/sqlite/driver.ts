@@ -75,7 +75,7 @@ class Adapter extends SqliteAdapter {
 }
 
 function createDriver(writer: Connection, write: Statements, read: Statements, lockWait: number): Driver {
-  const turns = createTurns(lockWait)
+  const writes = createWriteQueue(lockWait)
   const inTransaction = new WeakSet<DatabaseConnection>()
 
   const connect = (): DatabaseConnection => {
@@ -83,7 +83,7 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
         if (inTransaction.has(connection)) return execute(write, query)
         if (SelectQueryNode.is(query.query)) return execute(read, query)
-        return turns.take((patiently) => patiently(() => execute<R>(write, query)))
+        return writes.take((patiently) => patiently(() => execute<R>(write, query)))
       },
       async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
         for (const row of read(sql).iterate(parameters)) yield { rows: [row as R] }
@@ -112,7 +112,7 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
     acquireConnection: async () => connect(),
     beginTransaction: (connection) =>
       new Promise<void>((begun, failed) => {
-        turns
+        writes
           .take(async (patiently) => {
             // Who will write takes the lock at once: a later upgrade could fail at any statement.
             await patiently(() => write('begin immediate').run([]))
@@ -144,7 +144,7 @@ function execute<R>(statements: Statements, { sql, parameters }: CompiledQuery):
 type Patiently = <T>(work: () => T) => Promise<T>
 
 /** One writer at a time, in the order in which they came. The wait of each counts from there. */
-function createTurns(lockWait: number) {
+function createWriteQueue(lockWait: number) {
   const waiting: (() => void)[] = []
   let taken = false
   let metAnother = Number.NEGATIVE_INFINITY

@@ -1,6 +1,6 @@
 import type { Database as Connection, Statement } from 'better-sqlite3'
 
-const KEPT = 500
+const MAX_CACHED_STATEMENTS = 500
 
 /** A prepared statement whose values may be booleans, which SQLite has not: they are bound as 0 and 1. */
 export interface CachedStatement {
@@ -27,7 +27,7 @@ export function cachedStatements(connection: Connection): Statements {
       run: (values) => statement.run(bindable(values)),
       iterate: (values) => connection.prepare(sql).iterate(bindable(values)) as IterableIterator<unknown>,
     }
-    if (cache.size >= KEPT) cache.delete(cache.keys().next().value as string)
+    if (cache.size >= MAX_CACHED_STATEMENTS) cache.delete(cache.keys().next().value as string)
     cache.set(sql, cached)
     return cached
   }

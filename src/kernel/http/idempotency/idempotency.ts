@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts'
 import { createSealer } from '../../crypto/sealer.ts'
 import { fingerprint, type Keys } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
-import { createSettling } from '../../db/retry-queue.ts'
+import { createRetryQueue } from '../../db/retry-queue.ts'
 import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Clock, DAY } from '../../lib/clock.ts'
@@ -52,7 +52,7 @@ interface Parts {
   refusals: ErrorDefinition[]
 }
 
-const KEPT_FOR = DAY
+const KEY_LIFETIME_MS = DAY
 /** Longer answers are not kept; none of ours is near it. */
 const MAX_ANSWER_BYTES = 64 * 1024
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE']
@@ -61,7 +61,7 @@ const ERRORS: ErrorDefinition[] = [
   kernelErrors.idempotency_in_progress,
   kernelErrors.idempotency_key_reused,
 ]
-const KEPT_HEADERS = ['content-type', 'etag', 'location', 'set-cookie', 'www-authenticate', 'x-request-id']
+const REPLAYED_HEADERS = ['content-type', 'etag', 'location', 'set-cookie', 'www-authenticate', 'x-request-id']
 
 const HEADERS = {
   type: 'object',
@@ -87,7 +87,7 @@ const HEADERS = {
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
-  const { settle, later } = createSettling(clock)
+  const { run, enqueue } = createRetryQueue(clock)
   // A request that was answered by its deadline may still be at work: statements have deadlines of their own.
   const lease = 2 * config.requestTimeout
 
@@ -137,7 +137,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
   /** Whether the request holds its key from now on, which is new or had an `old` answer. */
   async function take(request: FastifyRequest, claim: Claim & { until: number }, old?: string): Promise<boolean> {
     const isTaken = await takeKey(db, claim, clock.now(), old).catch((error) => {
-      later({ write: () => releaseKey(db, claim), until: claim.until }) // Whether it was taken is not known.
+      enqueue({ write: () => releaseKey(db, claim), until: claim.until }) // Whether it was taken is not known.
       throw error
     })
     if (isTaken) request.claim = claim
@@ -154,13 +154,13 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     const isKept = decides(reply.statusCode, actor !== null) && Buffer.byteLength(body) <= MAX_ANSWER_BYTES
     const answer = { status: reply.statusCode, headers: keptHeaders(reply), body }
     const sessionId = request.answeredSession ?? actor?.sessionId ?? null
-    const keptUntil = clock.now() + KEPT_FOR
+    const keptUntil = clock.now() + KEY_LIFETIME_MS
     const write = async () => {
       if (!isKept) return releaseKey(db, claim)
       const session = sessionId === null ? null : { id: sessionId, standing: await standingOf(sessionId) }
       return keepAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), keptUntil)
     }
-    await settle({ write, until: claim.until })
+    await run({ write, until: claim.until })
     return payload
   }
 
@@ -226,5 +226,5 @@ const inProgress = () => new AppError(kernelErrors.idempotency_in_progress, { re
 
 function keptHeaders(reply: FastifyReply): Record<string, unknown> {
   const sent = reply.getHeaders()
-  return Object.fromEntries(KEPT_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
+  return Object.fromEntries(REPLAYED_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
 }

@@ -9,7 +9,7 @@ const BUDGET = 40
 /** So long it then refuses, in ms, which is enough for hundreds. */
 const REFUSING = 10
 /** So many requests of a turn are served however long it takes: a process that has just started is slow, not flooded. */
-const ALWAYS = 250
+const MIN_SERVED_PER_TURN = 250
 const TICK = 10
 const REPORT_EVERY = 1000
 
@@ -39,7 +39,7 @@ export function addOverload(app: App, log: Log): void {
   }
 
   function isTooMuch(): boolean {
-    if (served++ < ALWAYS || performance.now() - began < BUDGET) return false
+    if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < BUDGET) return false
     const work = worked() - workedBefore
     // While sockets are ready without end, so is the turn: the next one begins here.
     if (work > BUDGET + REFUSING) begin()
@@ -48,11 +48,11 @@ export function addOverload(app: App, log: Log): void {
 
   begin()
   const turn = setInterval(guarded(log, 'overload', begin), TICK).unref()
-  const tell = () => {
+  const logShed = () => {
     if (refused) log.warn({ refused }, 'overloaded')
     refused = 0
   }
-  const report = setInterval(guarded(log, 'overload', tell), REPORT_EVERY).unref()
+  const report = setInterval(guarded(log, 'overload', logShed), REPORT_EVERY).unref()
 
   app.addHook('onRequest', (request, _reply, done) => {
     if (!isTooMuch() || request.url.startsWith('/health')) return done()

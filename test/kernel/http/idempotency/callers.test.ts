@@ -27,8 +27,8 @@ const newKey = () => ({ 'idempotency-key': randomUUID() })
 const startHour = ({ clock }: TestApp) => clock.advance(HOUR - (clock.now() % HOUR))
 
 /** Counts all the keys that somebody may have: the first in memory, the others in the database at once. */
-async function useUp({ services: { throttle, database } }: TestApp, by: string): Promise<void> {
-  for (let n = 0; n <= IDEMPOTENCY_KEYS.unshared; n++) await throttle.limit(IDEMPOTENCY_KEYS, by)
+async function useUp({ services: { rateLimits, database } }: TestApp, by: string): Promise<void> {
+  for (let n = 0; n <= IDEMPOTENCY_KEYS.unshared; n++) await rateLimits.limit(IDEMPOTENCY_KEYS, by)
   const counted = await database.db
     .updateTable('throttles')
     .set({ count: IDEMPOTENCY_KEYS.quota })
