@@ -18,7 +18,8 @@ const NOTE = '<!-- Made from the code by `npm run docs`: change it there. -->'
 
 function configuration(): string {
   const rows = Object.entries(SETTINGS).map(([name, setting]) => {
-    const fallback = 'shown' in setting ? setting.shown : `\`${showValue(setting.fallback)}\``
+    const fallback =
+      'shown' in setting && setting.shown !== undefined ? setting.shown : `\`${showValue(setting.fallback)}\``
     return row(`\`${name}\``, fallback.replace(/\{\w+\}\S*|^\.\/\S+|\w+:\S+/g, '`$&`'), capitalised(setting.about))
   })
   return `${NOTE}
