@@ -113,7 +113,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     log,
     jobs: {
       sessions: sessions.purge,
-      oneTimeTokens: oneTimeTokens.purge,
+      one_time_tokens: oneTimeTokens.purge,
       mails: outbox.purge,
       audit_events: audit.purge,
       throttles: rateLimits.purge,

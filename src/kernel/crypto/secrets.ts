@@ -22,7 +22,7 @@ export interface Keys {
   cursor: Buffer[]
   /** AES-256-GCM keys for answers kept for idempotency. */
   sealing: Buffer[]
-  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a throttle: `lookup-key.ts`. */
+  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a rate limit: `lookup-key.ts`. */
   lookup: Buffer
   /** Names of the secrets that tell nothing of them. */
   secretIds: string[]

@@ -7,7 +7,7 @@ export interface Device {
   ip: string | null
 }
 
-/** Where a call comes from, and on whose behalf: what the audit log writes beside the deed. */
+/** Where a call comes from, and on whose behalf: what the audit log records beside the event. */
 export interface Origin {
   device: Device
   /** What limits by address count it for, and what the wider ones do: see `http/client.ts`. */

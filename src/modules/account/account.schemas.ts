@@ -82,7 +82,7 @@ export const Export = Strict(
     ),
     known_devices: Type.Array(Strict({ first_seen: Time, last_seen: Time })),
     audit_events: Type.Array(Type.Unsafe<Static<typeof AuditEvent>>({ $ref: 'AuditEvent#' })),
-    oneTimeTokens: Type.Array(
+    links: Type.Array(
       Strict({
         kind: Type.String({ examples: ['verify_email'] }),
         email: Type.String({ examples: ['anna@example.org'] }),

@@ -50,7 +50,7 @@ export function createExports({ database, clock, users, sessions, audit, rateLim
         pages((after, limit) => audit.about(id, after, limit)),
         (event) => withoutOthers(event, id),
       ),
-      oneTimeTokens: onePage(() => oneTimeTokens.pending(id)),
+      links: onePage(() => oneTimeTokens.pending(id)),
       mails: mapPages(
         pages((after, limit) => outbox.to(id, after, limit)),
         ({ id: _, ...mail }) => mail,

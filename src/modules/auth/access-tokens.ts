@@ -1,4 +1,5 @@
 import { calculateJwkThumbprint, errors, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
 import type { Config } from '../../kernel/config/config.ts'
 import type { Keys } from '../../kernel/crypto/secrets.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
@@ -60,7 +61,7 @@ export async function createAccessTokens(
   )
   const [signer] = known
   if (!signer) throw new Error('no signing key')
-  const verified = new Map<string, AccessClaims>()
+  const verified = new LRUCache<string, AccessClaims>({ max: MAX_CACHED_TOKENS })
   const seconds = () => Math.floor(clock.now() / 1000)
 
   async function payloadOf(token: string, at: number): Promise<JWTPayload> {
@@ -130,7 +131,6 @@ export async function createAccessTokens(
         throw new AppError(authErrors.token_expired)
       }
       return check(token).then((claims) => {
-        if (verified.size >= MAX_CACHED_TOKENS) verified.delete(verified.keys().next().value as string)
         verified.set(token, claims)
         return claims
       })

@@ -6,7 +6,7 @@ const TEXTS = {
   en: {
     title: 'Bukhindor Backend',
     lead: 'Accounts, sessions and users for an app, by a REST API.',
-    oneTimeTokens: [
+    links: [
       ['/docs', 'API documentation', 'every endpoint, to read and to try'],
       ['/docs/errors', 'Errors', 'every reason, and what a client should do'],
       ['/openapi.json', 'OpenAPI document', 'for generators; also as YAML at /openapi.yaml'],
@@ -32,7 +32,7 @@ const TEXTS = {
   ru: {
     title: 'Bukhindor Backend',
     lead: 'Аккаунты, сеансы и пользователи приложения через REST API.',
-    oneTimeTokens: [
+    links: [
       ['/docs', 'Документация API', 'все методы: прочитать и попробовать'],
       ['/docs/errors', 'Ошибки', 'все причины и что с ними делать клиенту'],
       ['/openapi.json', 'Документ OpenAPI', 'для генераторов; в YAML: /openapi.yaml'],
@@ -62,7 +62,7 @@ export function homePage(locale: Locale, version: string): string {
   const text = TEXTS[locale]
   const body = html`<h1>${text.title}</h1>
     <p>${text.lead}</p>
-    <ul>${text.oneTimeTokens.map(([href, name, about]) => html`<li><a href="${href}">${name}</a> — ${about}</li>`)}</ul>
+    <ul>${text.links.map(([href, name, about]) => html`<li><a href="${href}">${name}</a> — ${about}</li>`)}</ul>
     <p><small>${text.version} ${version}</small></p>`
   return page({ locale, title: text.title, body })
 }

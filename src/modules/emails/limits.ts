@@ -22,7 +22,7 @@ const notice = (kind: MailKind): MailLimit => ({ name: `mail-${kind}`, quota: 5,
 
 /**
  * How many mails of each kind an address gets, whoever causes them and however. The limits of the endpoints
- * (`throttle/policies.ts`) come first; these hold where many accounts, or an endpoint without a limit, have one recipient.
+ * (`rate-limits/policies.ts`) come first; these hold where many accounts, or an endpoint without a limit, have one recipient.
  *
  * A mail that is not sent makes no link, so the one before it still works. That is why nobody is kept out:
  * - A reset link is good for 30 minutes, and a window is half of that. RESET lets strangers cause three mails in it, the

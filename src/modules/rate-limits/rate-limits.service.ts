@@ -31,7 +31,7 @@ export interface LoginCaller {
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Holds up who guesses, and no one else. E-mails and addresses are kept as keyed fingerprints: the tables tell nothing
+ * Slows down whoever tries passwords, and nobody else. E-mails and addresses are kept as keyed fingerprints: the tables tell nothing
  * without the secret.
  */
 export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {

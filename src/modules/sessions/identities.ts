@@ -1,8 +1,9 @@
+import { LRUCache } from 'lru-cache'
 import type { Database } from '../../kernel/db/database.ts'
 import { type Generations, parseGenerations } from './generations.ts'
 import { type IdentityRow, identityBySession } from './sessions.store.ts'
 
-const KEPT = 10_000
+const MAX_CACHED_IDENTITIES = 10_000
 
 /** Session and user as they are stored, and what every request asks of them, worked out once. */
 export interface StoredIdentity {
@@ -18,34 +19,23 @@ export interface StoredIdentity {
  * each request reads it.
  */
 export function createIdentities(database: Database) {
-  const known = new Map<string, StoredIdentity>()
-  let version: number | null = null
-
-  /**
-   * Asks the engine each time (2 µs): one turn of the event loop can bring a request that was sent after an answer of the
-   * same turn, when a connection is read on for longer than the answer takes to its client.
-   */
-  function forgetWhatIsOld(): void {
-    const now = database.dataVersion()
-    if (now !== version) {
-      known.clear()
-      version = now
-    }
-  }
-
-  function remember(sessionId: string, identity: StoredIdentity): StoredIdentity {
-    if (known.size >= KEPT) known.clear()
-    known.set(sessionId, identity)
-    return identity
-  }
+  const cache = new LRUCache<string, { identity: StoredIdentity; version: number }>({ max: MAX_CACHED_IDENTITIES })
 
   return {
+    /**
+     * Asks the engine for its version each time (2 µs): one turn of the event loop can bring a request that was sent after an
+     * answer of the same turn.
+     */
     find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
-      forgetWhatIsOld()
-      const row = known.get(sessionId) ?? database.first(identityBySession, { id: sessionId })
+      const version = database.dataVersion()
+      const cached = version === null ? undefined : cache.get(sessionId)
+      if (cached?.version === version) return cached?.identity
+      const row = database.first(identityBySession, { id: sessionId })
       if (row instanceof Promise) return row.then((found) => found && read(found))
-      if (row === undefined || 'row' in row) return row
-      return remember(sessionId, read(row))
+      if (row === undefined) return undefined
+      const identity = read(row)
+      if (version !== null) cache.set(sessionId, { identity, version })
+      return identity
     },
   }
 }

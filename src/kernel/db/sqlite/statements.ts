@@ -1,4 +1,5 @@
 import type { Database as Connection, Statement } from 'better-sqlite3'
+import { LRUCache } from 'lru-cache'
 
 const MAX_CACHED_STATEMENTS = 500
 
@@ -15,7 +16,7 @@ export type Statements = (sql: string) => CachedStatement
 
 /** Prepares each SQL text once for a connection. */
 export function cachedStatements(connection: Connection): Statements {
-  const cache = new Map<string, CachedStatement>()
+  const cache = new LRUCache<string, CachedStatement>({ max: MAX_CACHED_STATEMENTS })
   return (sql) => {
     const known = cache.get(sql)
     if (known) return known
@@ -27,7 +28,6 @@ export function cachedStatements(connection: Connection): Statements {
       run: (values) => statement.run(bindable(values)),
       iterate: (values) => connection.prepare(sql).iterate(bindable(values)) as IterableIterator<unknown>,
     }
-    if (cache.size >= MAX_CACHED_STATEMENTS) cache.delete(cache.keys().next().value as string)
     cache.set(sql, cached)
     return cached
   }
