@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
 import { ERRORS } from '../src/errors.ts'
-import { SETTINGS } from '../src/kernel/config/config.ts'
 import { showValue } from '../src/kernel/config/effective-settings.ts'
+import { SETTINGS } from '../src/kernel/config/settings.ts'
 
 /**
  * `npm run docs`: writes the pages of `docs/` that are made from the code.

@@ -1,8 +1,8 @@
 import { SECOND } from '../lib/clock.ts'
 
 /**
- * Every wait has an end. All of them are here, in milliseconds; those inside a request follow from its own deadline
- * (`REQUEST_TIMEOUT`), so that whoever waits is told why before the request itself is cut.
+ * The deadlines of a request and of what it waits for, in milliseconds. Those inside a request follow from its own
+ * (`REQUEST_TIMEOUT`), so that the caller is told why before the request itself is cut.
  */
 export const deadlinesOf = (request: number) => ({
   /** From the first byte of a request to its last, and again from there to its answer. */
@@ -27,10 +27,10 @@ export const MIGRATION_DEADLINES: Pick<Deadlines, 'connection' | 'statement' | '
 }
 
 /** A connection that is kept open between two requests: longer than the minute for which load balancers commonly reuse one. */
-export const KEEP_ALIVE = 72 * SECOND
+export const KEEP_ALIVE_MS = 72 * SECOND
 
 /** How often too slow requests are looked for. */
-export const SLOW_CHECK = 2 * SECOND
+export const SLOW_REQUEST_CHECK_MS = 2 * SECOND
 
 /**
  * A reader takes at least so many bytes in such a time, or its connection is destroyed: about 6 KB a second. The time is
@@ -39,17 +39,17 @@ export const SLOW_CHECK = 2 * SECOND
 export const SLOW_READER = { windowMs: 20 * SECOND, minBytes: 128 * 1024 }
 
 /** For the answer of the database to a readiness check. */
-export const PING = SECOND
+export const PING_TIMEOUT_MS = SECOND
 
 /** With a mail server: for its address, a connection, its greeting, and any silence within a delivery. */
-export const SMTP = {
+export const SMTP_TIMEOUTS = {
   dnsTimeout: 5 * SECOND,
   connectionTimeout: 10 * SECOND,
   greetingTimeout: 10 * SECOND,
   socketTimeout: 20 * SECOND,
 }
 
-/** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole farewell. */
+/** On SIGTERM: for load balancers to notice that readiness has turned, and for the whole shutdown. */
 export const DRAIN_DELAY_MS = 2 * SECOND
 export const SHUTDOWN_DEADLINE_MS = 9500
 

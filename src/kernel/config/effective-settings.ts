@@ -1,6 +1,7 @@
 import { masked } from '../db/postgres/url.ts'
 import { SECOND } from '../lib/clock.ts'
-import { type Config, SETTINGS, type Setting } from './config.ts'
+import type { Config } from './config.ts'
+import { SETTINGS, type Setting } from './settings.ts'
 import { showDuration } from './values.ts'
 
 /** Every setting as it is in force, for `bukhindor config`: its text, masked where it is a secret, and where it is from. */

@@ -9,7 +9,8 @@ import {
 } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Config, ConfigError, parseSecret } from '../config/config.ts'
+import { type Config, ConfigError } from '../config/config.ts'
+import { parseSecret } from '../config/settings.ts'
 import { makeFolder } from '../lib/folders.ts'
 
 /** All keys of the service, each list newest first: the first makes, all of them verify. */

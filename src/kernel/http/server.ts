@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Config } from '../config/config.ts'
-import { deadlinesOf, KEEP_ALIVE, SLOW_CHECK } from '../config/deadlines.ts'
+import { deadlinesOf, KEEP_ALIVE_MS, SLOW_REQUEST_CHECK_MS } from '../config/deadlines.ts'
 import { AppError } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 import { guarded } from '../lib/guarded.ts'
@@ -49,8 +49,12 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
     logger: false,
     bodyLimit: BODY_LIMIT,
     requestTimeout: deadlines.request,
-    keepAliveTimeout: KEEP_ALIVE,
-    http: { maxHeaderSize: HEADER_LIMIT, headersTimeout: deadlines.headers, connectionsCheckingInterval: SLOW_CHECK },
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      maxHeaderSize: HEADER_LIMIT,
+      headersTimeout: deadlines.headers,
+      connectionsCheckingInterval: SLOW_REQUEST_CHECK_MS,
+    },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: () => newId(),

@@ -2,7 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config/config.ts'
-import { SMTP } from '../config/deadlines.ts'
+import { SMTP_TIMEOUTS } from '../config/deadlines.ts'
 import type { Log } from '../log/log.ts'
 
 export interface OutgoingMail {
@@ -21,7 +21,7 @@ export interface Transport {
   close(): void
 }
 
-/** SMTP where `SMTP_URL` is set; otherwise files in `DATA_DIR/mail`, and a line in the log with the link. */
+/** SMTP_TIMEOUTS where `SMTP_URL` is set; otherwise files in `DATA_DIR/mail`, and a line in the log with the link. */
 export function createTransport(config: Pick<Config, 'smtpUrl' | 'mailFrom' | 'dataDir'>, log: Log): Transport {
   const from = config.mailFrom ?? 'Bukhindor <no-reply@localhost>'
   return config.smtpUrl ? smtpTransport(config.smtpUrl, from) : fileTransport(join(config.dataDir, 'mail'), from, log)
@@ -37,7 +37,7 @@ function smtpTransport(url: string, from: string): Transport {
     tls: { rejectUnauthorized: !isLocal },
     disableFileAccess: true,
     disableUrlAccess: true,
-    ...SMTP,
+    ...SMTP_TIMEOUTS,
   })
   return {
     async send(mail, signal) {

@@ -1,7 +1,6 @@
 import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
-import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { doneBy, type Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
@@ -117,7 +116,7 @@ export function createAuth(parts: Parts) {
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {
-      const present = await users.lock(trx, user.id).catch(nullIfGone)
+      const present = await users.lockIfThere(trx, user.id)
       const isSame =
         present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
       if (!isSame) throw new AppError(authErrors.invalid_credentials)
@@ -291,12 +290,6 @@ export function createAuth(parts: Parts) {
 }
 
 export type Auth = ReturnType<typeof createAuth>
-
-/** Who was deleted a moment ago is nobody; any other error, as that of a lock that others hold for too long, stays one. */
-function nullIfGone(error: unknown): null {
-  if (error instanceof AppError && error.definition === kernelErrors.not_found) return null
-  throw error
-}
 
 /** Whether a person has signed in before: the first time is no news to them. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { PING } from '../../kernel/config/deadlines.ts'
+import { PING_TIMEOUT_MS } from '../../kernel/config/deadlines.ts'
 import type { DatabaseClock } from '../../kernel/db/clock.ts'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
@@ -80,7 +80,7 @@ export const healthRoutes =
         },
       },
       async () => {
-        const answers = await within(PING, database.ping())
+        const answers = await within(PING_TIMEOUT_MS, database.ping())
         if (answers && !lifecycle.draining)
           return {
             status: 'ready' as const,

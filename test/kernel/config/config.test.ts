@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { ConfigError, loadConfig, readEnvironment, SETTINGS } from '../../../src/kernel/config/config.ts'
+import { ConfigError, loadConfig, readEnvironment } from '../../../src/kernel/config/config.ts'
 import { effectiveSettings } from '../../../src/kernel/config/effective-settings.ts'
+import { SETTINGS } from '../../../src/kernel/config/settings.ts'
 
 const SECRET = Buffer.alloc(32, 1).toString('base64url')
 const faultsOf = (env: Record<string, string>): string[] => {
