@@ -149,7 +149,7 @@ export function createPasswords({
      *
      * @throws AppError as `hash` does
      */
-    verify: (hash: string | null, password: string, turn: Turn = {}) =>
+    verify: async (hash: string | null, password: string, turn: Turn = {}) =>
       run(
         { kind: 'verify', hash, password: password.normalize('NFC') },
         turn,

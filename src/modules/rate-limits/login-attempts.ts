@@ -21,8 +21,17 @@ export interface AttemptLimit {
 /** The first is the caller's own, which a success clears. */
 export type AttemptLimits = [AttemptLimit, ...AttemptLimit[]]
 
+/** What an attempt is counted for: read when it begins, and again after a wait. */
+export interface AttemptSubject {
+  limits: AttemptLimits
+  /** The device that the caller has proven, which the first of the limits is of then. */
+  device: string | null
+}
+
 /** A permit to check a password once. Exactly one of its functions has to be called. */
 export interface Attempt {
+  /** The device that the attempt counts for; null where none is proven. */
+  device: string | null
   /** The password was right. Returns the RateLimit headers of the answer. */
   succeed(): Promise<Record<string, string>>
   /** The password was wrong: it is counted. Returns the headers, and whether the next attempt has to wait. */
@@ -48,24 +57,25 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
   const semaphore = createSemaphore({ slots: MAX_CONCURRENT_ATTEMPTS, queueLimit: MAX_QUEUED_ATTEMPTS })
 
   /**
-   * Begins an attempt within `current` limits; after a wait for others `read` gives them anew, as those have used some up.
-   * Throws AppError `rate_limited`, with nothing written.
+   * Begins an attempt within the limits that `read` gives. After a wait for others they are read again: those have used some
+   * up, and a device may be forgotten by then. Throws AppError `rate_limited`, with nothing written.
    */
-  async function begin(current: AttemptLimits, read: () => Promise<AttemptLimits>): Promise<Attempt> {
-    admitted(current)
-    const slot = await semaphore.acquire(current[0].key)
-    if (!slot) throw refusal(current, SECOND)
+  async function begin(read: () => Promise<AttemptSubject>): Promise<Attempt> {
+    const first = admitted(await read())
+    const slot = await semaphore.acquire(first.limits[0].key)
+    if (!slot) throw refusal(first.limits, SECOND)
     try {
-      const limits = slot.waited ? admitted(await read()) : current
-      return permit(limits, await claimAll(limits), slot)
+      const subject = slot.waited ? admitted(await read()) : first
+      return permit(subject, await claimAll(subject.limits), slot)
     } catch (error) {
       slot.release()
       throw error
     }
   }
 
-  function permit(limits: AttemptLimits, claimed: AttemptLimit[], slot: Slot): Attempt {
+  function permit({ limits, device }: AttemptSubject, claimed: AttemptLimit[], slot: Slot): Attempt {
     return {
+      device,
       async succeed() {
         await clearOwn(limits, claimed).finally(slot.release)
         return headersOf(limits, true)
@@ -84,11 +94,12 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
   }
 
   /** Throws AppError `rate_limited` where one of the limits has to wait. */
-  function admitted(limits: AttemptLimits): AttemptLimits {
+  function admitted(subject: AttemptSubject): AttemptSubject {
+    const { limits } = subject
     const waits = limits.filter(({ countsOnly }) => !countsOnly).map(waitOf)
     const longest = Math.max(...waits)
     if (longest > 0) throw refusal(limits, longest)
-    return limits
+    return subject
   }
 
   /** A clock that was set back, or that differs between instances, makes nobody wait for longer than the delay. */

@@ -31,8 +31,8 @@ export interface LoginCaller {
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Slows down whoever tries passwords, and nobody else. E-mails and addresses are kept as keyed fingerprints: the tables tell nothing
- * without the secret.
+ * Slows down whoever tries passwords, and nobody else. E-mails and addresses are kept as keyed fingerprints: the tables
+ * tell nothing without the secret.
  */
 export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
   const attempts = createLoginAttempts({ database, clock })
@@ -48,15 +48,10 @@ export function createRateLimits({ database, clock, key }: { database: Database;
 
   /**
    * Begins an attempt to sign in. A device that is proven has a limit of its own, so that no stranger can keep the owner
-   * out; all others share one for the account, one for their address, and one for the wider network of that. `device` is
-   * the one that is proven. Throws AppError `rate_limited`.
+   * out; all others share one for the account, one for their address, and one for the wider network of that.
+   * Throws AppError `rate_limited`.
    */
-  async function beginLogin({
-    emailKey,
-    userId,
-    devices,
-    origin: { network, site },
-  }: LoginCaller): Promise<Attempt & { device: string | null }> {
+  async function beginLogin({ emailKey, userId, devices, origin: { network, site } }: LoginCaller): Promise<Attempt> {
     const strangers = accountKey(emailKey)
     const address = `login-address:${network ? print(network) : ''}`
     const wider = `login-site:${site ? print(site) : ''}`
@@ -74,27 +69,26 @@ export function createRateLimits({ database, clock, key }: { database: Database;
         ...{ device_1, device_2, device_3 },
         ...{ key_1: own(device_1), key_2: own(device_2), key_3: own(device_3) },
       })
-      return { rows, device: devices.find((device) => rows.some(({ key }) => key === device)) ?? null }
+      const device = devices.find((device) => rows.some(({ key }) => key === device)) ?? null
+      const limits: AttemptLimits = [
+        limitOf(rows, device ? own(device) : strangers, LOGIN),
+        ...(network ? [limitOf(rows, address, LOGIN_ADDRESS, device !== null)] : []),
+        ...(site ? [limitOf(rows, wider, LOGIN_SITE, device !== null)] : []),
+      ]
+      return { limits, device }
     }
-    const first = await read()
-    const { device } = first
-    const limitsOf = ({ rows }: typeof first): AttemptLimits => [
-      limitOf(rows, device ? own(device) : strangers, LOGIN),
-      ...(network ? [limitOf(rows, address, LOGIN_ADDRESS, device !== null)] : []),
-      ...(site ? [limitOf(rows, wider, LOGIN_SITE, device !== null)] : []),
-    ]
-    return { ...(await attempts.begin(limitsOf(first), async () => limitsOf(await read()))), device }
+    return attempts.begin(read)
   }
 
   return {
     beginLogin,
     /** Begins an attempt of somebody signed in to confirm a step by their password. Throws AppError `rate_limited`. */
-    beginConfirmation: async (userId: string): Promise<Attempt> => {
+    beginConfirmation: (userId: string): Promise<Attempt> => {
       const key = confirmationKey(userId)
-      const read = async (): Promise<AttemptLimits> => [
-        limitOf(await store.countOf(database.db, { key }), key, CONFIRMATION),
-      ]
-      return attempts.begin(await read(), read)
+      return attempts.begin(async () => ({
+        limits: [limitOf(await store.countOf(database.db, { key }), key, CONFIRMATION)],
+        device: null,
+      }))
     },
     /** Forgets all failures: the account has a new password. */
     async clearAccount(trx: Db, { emailKey, userId }: { emailKey: string; userId: string }): Promise<void> {

@@ -263,6 +263,30 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     }
   })
 
+  test('a device that is forgotten while its try waits counts as a stranger, and one given up leaves its place', async (t) => {
+    const app = await startApp(engine, behindProxy())
+    t.after(() => app.close())
+    const { email } = await owner(app)
+    const { db } = app.services.database
+    const { device, user_id } = await db.selectFrom('known_devices').selectAll().executeTakeFirstOrThrow()
+    const caller = { emailKey: email, userId: user_id, devices: [device], origin: { network: null, site: null } }
+    const begin = () => app.services.rateLimits.beginLogin(caller)
+    const running = await Promise.all(Array.from({ length: 5 }, begin))
+    assert.deepEqual([...new Set(running.map((attempt) => attempt.device))], [device])
+    const waiting = begin()
+    await db.deleteFrom('known_devices').execute()
+    await assert.rejects((running[0] as (typeof running)[0]).abandon(new Error('no thread')), /no thread/)
+    const late = await waiting
+    assert.equal(late.device, null)
+    await Promise.all([late, ...running.slice(1)].map((attempt) => attempt.fail()))
+    const logins = db.selectFrom('throttles').where('key', 'like', 'login:%')
+    const counts = await logins.select(['key', 'count']).execute()
+    assert.deepEqual(counts.map(({ key, count }) => [key.includes(device), count]).sort(), [
+      [false, 1],
+      [true, 4],
+    ])
+  })
+
   test('an instance that starts later goes on with the counts', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())

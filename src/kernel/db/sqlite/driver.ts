@@ -68,7 +68,7 @@ export function readDialect(read: (query: ReadQuery) => Promise<unknown[]>): Dia
 }
 
 class Adapter extends SqliteAdapter {
-  /** The driver has its own turns. */
+  /** The driver has its own queue of writes. */
   override get supportsMultipleConnections() {
     return true
   }
@@ -83,7 +83,7 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
         if (inTransaction.has(connection)) return execute(write, query)
         if (SelectQueryNode.is(query.query)) return execute(read, query)
-        return writes.take((patiently) => patiently(() => execute<R>(write, query)))
+        return writes.run((whileBusy) => whileBusy(() => execute<R>(write, query)))
       },
       async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
         for (const row of read(sql).iterate(parameters)) yield { rows: [row as R] }
@@ -113,9 +113,9 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
     beginTransaction: (connection) =>
       new Promise<void>((begun, failed) => {
         writes
-          .take(async (patiently) => {
+          .run(async (whileBusy) => {
             // Who will write takes the lock at once: a later upgrade could fail at any statement.
-            await patiently(() => write('begin immediate').run([]))
+            await whileBusy(() => write('begin immediate').run([]))
             inTransaction.add(connection)
             await new Promise<void>((ended) => {
               ends.set(connection, ended)
@@ -141,7 +141,8 @@ function execute<R>(statements: Statements, { sql, parameters }: CompiledQuery):
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
 }
 
-type Patiently = <T>(work: () => T) => Promise<T>
+/** Runs synchronous work again while another process holds the lock, until the deadline of its turn. */
+type RetryWhileBusy = <T>(work: () => T) => Promise<T>
 
 /** One writer at a time, in the order in which they came. The wait of each counts from there. */
 function createWriteQueue(lockWait: number) {
@@ -155,8 +156,8 @@ function createWriteQueue(lockWait: number) {
     else taken = false
   }
 
-  const patientlyUntil =
-    (deadline: number): Patiently =>
+  const retryUntil =
+    (deadline: number): RetryWhileBusy =>
     async (work) => {
       for (let tries = 0; ; tries++) {
         try {
@@ -171,7 +172,7 @@ function createWriteQueue(lockWait: number) {
     }
 
   return {
-    async take<T>(work: (patiently: Patiently) => Promise<T>): Promise<T> {
+    async run<T>(work: (whileBusy: RetryWhileBusy) => Promise<T>): Promise<T> {
       if (waiting.length >= QUEUE) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
       const deadline = performance.now() + lockWait
       if (taken) await new Promise<void>((enter) => waiting.push(enter))
@@ -179,7 +180,7 @@ function createWriteQueue(lockWait: number) {
       try {
         if (performance.now() >= deadline)
           throw Object.assign(new Error('the database is busy with other writes'), { code: 'SQLITE_BUSY' })
-        return await work(patientlyUntil(deadline))
+        return await work(retryUntil(deadline))
       } finally {
         if (performance.now() - metAnother < POLITE_FOR) setTimeout(next, POLITE_PAUSE)
         else next()
