@@ -1,4 +1,4 @@
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { engines } from '../support/app.ts'
 import { ATTACKS } from './list.ts'
 import { startTarget, type Target } from './target.ts'
@@ -15,6 +15,6 @@ for (const { engine, name, skip } of engines)
           target = await startTarget(engine, JSON.parse(env))
         })
         after(() => target?.stop())
-        for (const { point, title, run } of attacks) it(`${title} (#7.${point})`, () => run(target))
+        for (const { point, title, run } of attacks) test(`${title} (#7.${point})`, () => run(target))
       })
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Browser, Page, Response } from 'playwright-core'
 import { ADMINISTRATOR, createAdministrator } from '../support/administrator.ts'
 import { complaintsOf, startBrowser, withoutBrowser } from '../support/browser.ts'
@@ -99,14 +99,14 @@ describe('"Try it out" at /docs', { skip: withoutBrowser }, () => {
     else if (id !== 'signOut' && statuses[1] !== 429) assert.equal(statuses[1], statuses[0], id)
   }
 
-  it('sends every operation twice without a token: each is answered as it deserves', async () => {
+  test('sends every operation twice without a token: each is answered as it deserves', async () => {
     const { page, unexpected, close } = await open()
     for (const operation of operations) requireHarmless(operation, await tryTwice(page, operation))
     assert.deepEqual(unexpected(), [])
     await close()
   })
 
-  it('sends every operation twice as an administrator: none is refused, and nobody is changed, demoted or gone', async () => {
+  test('sends every operation twice as an administrator: none is refused, and nobody is changed, demoted or gone', async () => {
     const call = async (path: string, token: string) =>
       (await fetch(server.url + path, { headers: { authorization: `Bearer ${token}` } })).json()
     const signedIn = await fetch(`${server.url}/api/v1/auth/login`, {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { after, before, suite, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type Postgres, startPostgres } from './postgres.ts'
@@ -18,7 +18,7 @@ const query = async (url: string, text: string) => {
   }
 }
 
-suite('a private PostgreSQL cluster', () => {
+describe('a private PostgreSQL cluster', () => {
   let cluster: Postgres | null
   before(async () => {
     cluster = await startPostgres({ settings: { max_connections: '20' } })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { it } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import pg from 'pg'
@@ -47,7 +47,7 @@ const peopleIn = async ({ services }: TestApp): Promise<number> =>
   (await services.database.db.selectFrom('users').select('id').execute()).length
 
 describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
-  it('are let go after a 503, if need be once the database is back, so that a repeat runs', async () => {
+  test('are let go after a 503, if need be once the database is back, so that a repeat runs', async () => {
     const t = await startApp(engine, { env: { REQUEST_TIMEOUT: '3s' } })
     try {
       const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
@@ -68,7 +68,7 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  it('keep the answer of a request whose client has gone away', async () => {
+  test('keep the answer of a request whose client has gone away', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
@@ -91,7 +91,7 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  it('are let go after a 429: the same request may be repeated when it is time', async () => {
+  test('are let go after a 429: the same request may be repeated when it is time', async () => {
     const t = await startApp(engine)
     try {
       const { email, password, name } = someone()

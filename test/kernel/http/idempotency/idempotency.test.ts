@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { it } from 'node:test'
+import { test } from 'node:test'
 import { deleteExpiredKeys } from '../../../../src/kernel/http/idempotency/idempotency.store.ts'
 import { DAY, HOUR, MINUTE } from '../../../../src/kernel/lib/clock.ts'
 import {
@@ -33,7 +33,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     (await t.api.get(`${USERS}?q=${encodeURIComponent(email)}`, { token })).body.users.length
   const rows = () => t.services.database.db.selectFrom('idempotency_keys').selectAll().execute()
 
-  it('give back the first answer, its status, body and headers, and do nothing twice', async () => {
+  test('give back the first answer, its status, body and headers, and do nothing twice', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const first = await write('POST', USERS, key, person)
@@ -47,7 +47,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal(await found(token, person.email), 1)
   })
 
-  it('cover every kind of write', async () => {
+  test('cover every kind of write', async () => {
     const { write } = await administrator()
     const { body: user } = await write('POST', USERS, randomUUID(), someone())
     for (const [method, body] of [['PUT', { name: 'Кити' }], ['PATCH', { name: 'Долли' }], ['DELETE']] as const) {
@@ -60,7 +60,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  it('are refused for another request: another body, path, query, method or If-Match', async () => {
+  test('are refused for another request: another body, path, query, method or If-Match', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const { body: user } = await write('POST', USERS, key, person)
@@ -80,7 +80,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await t.api.get(path, { token })).body.name, 'Левин')
   })
 
-  it('of 50 requests at once let one run, and answer the others by its answer or ask them to wait', async () => {
+  test('of 50 requests at once let one run, and answer the others by its answer or ask them to wait', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const answers = await Promise.all(Array.from({ length: 50 }, () => write('POST', USERS, key, person)))
@@ -96,7 +96,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual(after.body, ran[0]?.body)
   })
 
-  it('belong to their caller: two people may choose the same', async () => {
+  test('belong to their caller: two people may choose the same', async () => {
     const [one, other] = [await administrator(), await administrator()]
     const key = randomUUID()
     const answers = [await one.write('POST', USERS, key, someone()), await other.write('POST', USERS, key, someone())]
@@ -109,7 +109,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     )
   })
 
-  it('work without a token, where a caller is whoever names the same e-mail and password', async () => {
+  test('work without a token, where a caller is whoever names the same e-mail and password', async () => {
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
     const registered = await t.api.post('/api/v1/auth/register', { body: person, headers })
@@ -130,7 +130,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal(guess.body.reason, 'invalid_credentials', 'a guess is a guess, and counts as one')
   })
 
-  it('give back refusals that were decisions as well', async () => {
+  test('give back refusals that were decisions as well', async () => {
     const { write } = await administrator()
     const person = someone()
     await write('POST', USERS, randomUUID(), person)
@@ -141,7 +141,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual([again.status, again.body, isReplayed(again)], [409, refused.body, true])
   })
 
-  it('are of 1 to 255 printable characters: anything else is a 400 that says so', async () => {
+  test('are of 1 to 255 printable characters: anything else is a 400 that says so', async () => {
     const { token, write } = await administrator()
     for (const [key, reason] of [
       ['k'.repeat(5000), 'too_long'],
@@ -160,7 +160,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  it('are not used up by a request that is malformed or not allowed', async () => {
+  test('are not used up by a request that is malformed or not allowed', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
@@ -174,7 +174,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await write('POST', USERS, key, person)).status, 201)
   })
 
-  it('are kept with their answers as nothing that can be read', async () => {
+  test('are kept with their answers as nothing that can be read', async () => {
     const person = await register(t.api)
     const key = randomUUID()
     const { body } = await t.api.post('/api/v1/auth/login', {
@@ -188,7 +188,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
       for (const row of kept) assert.ok(!row.includes(secret), secret)
   })
 
-  it('are in the document of every write under /api/v1', async () => {
+  test('are in the document of every write under /api/v1', async () => {
     const { paths } = t.app.swagger() as unknown as {
       paths: Record<string, Record<string, { parameters?: { $ref?: string }[] }>>
     }
@@ -201,7 +201,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
 })
 
 describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
-  it('hold for 24 hours, then the request runs again', async () => {
+  test('hold for 24 hours, then the request runs again', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
@@ -218,7 +218,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('work across instances and restarts', async () => {
+  test('work across instances and restarts', async () => {
     const first = await startApp(engine)
     const DATABASE_URL =
       first.config.database.engine === 'sqlite' ? `sqlite:${first.config.database.file}` : first.config.database.url
@@ -240,7 +240,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('of a process that died are held while the request may be at work, and no longer', async () => {
+  test('of a process that died are held while the request may be at work, and no longer', async () => {
     const t = await startApp(engine)
     try {
       const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
@@ -269,7 +269,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('that are over are deleted in batches, and the others stay', async () => {
+  test('that are over are deleted in batches, and the others stay', async () => {
     const t = await startApp(engine)
     try {
       const { db } = t.services.database
