@@ -21,9 +21,12 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
+import { requireStatus } from '../support/auth-calls.ts'
+import { type Client, createClient, signUp } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
-const PASSWORD = 'a walk along the river'
+const EMAIL = 'anna@example.org'
 const MAX_WRITES = 100
 
 /** Runs `bukhindor`; never rejects. */
@@ -55,16 +58,6 @@ const integrity = (file: string) => {
   return result
 }
 
-async function call(url: string, method: string, path: string, body?: unknown, token?: string) {
-  const response = await fetch(`${url}/api/v1/auth${path}`, {
-    method,
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
-  return { status: response.status, body: (await response.json()) as any }
-}
-
 describe('backups of the embedded database', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-backup-'))
   const env = { DATA_DIR: join(folder, 'live') }
@@ -72,14 +65,15 @@ describe('backups of the embedded database', () => {
   const live = join(env.DATA_DIR, 'bukhindor.db')
   const file = join(folder, 'copy.db')
   let server: ServerProcess
+  let client: Client
   let token = ''
   before(async () => {
     server = await startServer(env)
-    await call(server.url, 'POST', '/register', { email: 'anna@example.org', password: PASSWORD, name: 'Anna' })
-    token = (await call(server.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })).body.user
-      .access_token
+    client = createClient(server.url)
+    token = (await signUp(client, EMAIL)).access_token
   })
   after(async () => {
+    client.close()
     await server.stop('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
@@ -92,18 +86,11 @@ describe('backups of the embedded database', () => {
       while (!isDone && acknowledged < MAX_WRITES) {
         await pause(40)
         const next = acknowledged + 1
-        const { status } = await call(
-          server.url,
-          'PATCH',
-          '/me',
-          { name: `Anna ${String(next).padStart(9, '0')}` },
-          token,
-        )
-        assert.equal(status, 200)
+        requireStatus(200, await client.rename(token, `Anna ${String(next).padStart(9, '0')}`))
         acknowledged = Math.max(acknowledged, next)
       }
     })
-    while (acknowledged < 20) await pause(5)
+    await until(() => acknowledged >= 20)
     const before = acknowledged
     const { status, stdout, stderr } = await bukhindor(env, 'backup', file, '--json')
     isDone = true
@@ -134,7 +121,9 @@ describe('backups of the embedded database', () => {
     assert.deepEqual(contents(restored), contents(live))
     copyFileSync(join(env.DATA_DIR, 'secret.key'), join(elsewhere.DATA_DIR, 'secret.key'))
     const other = await startServer(elsewhere)
-    const login = await call(other.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })
+    const elsewhereClient = createClient(other.url)
+    const login = await elsewhereClient.login({ email: EMAIL })
+    elsewhereClient.close()
     assert.equal(login.status, 200)
     await other.stop('SIGKILL')
   })
@@ -143,8 +132,8 @@ describe('backups of the embedded database', () => {
     const { status, stderr } = await bukhindor(env, 'restore', file)
     assert.equal(status, 1)
     assert.match(stderr, /is in use: stop the service first/)
-    assert.equal((await call(server.url, 'GET', '/me', undefined, token)).status, 200)
-    assert.equal((await call(server.url, 'PATCH', '/me', { name: 'Anna' }, token)).status, 200)
+    requireStatus(200, await client.me(token))
+    requireStatus(200, await client.rename(token, 'Anna'))
   })
 
   test('what was there before is kept, and nothing else stays behind', async () => {
@@ -195,7 +184,7 @@ describe('backups of the embedded database', () => {
   test('a schedule keeps as many as it is told', async () => {
     const scheduled = await startServer({ DATA_DIR: join(folder, 'scheduled'), BACKUP_EVERY: '1s', BACKUP_KEEP: '2' })
     const made = () => [...scheduled.output().matchAll(/"msg":"backup"/g)].length
-    while (made() < 3) await pause(50)
+    await until(() => made() >= 3, { details: scheduled.output })
     assert.equal(await scheduled.stop('SIGTERM'), 0)
     const backups = join(folder, 'scheduled', 'backups')
     const names = readdirSync(backups).filter((name) => name.endsWith('.db'))
@@ -258,13 +247,7 @@ describe('backups that do not come to an end', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   const drafts = (of: string) => (existsSync(of) ? readdirSync(of).filter((name) => name.includes('.part')) : [])
-  async function draftIn(of: string): Promise<void> {
-    const deadline = performance.now() + 30_000
-    while (drafts(of).length === 0) {
-      assert.ok(performance.now() < deadline, 'no draft came')
-      await pause(2)
-    }
-  }
+  const draftIn = (of: string) => until(() => drafts(of).length > 0, { interval: 2 })
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     test(`one that is interrupted by ${signal} leaves nothing behind`, async () => {

@@ -223,6 +223,7 @@ describe('bukhindor migrate down', () => {
     const { err, out } = await run(['migrate', 'down', '--yes'])
     assert.equal(out, `rolled back ${newest}\n`)
     assert.match(err, new RegExp(`\\(${newest}\\) is the newest`))
+    assert.equal(err.match(/, rows/g)?.length ?? 0, tried.losses.length)
     for (const { table, column, rows } of tried.losses)
       assert.ok(
         err.includes(

@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
+import { createClient, signUp } from '../support/process-client.ts'
 import { startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 import { folder, run, secret } from './run.ts'
 
 describe('bukhindor serve says in one message why it cannot start', () => {
@@ -112,16 +114,13 @@ describe('bukhindor serve', () => {
       const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', WORKERS, PORT: '0' })
       const { port } = new URL(server.url)
       assert.notEqual(port, '0')
-      const headers = { 'content-type': 'application/json' }
-      const credentials = { email: 'a@example.org', password: 'a walk along the river' }
-      const post = (path: string, body: object) =>
-        fetch(`${server.url}/api/v1/auth/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
-      assert.equal((await post('register', { ...credentials, name: 'A' })).status, 201)
-      const { user } = (await (await post('login', credentials)).json()) as { user: { access_token: string } }
-      const [, claims = ''] = user.access_token.split('.')
+      const client = createClient(server.url)
+      const { access_token } = await signUp(client, 'a@example.org')
+      client.close()
+      const [, claims = ''] = access_token.split('.')
       assert.equal(JSON.parse(Buffer.from(claims, 'base64url').toString()).iss, `http://localhost:${port}`)
       const link = new RegExp(`"link":"http://localhost:${port}/`)
-      while (!link.test(server.output())) await pause(20)
+      await until(() => link.test(server.output()), { details: server.output })
       assert.equal(await server.stop('SIGINT'), 0)
     })
 

@@ -62,7 +62,7 @@ describe('By clicking on a phone, without JavaScript', { skip: withoutBrowser },
 
       const email = `browser.${locale}@example.org`
       const body = { email, password: PASSWORD, name: locale === 'ru' ? 'Анна Каренина' : 'Anna Karenina', locale }
-      await app.api.post('/api/v1/auth/register', { body })
+      await app.api.register(body)
       const welcome = await smtp.waitFor(mailTo(email))
       await follow(welcome, 'verify')
       await press('verified')

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page, Response } from 'playwright-core'
 import { ADMINISTRATOR, createAdministrator } from '../support/administrator.ts'
+import { requireStatus } from '../support/auth-calls.ts'
 import { complaintsOf, startBrowser, withoutBrowser } from '../support/browser.ts'
+import { createClient } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
 interface Operation {
@@ -107,21 +109,16 @@ describe('"Try it out" at /docs', { skip: withoutBrowser }, () => {
   })
 
   test('sends every operation twice as an administrator: none is refused, and nobody is changed, demoted or gone', async () => {
-    const call = async (path: string, token: string) =>
-      (await fetch(server.url + path, { headers: { authorization: `Bearer ${token}` } })).json()
-    const signedIn = await fetch(`${server.url}/api/v1/auth/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(ADMINISTRATOR),
-    })
-    const { user } = (await signedIn.json()) as { user: { access_token: string } }
-    const everybody = async () =>
-      ((await call('/api/v1/users?sort=email', user.access_token)) as { users: { id: string }[] }).users
+    const client = createClient(server.url)
+    const { access_token: token } = requireStatus(200, await client.login(ADMINISTRATOR)).body.user
+    const everybody = async (): Promise<{ id: string }[]> =>
+      (await client.get('/api/v1/users?sort=email', { token })).body.users
     const before = await everybody()
+    assert.ok(before.length > 0)
 
     const { page, unexpected, close } = await open()
     await page.click('.auth-wrapper .authorize')
-    await page.fill('.auth-container input[type=text] >> nth=0', user.access_token)
+    await page.fill('.auth-container input[type=text] >> nth=0', token)
     await page.click('.auth-btn-wrapper .authorize >> nth=0')
     await page.click('.modal-ux .btn-done >> nth=0')
     const last = ['signOut']

@@ -10,9 +10,10 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createRetryQueue } from '../../src/kernel/db/retry-queue.ts'
 import { guarded } from '../../src/kernel/lib/guarded.ts'
-import { createClient } from '../faults/support/client.ts'
 import { startApp, type TestApp } from '../support/app.ts'
+import { createClient } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 const INJECTION = { NODE_OPTIONS: `--import ${import.meta.resolve('../support/throw-on-sigusr2.js')}` }
 const BODY = JSON.stringify({ email: 'late@example.org', password: 'a walk along the river', name: 'Late' })
@@ -25,10 +26,6 @@ async function begin(url: string): Promise<Socket> {
   )
   await once(socket, 'data') // 100: it is under way.
   return socket
-}
-
-const until = async (holds: () => unknown) => {
-  while (!holds()) await pause(20)
 }
 
 describe('An error that nobody has caught', () => {
@@ -47,12 +44,8 @@ describe('An error that nobody has caught', () => {
     const socket = await begin(server.url)
     const ended = server.stop('SIGUSR2')
     await until(() => server.output().includes('"msg":"uncaughtException"'))
-    let isAccepting = true
-    while (isAccepting)
-      isAccepting = await fetch(`${server.url}/health`).then(
-        (response) => response.ok,
-        () => false,
-      )
+    const newcomer = createClient(server.url, { keepAlive: false })
+    await until(async () => (await newcomer.get('/health')).status !== 200)
     socket.write(BODY)
     assert.match(await text(socket), /^HTTP\/1\.1 201 /)
     assert.equal(await ended, 1)

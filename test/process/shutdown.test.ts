@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
-import { createClient } from '../faults/support/client.ts'
+import { createClient } from '../support/process-client.ts'
 import { freePort, type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 describe('A server that is told to end', () => {
   let folder = ''
@@ -37,7 +38,7 @@ describe('A server that is told to end', () => {
       }
     }
     const workers = Array.from({ length: 8 }, worker)
-    while (seen.answered < 200) await delay(5)
+    await until(() => seen.answered >= 200)
     const code = await server.stop('SIGTERM')
     await Promise.all(workers)
     assert.deepEqual(seen.failed, [])
@@ -49,8 +50,10 @@ describe('A server that is told to end', () => {
   for (const signal of ['SIGTERM', 'SIGHUP'] as const)
     test(`turns its readiness first, while it still serves, on ${signal}`, async () => {
       const ended = server.stop(signal)
-      while ((await fetch(`${server.url}/health/ready`)).status === 200);
-      const ready = await fetch(`${server.url}/health/ready`)
+      const ready = await until(async () => {
+        const answer = await fetch(`${server.url}/health/ready`)
+        return answer.status !== 200 && answer
+      })
       assert.equal(ready.status, 503)
       assert.equal(((await ready.json()) as { reason: string }).reason, 'shutting_down')
       assert.equal((await fetch(`${server.url}/health/live`)).status, 200)
@@ -66,7 +69,7 @@ describe('A server that is told to end', () => {
       `POST /api/v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
     )
     const ended = server.stop('SIGTERM')
-    while ((await fetch(`${server.url}/health/ready`)).status === 200);
+    await until(async () => (await fetch(`${server.url}/health/ready`)).status === 503)
     socket.write(body)
     let answer = ''
     socket.setEncoding('utf8').on('data', (text) => {
@@ -94,7 +97,7 @@ test('A server whose log nobody reads any more ends all the same', async () => {
     stdio: 'ignore',
   })
   const client = createClient(`http://127.0.0.1:${port}`, { sockets: 8 })
-  while ((await client.get('/health')).status !== 200) await delay(20)
+  await until(async () => (await client.get('/health')).status === 200)
   // More than a pipe holds, and than is gathered: a write waits.
   for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 200 }, () => client.get('/health')))
   client.close()
@@ -107,7 +110,7 @@ test('A server whose log nobody reads any more ends all the same', async () => {
       return false
     }
   }
-  while (isThere()) await delay(50)
+  await until(() => !isThere())
   writeFileSync(join(folder, 'gate'), '')
   if (shell.exitCode === null) await once(shell, 'exit')
   rmSync(folder, { recursive: true, force: true })
@@ -117,7 +120,7 @@ test('In production SIGUSR1 does not open a debugger, in one process or several'
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-debugger-'))
   for (const WORKERS of ['1', '2']) {
     const server = await startServer({ DATA_DIR: folder, NODE_ENV: 'production', LOG_FORMAT: 'json', WORKERS })
-    while (!server.output().includes('"msg":"listening"')) await delay(20)
+    await until(() => server.output().includes('"msg":"listening"'), { details: server.output })
     const children = spawnSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' }).stdout
     for (const pid of [server.pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)])
       process.kill(pid, 'SIGUSR1')
@@ -137,19 +140,13 @@ test('At the limit of descriptors connections are refused, the log says so, and 
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
     sockets.push(socket)
   }
-  while (!server.output().includes('connections refused')) await delay(20)
+  await until(() => server.output().includes('connections refused'), { details: server.output })
   assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the descriptor limit/)
   for (const socket of sockets) socket.destroy()
-  while (
-    !(await fetch(`${server.url}/health`).then(
-      (response) => response.ok,
-      () => false,
-    ))
-  )
-    await delay(20)
-  const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
-  const headers = { 'content-type': 'application/json' }
-  assert.equal((await fetch(`${server.url}/api/v1/auth/register`, { method: 'POST', headers, body })).status, 201)
+  const client = createClient(server.url)
+  await until(async () => (await client.get('/health')).status === 200)
+  assert.equal((await client.register({ email: 'a@example.org' })).status, 201)
+  client.close()
   assert.equal(await server.stop('SIGINT'), 0)
   rmSync(folder, { recursive: true, force: true })
 })
@@ -182,9 +179,9 @@ describe('A server that cannot start', () => {
         SMTP_URL: 'smtp://127.0.0.1:1',
         MAIL_FROM: 'a@b',
       })
-      const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
-      const headers = { 'content-type': 'application/json' }
-      await fetch(`${first.url}/api/v1/auth/register`, { method: 'POST', headers, body })
+      const client = createClient(first.url)
+      assert.equal((await client.register({ email: 'a@example.org' })).status, 201)
+      client.close()
       await first.stop('SIGKILL') // A mail waits.
       const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
       await once(taken, 'listening')

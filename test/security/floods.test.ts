@@ -48,7 +48,7 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     assert.deepEqual([over.status, over.body.reason], [429, 'rate_limited'])
     assert.ok(Number(over.headers.get('retry-after')) <= 60)
     assert.match(`${over.headers.get('ratelimit-policy')}`, /"writes";q=240;w=60/)
-    assert.equal((await app.api.get('/api/v1/auth/me', { token: person.access_token })).status, 200, 'reads go on')
+    assert.equal((await app.api.me(person.access_token)).status, 200, 'reads go on')
     assert.equal(
       (await app.api.patch('/api/v1/auth/me', { token: other.access_token, body: { name: 'B' } })).status,
       200,

@@ -67,7 +67,7 @@ describe('As a database role that may only read and write rows', {
     await done('PATCH', `/users/${id}`, { role: 'admin' }, admin.access_token)
     await done('GET', '/audit-events', undefined, admin.access_token)
     await done('POST', '/auth/change-password', { current_password: PASSWORD, new_password: 'a walk along the sea' })
-    const wrong = await api.post('/api/v1/auth/login', { body: { email: person.email, password: 'wrong' } })
+    const wrong = await api.login({ email: person.email, password: 'wrong' })
     assert.equal(wrong.status, 401)
     await done('DELETE', `/users/${id}`, undefined, admin.access_token)
     clock.advance(500 * 24 * 3_600_000)

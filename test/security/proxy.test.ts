@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { describe, test } from 'node:test'
-import { PASSWORD, register, type TestApp, useApp } from '../support/app.ts'
+import { register, signIn, type TestApp, useApp } from '../support/app.ts'
 import { tryFrom } from '../support/strangers.ts'
 
 /** Where somebody who signs in with these headers is seen to come from, by their session and by the log. */
 async function seenOf(app: TestApp, headers: Record<string, string>): Promise<unknown> {
   const { email } = await register(app.api)
-  const login = { body: { email, password: PASSWORD }, headers }
-  const { access_token: token } = (await app.api.post('/api/v1/auth/login', login)).body.user
+  const { access_token: token } = await signIn(app.api, { email }, headers)
   const { sessions } = (await app.api.get('/api/v1/auth/sessions', { token })).body
   const events = await app.services.database.db.selectFrom('audit_events').select('ip').orderBy('id', 'desc').execute()
   const line = app.logs.filter(({ route }) => route === '/api/v1/auth/login').at(-1)
@@ -87,7 +86,7 @@ async function letThrough(app: TestApp, headers: Record<string, string>): Promis
   let count = 0
   for (let number = 0; number < 60; number++) {
     const body = { email: `anybody-${number}@example.org`, password: 'a wrong walk' }
-    if ((await app.api.post('/api/v1/auth/login', { body, headers })).status === 401) count++
+    if ((await app.api.login(body, { headers })).status === 401) count++
   }
   return count
 }

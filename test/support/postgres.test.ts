@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type Postgres, startPostgres } from './postgres.ts'
+import { until } from './until.ts'
 
 const query = async (url: string, text: string) => {
   const client = new pg.Client({ connectionString: url })
@@ -77,6 +77,6 @@ test('a cluster does not outlive a process that was killed', async (t) => {
   child.kill('SIGKILL')
   const cluster = JSON.parse(String(line))
   if (!cluster) return t.skip('PostgreSQL is not installed')
-  while (existsSync(dirname(cluster.dataDir))) await delay(20)
+  await until(() => !existsSync(dirname(cluster.dataDir)))
   await assert.rejects(query(cluster.url, 'select 1'), { code: 'ECONNREFUSED' })
 })

@@ -14,7 +14,7 @@ const tryLogin = (
   password: string,
   headers: Record<string, string>,
   token?: string,
-) => client.post('/api/v1/auth/login', { body: { email, password }, headers, ...(token && { token }) })
+) => client.login({ email, password }, { headers, ...(token && { token }) })
 
 /** Somebody whose app has signed in before from an address, with what it then keeps. */
 async function owner(target: Target, ip: string): Promise<Person & { device_token?: string }> {
@@ -145,7 +145,7 @@ export const commonPasswords: Attack = {
   async run({ client }) {
     for (const password of ['Welcome1!', 'Qwerty123!', 'Summer2026!', 'P@ssw0rd2026', 'dragon_1234', 'Monkey-2025!']) {
       const body = { email: `common-${Date.now()}-${Math.random()}@example.org`, password, name: 'Anna' }
-      const answer = await client.post('/api/v1/auth/register', { body })
+      const answer = await client.register(body)
       assert.deepEqual([answer.status, answer.body.reason], [400, 'password_refused'], password)
     }
   },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
+import { requireStatus } from '../../support/auth-calls.ts'
 import { type Attack, holdBody, PASSWORD, type Person, type Target } from '../target.ts'
 
 /** A second administrator, signed in. */
@@ -10,15 +10,11 @@ async function newAdministrator(target: Target, by: Person): Promise<Person> {
     body: { role: 'admin' },
   })
   assert.equal(made.status, 200, JSON.stringify(made.body))
-  const { body } = await target.client.login(person.email)
-  return body.user
+  return requireStatus(200, await target.client.login({ email: person.email })).body.user
 }
 
 const roleOf = async ({ query }: Target, { id }: { id: string }) =>
   (await query(`select role from users where id = '${id}'`))[0]?.role
-
-/** Until the head of a held request has surely been read. */
-const HEAD_READ = 300
 
 export const slowBodyAfterDemotion: Attack = {
   name: 'slow-body-after-demotion',
@@ -28,8 +24,7 @@ export const slowBodyAfterDemotion: Attack = {
   async run(target) {
     const owner = await target.administrator()
     const thief = await newAdministrator(target, owner)
-    const held = holdBody(target, 'PATCH', `/api/v1/users/${thief.id}`, thief.access_token, { role: 'admin' })
-    await pause(HEAD_READ)
+    const held = await holdBody(target, 'PATCH', `/api/v1/users/${thief.id}`, thief.access_token, { role: 'admin' })
     const demoted = await target.client.send('PATCH', `/api/v1/users/${thief.id}`, {
       token: owner.access_token,
       body: { role: 'user' },
@@ -50,8 +45,9 @@ export const slowBodyAfterDeactivation: Attack = {
     const owner = await target.administrator()
     const thief = await newAdministrator(target, owner)
     const accomplice = await target.newPerson()
-    const held = holdBody(target, 'PATCH', `/api/v1/users/${accomplice.id}`, thief.access_token, { role: 'admin' })
-    await pause(HEAD_READ)
+    const held = await holdBody(target, 'PATCH', `/api/v1/users/${accomplice.id}`, thief.access_token, {
+      role: 'admin',
+    })
     const deactivated = await target.client.send('PATCH', `/api/v1/users/${thief.id}`, {
       token: owner.access_token,
       body: { is_active: false },
@@ -70,8 +66,7 @@ export const slowBodyAfterLogout: Attack = {
   quick: true,
   async run(target) {
     const person = await target.newPerson()
-    const held = holdBody(target, 'PATCH', '/api/v1/auth/me', person.access_token, { name: 'The thief' })
-    await pause(HEAD_READ)
+    const held = await holdBody(target, 'PATCH', '/api/v1/auth/me', person.access_token, { name: 'The thief' })
     const { status: ended } = await target.client.post('/api/v1/auth/logout-all', { token: person.access_token })
     assert.equal(ended, 200)
     const { status, text } = await held.finish()
@@ -89,9 +84,8 @@ export const logoutThenCall: Attack = {
   async run(target) {
     const { email } = await target.newPerson()
     for (let n = 0; n < 40; n++) {
-      const { body } = await target.client.login(email)
-      const { access_token: token } = body.user
-      await target.client.me(token)
+      const { access_token: token } = requireStatus(200, await target.client.login({ email })).body.user
+      assert.equal((await target.client.me(token)).status, 200)
       assert.equal((await target.client.post('/api/v1/auth/logout', { token })).status, 200)
       assert.equal((await target.client.me(token)).status, 401)
     }

@@ -115,12 +115,9 @@ export const oldTab: Attack = {
       'x-app-type': 'web',
     }
     const { email } = await target.newPerson()
-    const login = await target.client.post('/api/v1/auth/login', {
-      body: { email, password: 'a walk along the river' },
-      headers: browser,
-    })
+    const login = await target.client.login({ email }, { headers: browser })
     const refresh = (refresh_token: string, headers: Record<string, string>) =>
-      target.client.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
+      target.client.refresh(refresh_token, { headers })
     const first: string = login.body.user.refresh_token
     let pair = login.body.user
     for (let n = 0; n < 4; n++) {

@@ -8,8 +8,9 @@ import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { forwardLines } from '../../../src/cli/worker-logs.ts'
-import { createClient } from '../../faults/support/client.ts'
+import { createClient } from '../../support/process-client.ts'
 import { freePort } from '../../support/processes.ts'
+import { until } from '../../support/until.ts'
 
 const REQUESTS = 6000
 
@@ -29,7 +30,7 @@ describe('The log of several processes', () => {
     })
     const ended = once(child, 'close')
     const url = `http://127.0.0.1:${port}`
-    while (!log().includes('listening')) await pause(20)
+    await until(() => log().includes('listening'))
     const client = createClient(url, { sockets: 24 })
     const path = `/health?${'x'.repeat(50)}`
     for (let sent = 0; sent < REQUESTS; sent += 600)

@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { migrate } from '../../../src/app.ts'
 import { loadConfig } from '../../../src/kernel/config/config.ts'
 import { deadlinesOf } from '../../../src/kernel/config/deadlines.ts'
@@ -13,6 +12,7 @@ import { startStandby } from '../../faults/support/standby.ts'
 import { createAdmin, register, type StartOptions, signIn, startApp, type TestApp } from '../../support/app.ts'
 import { startPooler } from '../../support/pooler.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 const skip = process.env.TEST_POSTGRES_URL ? false : 'PostgreSQL is not installed'
 
@@ -52,14 +52,6 @@ describe('Of a primary and its standby', { skip }, () => {
     await primary.start()
   }
 
-  async function until(isTrue: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 30_000
-    while (!(await isTrue())) {
-      assert.ok(performance.now() < deadline, `waited in vain for ${isTrue}`)
-      await pause(20)
-    }
-  }
-
   test('the standby alone is not taken, and the message says what it is', async () => {
     const { standbyUrl } = await startPair()
     await assert.rejects(openPostgres(standbyUrl, { poolSize: 2, deadlines: deadlinesOf(15_000) }), {
@@ -77,11 +69,11 @@ describe('Of a primary and its standby', { skip }, () => {
       const ready = await api.get('/health/ready')
       assert.equal(ready.status, 503)
       assert.deepEqual(ready.body.checks, { database: 'failed', accepting: 'ok' })
-      assert.equal((await api.get('/api/v1/auth/me', { token })).status, 503)
+      assert.equal((await api.me(token)).status, 503)
     }
     await postgresQuery(primary.url)('select pg_promote()')
     await until(async () => (await api.get('/health/ready')).status === 200)
-    assert.equal((await api.get('/api/v1/auth/me', { token })).status, 200)
+    assert.equal((await api.me(token)).status, 200)
   })
 
   test('a demoted one is left for the promoted one, and its old rows are never an answer', async () => {
@@ -89,16 +81,13 @@ describe('Of a primary and its standby', { skip }, () => {
     const { api } = await start(bothUrl)
     const ended = await signIn(api, await register(api))
     await demote(primary)
-    assert.equal((await api.get('/api/v1/auth/me', { token: ended.access_token })).status, 503)
+    assert.equal((await api.me(ended.access_token)).status, 503)
     await standby.promote()
     const elsewhere = await start(standbyUrl)
     await elsewhere.api.post('/api/v1/auth/logout', { token: ended.access_token, body: {} })
     const begun = await signIn(elsewhere.api, await register(elsewhere.api))
     await until(async () => {
-      const [old, fresh] = [
-        await api.get('/api/v1/auth/me', { token: ended.access_token }),
-        await api.get('/api/v1/auth/me', { token: begun.access_token }),
-      ]
+      const [old, fresh] = [await api.me(ended.access_token), await api.me(begun.access_token)]
       assert.notEqual(old.status, 200)
       assert.notEqual(fresh.status, 401)
       return old.status === 401 && fresh.status === 200
@@ -130,13 +119,12 @@ describe('Of a primary and its standby', { skip }, () => {
     await direct.api.post('/api/v1/auth/logout', { token: ended.access_token, body: {} })
     const begun = await signIn(direct.api, await register(direct.api))
     pooler.use(1)
-    for (const { access_token: token } of [ended, begun])
-      assert.equal((await api.get('/api/v1/auth/me', { token })).status, 503)
+    for (const { access_token: token } of [ended, begun]) assert.equal((await api.me(token)).status, 503)
     assert.equal((await api.get('/health/ready')).status, 503)
     pooler.use(0)
     await until(async () => (await api.get('/health/ready')).status === 200)
-    assert.equal((await api.get('/api/v1/auth/me', { token: ended.access_token })).status, 401)
-    assert.equal((await api.get('/api/v1/auth/me', { token: begun.access_token })).status, 200)
+    assert.equal((await api.me(ended.access_token)).status, 401)
+    assert.equal((await api.me(begun.access_token)).status, 200)
   })
 
   test('one whose host hangs is left, though every connection waits for it', async () => {
@@ -144,14 +132,15 @@ describe('Of a primary and its standby', { skip }, () => {
     const { api, services } = await start(bothUrl, { DATABASE_POOL_SIZE: '2' })
     const { access_token: token } = await signIn(api, await createAdmin(services))
     const pids = clusterPids(primary)
+    assert.ok(pids.length > 0)
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     cleanUps.push(() => {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     })
-    const hung = Promise.all(Array.from({ length: 4 }, () => api.get('/api/v1/auth/me', { token })))
+    const hung = Promise.all(Array.from({ length: 4 }, () => api.me(token)))
     await standby.promote()
     const began = performance.now()
-    await until(async () => (await api.get('/api/v1/auth/me', { token })).status === 200)
+    await until(async () => (await api.me(token)).status === 200)
     const { statement } = deadlinesOf(15_000)
     assert.ok(performance.now() - began < statement, 'it did not wait for the hung queries to time out')
     for (const { status } of await hung) assert.equal(status, 503)

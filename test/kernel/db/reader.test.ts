@@ -3,12 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import { sql } from 'kysely'
 import { createSqliteReader } from '../../../src/kernel/db/sqlite/reader.ts'
 import { openSqlite } from '../../../src/kernel/db/sqlite/sqlite.ts'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
+import { until } from '../../support/until.ts'
 
 /** Counts for hours, without a row in between: nothing but the end of its process ends it. */
 const ENDLESS = {
@@ -69,7 +69,7 @@ describe('Reads outside of the process', () => {
     assert.equal(await late, 'deadline_exceeded')
     clearInterval(clock)
     assert.ok(turns > 20, `the event loop turned ${turns} times meanwhile`)
-    while (isAlive(pid)) await pause(10)
+    await until(() => !isAlive(pid))
     assert.equal((await reader.run({ sql: 'select 1', parameters: [] })).length, 1)
     await reader.close()
   })

@@ -11,6 +11,7 @@ import { createServer } from '../../../src/kernel/http/server.ts'
 import { createSlowReaderGuard } from '../../../src/kernel/http/slow-readers.ts'
 import type { App } from '../../../src/kernel/http/types.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
+import { until } from '../../support/until.ts'
 
 const DEADLINE_MS = 1000
 
@@ -93,7 +94,7 @@ describe('At its deadline a request', () => {
     const answer = await fetch(`${url}/stuck`)
     assert.equal(answer.status, 200)
     await assert.rejects(answer.text())
-    while (linesOf('/stuck').length === 0) await pause(20)
+    await until(() => linesOf('/stuck').length > 0)
     assert.deepEqual(
       linesOf('/stuck').map(({ status, aborted }) => [status, aborted]),
       [[200, true]],
@@ -113,7 +114,7 @@ describe('At its deadline a request', () => {
     await once(socket, 'connect')
     await pause(100)
     socket.resetAndDestroy()
-    while (linesOf('/late').length === before) await pause(20)
+    await until(() => linesOf('/late').length > before)
     proceed()
     await pause(100)
     assert.equal(linesOf('/late').length, before + 1)
@@ -159,7 +160,7 @@ describe('A reader', () => {
       const still = ask(port, '/').pause()
       const trickling = ask(port, '/').pause()
       const drip = setInterval(() => trickling.read(1), 100)
-      while (lines.length < 2) await pause(50)
+      await until(() => lines.length >= 2)
       clearInterval(drip)
       assert.ok(lines.every((line) => line.includes('slow reader cut')))
       for (const socket of [still, trickling]) {

@@ -115,7 +115,7 @@ describe('Every answer', () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const answers = [
       await app.api.get('/health'),
-      await app.api.get('/api/v1/auth/me', { token }),
+      await app.api.me(token),
       await app.api.get('/api/v1/auth/me'),
       await app.api.get('/nowhere'),
       await app.api.get('/%zz'),

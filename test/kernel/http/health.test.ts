@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { describeOnEachEngine, startApp, type TestApp } from '../../support/app.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 describeOnEachEngine('Health', (engine) => {
   let app: TestApp
@@ -50,11 +51,11 @@ describe('Without its database', () => {
       const ready = await app.api.get('/health/ready')
       assert.deepEqual([ready.status, ready.body.reason], [503, 'database_unavailable'])
       assert.equal(ready.body.checks.database, 'failed')
-      const body = { email: 'a@example.org', password: 'a walk along the river' }
-      assert.equal((await app.api.post('/api/v1/auth/login', { body })).body.reason, 'database_unavailable')
+      const login = () => app.api.login({ email: 'a@example.org' })
+      assert.equal((await login()).body.reason, 'database_unavailable')
       await cluster.start()
-      while ((await app.api.get('/health/ready')).status !== 200);
-      assert.equal((await app.api.post('/api/v1/auth/login', { body })).body.reason, 'invalid_credentials')
+      await until(async () => (await app.api.get('/health/ready')).status === 200)
+      assert.equal((await login()).body.reason, 'invalid_credentials')
     } finally {
       await app.close()
       await cluster.stop('immediate').catch(() => {})

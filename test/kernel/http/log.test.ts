@@ -55,14 +55,11 @@ describe('The log', () => {
     const { access_token: token, refresh_token, id } = await signIn(app.api, person)
     const cookie = { cookie: 'session=chocolate-chip-cookie' }
     const ask = [
-      app.api.post('/api/v1/auth/login', {
-        body: { email: person.email, password: 'mistyped-password' },
-        headers: cookie,
-      }),
-      app.api.post('/api/v1/auth/register', { body: { ...person, locale: null } }),
+      app.api.login({ email: person.email, password: 'mistyped-password' }, { headers: cookie }),
+      app.api.register({ ...person, locale: null }),
       app.api.post('/api/v1/auth/register', { body: `{"email":"${person.email}","password":"${PASSWORD}"` }),
-      app.api.post('/api/v1/auth/refresh', { body: { refresh_token } }),
-      app.api.post('/api/v1/auth/refresh', { body: { refresh_token: `${refresh_token.slice(0, -1)}!` } }),
+      app.api.refresh(refresh_token),
+      app.api.refresh(`${refresh_token.slice(0, -1)}!`),
       app.api.get('/api/v1/auth/me', { token: `${token}x` }),
       app.api.get(`/api/v1/users?q=${person.email}&access_token=${token}`, { token }),
       app.api.patch(`/api/v1/users/${id}`, { token, body: { name: 'Discreet Person II', email: person.email } }),

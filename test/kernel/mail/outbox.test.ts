@@ -4,14 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Engine } from '../../../src/kernel/db/database.ts'
 import { openDatabase } from '../../../src/kernel/db/open.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
-import { describeOnEachEngine, PASSWORD, register, startApp, type TestApp, useApp } from '../../support/app.ts'
+import { describeOnEachEngine, register, startApp, type TestApp, useApp } from '../../support/app.ts'
 import { createDatabase, dropDatabase } from '../../support/postgres.ts'
+import { createClient } from '../../support/process-client.ts'
 import { startServer } from '../../support/processes.ts'
 import { mailTo, PHASES, startSmtp, type Trouble, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -32,14 +33,12 @@ async function ownDatabase(engine: Engine): Promise<{ url: string; remove: () =>
 }
 
 /** The log line that says how the try with this number ended. */
-async function tryOf(app: TestApp, tries: number, from = 0): Promise<Record<string, unknown>> {
-  for (;;) {
+const tryOf = (app: TestApp, tries: number, from = 0): Promise<Record<string, unknown>> =>
+  until(() => {
     const line = app.logs.slice(from).find((line) => line.mail_id !== undefined && line.tries === tries)
-    if (line) return line
-    app.services.outbox.wake()
-    await pause(10)
-  }
-}
+    if (!line) app.services.outbox.wake()
+    return line
+  })
 
 const rowsOf = (app: TestApp) => app.services.database.db.selectFrom('outbox').selectAll().orderBy('id').execute()
 
@@ -217,12 +216,9 @@ describeOnEachEngine('A process that is killed', (engine) => {
       const server = await startServer(env)
       const reached = { ...smtp.reached }
       const email = `killed.${people.length}.${engine}@example.org`
-      const answer = await fetch(`${server.url}/api/v1/auth/register`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ email, password: PASSWORD, name: 'Анна' }),
-      })
-      assert.equal(answer.status, 201)
+      const client = createClient(server.url)
+      assert.equal((await client.register({ email })).status, 201)
+      client.close()
       people.push(email)
       if (step) await smtp.until(() => smtp.reached[step.at] > reached[step.at])
       await server.stop('SIGKILL')

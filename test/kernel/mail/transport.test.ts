@@ -8,6 +8,7 @@ import { createLog } from '../../../src/kernel/log/log.ts'
 import { createTransport } from '../../../src/kernel/mail/transport.ts'
 import { PASSWORD, startApp } from '../../support/app.ts'
 import { linkIn, startSmtp } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const [plain, encrypted] = [await startSmtp(), await startSmtp({ starttls: true })]
 after(() => Promise.all([plain.stop(), encrypted.stop()]))
@@ -77,12 +78,8 @@ test('Without a mail server, mails are files that only the owner can read, and t
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-mail-'))
   const app = await startApp('sqlite', { env: { DATA_DIR: folder } })
   const body = { email: 'files@example.org', password: PASSWORD, name: 'Анна' }
-  await app.api.post('/api/v1/auth/register', { body })
-  let line: Record<string, unknown> | undefined
-  while (!line) {
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    line = app.logs.find(({ msg }) => msg === 'mail written')
-  }
+  await app.api.register(body)
+  const line = await until(() => app.logs.find(({ msg }) => msg === 'mail written'))
   const [file] = readdirSync(join(folder, 'mail'))
   const path = join(folder, 'mail', file as string)
   assert.equal(line.file, path)

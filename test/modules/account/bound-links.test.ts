@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Db } from '../../../src/kernel/db/database.ts'
 import {
@@ -14,6 +13,7 @@ import {
   useApp,
 } from '../../support/app.ts'
 import { mailTo, startSmtp, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -163,7 +163,8 @@ describeOnEachEngine('A link in a mail', (engine) => {
       ...Array.from({ length: 3 }, () => app.api.post('/api/v1/auth/change-email', { token, body })),
       ...Array.from({ length: 3 }, () => confirm('change-email/confirm', links.change)),
     ])
-    for (const { status, body } of answers) assert.ok(status < 500, JSON.stringify(body))
+    for (const { status, body } of answers) assert.ok([200, 400, 409, 429].includes(status), JSON.stringify(body))
+    assert.ok(answers.some(({ status }) => status === 200))
     const user = await userOf(person.id)
     await Promise.all(
       Array.from({ length: 10 }, (_, number) =>
@@ -174,16 +175,12 @@ describeOnEachEngine('A link in a mail', (engine) => {
 })
 
 /** Waits until a connection of PostgreSQL waits for a lock that another one has. */
-async function untilBlocked(db: Db): Promise<void> {
-  const deadline = performance.now() + 20_000
-  for (;;) {
+const untilBlocked = (db: Db) =>
+  until(async () => {
     const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
-    if (rows[0]?.waiting) return
-    assert.ok(performance.now() < deadline, 'nobody waits for the lock')
-    await nextTurn()
-  }
-}
+    return rows[0]?.waiting
+  })
 
 const postgres = engines.find(({ engine }) => engine === 'postgres')
 

@@ -15,15 +15,14 @@ describeOnEachEngine('Changing a password', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const change = (token: string, current_password: string, new_password: string) =>
     app.api.post('/api/v1/auth/change-password', { token, body: { current_password, new_password } })
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
 
   test('ends the other sessions, keeps this one, and is told by mail', async () => {
     const person = await registerVerified(app)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     assert.equal((await change(here.access_token, PASSWORD, NEW)).status, 200)
-    assert.equal((await me(here.access_token)).status, 200)
-    assert.equal((await me(there.access_token)).body.reason, 'session_ended')
-    const refreshed = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: here.refresh_token } })
+    assert.equal((await app.api.me(here.access_token)).status, 200)
+    assert.equal((await app.api.me(there.access_token)).body.reason, 'session_ended')
+    const refreshed = await app.api.refresh(here.refresh_token)
     assert.equal(refreshed.status, 200)
     const mail = await smtp.waitFor(mailTo(person.email, /password was changed/))
     assert.doesNotMatch(mail.source, /https?:\/\//, 'such a mail has no link that could be imitated')
@@ -74,7 +73,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
   const ask = (token: string, new_email: string, password = PASSWORD) =>
     app.api.post('/api/v1/auth/change-email', { token, body: { new_email, password } })
   const confirm = (token: string) => app.api.post('/api/v1/auth/change-email/confirm', { body: { token } })
-  const me = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).body
+  const me = async (token: string) => (await app.api.me(token)).body
   const linkTo = async (email: string) => tokenIn(await smtp.waitFor(mailTo(email, NEW_ADDRESS)))
 
   test('asks the new address, tells the old one, and is done by the link', async () => {
@@ -92,7 +91,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.deepEqual([user.email, user.email_verified], [address, true])
     await smtp.waitFor(mailTo(person.email, /your address was changed/))
     await signIn(app.api, { email: address })
-    const old = await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: PASSWORD } })
+    const old = await app.api.login({ email: person.email })
     assert.equal(old.body.reason, 'invalid_credentials')
     await register(app.api, { email: person.email })
   })
@@ -183,7 +182,7 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
     }
     const mail = await smtp.waitFor(mailTo(person.email, SUBJECT))
     assert.match(mail.text ?? '', /Device: Android app 1\.4\nIP address: 127\.0\.0\.1\nTime: .+ UTC/)
-    await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'wrong one' }, headers: {} })
+    await app.api.login({ email: person.email, password: 'wrong one' }, { headers: {} })
     await register(app.api, { email: `after.devices.${engine}@example.org` })
     await smtp.waitFor(mailTo(`after.devices.${engine}@example.org`))
     assert.equal(smtp.mails.filter(mailTo(person.email, SUBJECT)).length, 1)
@@ -192,8 +191,7 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
   test('the theft of a refresh token is told as well', async () => {
     const person = await registerVerified(app)
     const { refresh_token } = await signIn(app.api, person, phone)
-    const refresh = (token: string) =>
-      app.api.post('/api/v1/auth/refresh', { body: { refresh_token: token }, headers: tablet })
+    const refresh = (token: string) => app.api.refresh(token, { headers: tablet })
     const next = (await refresh(refresh_token)).body.user.refresh_token
     await refresh(next)
     app.clock.advance(MINUTE)

@@ -12,7 +12,7 @@ const WELCOME = /подтвердите e-mail|confirm your e-mail/
 describeOnEachEngine('Verifying an e-mail', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const verify = (token: string) => app.api.post('/api/v1/auth/verify-email', { body: { token } })
-  const isVerified = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).body.email_verified
+  const isVerified = async (token: string) => (await app.api.me(token)).body.email_verified
   const letterTo = (email: string) => smtp.waitFor(mailTo(email, WELCOME))
 
   test('the link of the welcome mail leads to a page whose button does it; opening it does nothing', async () => {
@@ -96,7 +96,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     ] as const) {
       const email = `${language}.${engine}@example.org`
       const body = { email, password: PASSWORD, name: 'Анна' }
-      await app.api.post('/api/v1/auth/register', { body, headers: { 'accept-language': language } })
+      await app.api.register(body, { headers: { 'accept-language': language } })
       const mail = await letterTo(email)
       assert.equal(mail.subject, subject)
       assert.equal(mail.headers.get('auto-submitted'), 'auto-generated')
@@ -123,7 +123,7 @@ describeOnEachEngine('Where a verified e-mail is required', (engine) => {
 
   test('signing in is refused until then, with a reason and a fresh link where the old one is old', async () => {
     const { email } = await register(app.api)
-    const attempt = (password = PASSWORD) => app.api.post('/api/v1/auth/login', { body: { email, password } })
+    const attempt = (password = PASSWORD) => app.api.login({ email, password })
     const first = tokenIn(await smtp.waitFor(mailTo(email)))
     assert.equal((await attempt('something else')).body.reason, 'invalid_credentials')
     const refused = await attempt()
@@ -149,11 +149,7 @@ describe('Hostile names and addresses', () => {
       '<a@example.org>',
       'a b@c.de',
     ])
-      assert.equal(
-        (await app.api.post('/api/v1/auth/register', { body: { email, password: PASSWORD, name: 'A' } })).status,
-        400,
-        email,
-      )
+      assert.equal((await app.api.register({ email, name: 'A' })).status, 400, email)
     for (const [number, name] of ['"Anna" <b@example.org>', '=?utf-8?q?A?=', "'; drop", 'Ан\u00adна'].entries()) {
       const { email } = await register(app.api, { email: `o'hara+${number}@example.org`, name })
       const mail = await smtp.waitFor(mailTo(email))

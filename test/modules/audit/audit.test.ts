@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DAY, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { ACTIONS } from '../../../src/modules/audit/audit.schemas.ts'
 import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../../support/app.ts'
 import { mailTo, startSmtp, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -30,7 +30,7 @@ describeOnEachEngine('The audit log', (engine) => {
   const events = () => app.services.database.db.selectFrom('audit_events').selectAll()
   /** Waits until views, for which no answer waits, are written down. */
   async function written(...actions: string[]): Promise<void> {
-    for (const action of actions) while (!(await events().where('action', '=', action).executeTakeFirst())) await turn()
+    for (const action of actions) await until(() => events().where('action', '=', action).executeTakeFirst())
   }
   const about = async (id: string) => (await list({ target_id: id, limit: 200 })).events.reverse()
   const call = (method: string, path: string, body?: unknown, token?: string, id = 'audit-test') =>
@@ -140,8 +140,7 @@ describeOnEachEngine('The audit log', (engine) => {
     const [denied] = (await list({ action: 'access.denied' })).events
     assert.deepEqual([denied?.actor_id, denied?.outcome], [stranger.id, 'failure'])
     assert.deepEqual(denied?.details, { method: 'GET', route: '/api/v1/users' })
-    for (let tries = 0; tries < 5; tries++)
-      await app.api.post('/api/v1/auth/login', { body: { email: stranger.email, password: 'no' } })
+    for (let tries = 0; tries < 5; tries++) await app.api.login({ email: stranger.email, password: 'no' })
     const failures = (await list({ target_id: stranger.id, action: 'login.failed' })).events
     assert.deepEqual(
       failures.map(({ details }) => details),
@@ -151,7 +150,7 @@ describeOnEachEngine('The audit log', (engine) => {
     const browser = { origin: 'http://localhost:5000', 'user-agent': 'Mozilla/5.0' }
     const tab = await signIn(app.api, await register(app.api), browser)
     const renew = async (refresh_token: string) =>
-      (await app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers: browser })).body.user
+      (await app.api.refresh(refresh_token, { headers: browser })).body.user
     await renew((await renew(tab.refresh_token)).refresh_token)
     app.clock.advance(MINUTE)
     assert.ok((await renew(tab.refresh_token)).access_token, 'a tab that was left behind')
@@ -190,11 +189,11 @@ describeOnEachEngine('The audit log', (engine) => {
       `users.listed ${viewer.id} `,
     ]
     await look()
-    while ((await views()).length < expected.length) await turn()
+    await until(async () => (await views()).length >= expected.length)
     assert.deepEqual(await views(), expected)
     app.clock.advance(11 * MINUTE)
     await look()
-    while ((await views()).length < 2 * expected.length) await turn()
+    await until(async () => (await views()).length >= 2 * expected.length)
     assert.deepEqual(await views(), [...expected, ...expected].sort())
     admin = await signIn(app.api, await createAdmin(app.services)) // The token of before is nearly over.
     const [event] = await events().where('action', '=', 'user.viewed').where('target_id', '=', id).execute()
@@ -211,8 +210,7 @@ describeOnEachEngine('The audit log', (engine) => {
       await sql`alter table audit_events_away rename to audit_events`.execute(db)
     }
     assert.equal((await app.api.get('/api/v1/users', { token: other.access_token })).status, 200)
-    while ((await events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').execute()).length < 1)
-      await turn()
+    await until(() => events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').executeTakeFirst())
   })
 
   test('keeps no password, and no address of somebody unknown', async () => {

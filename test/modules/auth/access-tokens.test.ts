@@ -20,13 +20,12 @@ function signed(header: Json, claims: Json, key: KeyObject): string {
 
 describeOnEachEngine('An access token', (engine) => {
   const app = useApp(engine)
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
   const someone = async (): Promise<string> => (await signIn(app.api, await register(app.api))).access_token
   /** The key that the service itself signs with: these forgeries could only come from a fault of ours. */
   const ownKey = () => deriveKeys(app.config.appSecret as Buffer[]).signing[0]?.privateKey as KeyObject
 
   async function refused(token: string): Promise<void> {
-    const answer = await me(token)
+    const answer = await app.api.me(token)
     assert.equal(answer.status, 401, JSON.stringify(answer.body))
     assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/)
     assert.equal(answer.body.action, 'refresh')
@@ -56,10 +55,10 @@ describeOnEachEngine('An access token', (engine) => {
   test('expires after its quarter of an hour, and says that a refresh helps', async () => {
     const token = await someone()
     app.clock.advance(15 * MINUTE - 5 * SECOND)
-    assert.equal((await me(token)).status, 200)
+    assert.equal((await app.api.me(token)).status, 200)
     app.clock.advance(6 * SECOND)
     for (let i = 0; i < 2; i++) {
-      const answer = await me(token)
+      const answer = await app.api.me(token)
       assert.equal(answer.body.reason, 'token_expired')
       assert.equal(answer.body.action, 'refresh')
       assert.match(answer.headers.get('www-authenticate') ?? '', /error="invalid_token"/)
@@ -69,12 +68,12 @@ describeOnEachEngine('An access token', (engine) => {
   test('an expired one that nobody has seen before is refused as well', async () => {
     const token = await someone()
     app.clock.advance(16 * MINUTE)
-    assert.equal((await me(token)).body.reason, 'token_expired')
+    assert.equal((await app.api.me(token)).body.reason, 'token_expired')
   })
 
   test('is never accepted longer because it was accepted before', async () => {
     const token = await someone()
-    assert.equal((await me(token)).status, 200)
+    assert.equal((await app.api.me(token)).status, 200)
     for (const forged of [`${token}A`, token.slice(0, -1), `${token.slice(0, -1)}!`]) await refused(forged)
   })
 
@@ -155,7 +154,7 @@ describeOnEachEngine('An access token', (engine) => {
   test('of a session that is not there, or is no UUID, is refused', async () => {
     const [header, payload] = parts(await someone())
     for (const sid of ['018f3c5e-7d2a-7c1b-9f00-0123456789ab', "' or 1=1 --", '']) {
-      const answer = await me(signed(decode(header), { ...decode(payload), sid }, ownKey()))
+      const answer = await app.api.me(signed(decode(header), { ...decode(payload), sid }, ownKey()))
       assert.equal(answer.status, 401, sid)
     }
   })
@@ -216,17 +215,17 @@ describe('Rotating the secret', () => {
 
     const during = await start(`${young},${old}`, file)
     assert.equal((await during.api.get('/.well-known/jwks.json')).body.keys.length, 2)
-    assert.equal((await during.api.get('/api/v1/auth/me', { token: user.access_token })).status, 200)
-    const refreshed = await during.api.post('/api/v1/auth/refresh', { body: { refresh_token: user.refresh_token } })
+    assert.equal((await during.api.me(user.access_token)).status, 200)
+    const refreshed = await during.api.refresh(user.refresh_token)
     assert.equal(refreshed.status, 200)
     // An instance that has not got the new list yet knows nothing of the new key.
-    assert.equal((await before.api.get('/api/v1/auth/me', { token: refreshed.body.user.access_token })).status, 401)
+    assert.equal((await before.api.me(refreshed.body.user.access_token)).status, 401)
 
     const afterwards = await start(`${young}`, file)
-    const old_ = await afterwards.api.get('/api/v1/auth/me', { token: user.access_token })
+    const old_ = await afterwards.api.me(user.access_token)
     assert.equal(old_.body.reason, 'token_invalid')
     const { access_token, refresh_token } = refreshed.body.user
-    assert.equal((await afterwards.api.get('/api/v1/auth/me', { token: access_token })).status, 200)
-    assert.equal((await afterwards.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).status, 200)
+    assert.equal((await afterwards.api.me(access_token)).status, 200)
+    assert.equal((await afterwards.api.refresh(refresh_token)).status, 200)
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { DAY, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, signIn, startApp, useApp } from '../../support/app.ts'
 import type { Response } from '../../support/client.ts'
+import { newKey } from '../../support/idempotency.ts'
 
 const NAME = '__Secure-bukhindor_refresh'
 const OWN = { origin: 'https://api.example.org', 'sec-fetch-site': 'same-origin' }
@@ -29,7 +29,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
   async function browser() {
     const { email } = await register(t.api)
     const body = { email, password: PASSWORD, delivery: 'cookie' }
-    const answer = await t.api.post('/api/v1/auth/login', { body })
+    const answer = await t.api.login(body)
     assert.equal(answer.status, 200)
     return { email, answer, cookie: cookieOf(answer).value, token: answer.body.user.access_token as string }
   }
@@ -58,7 +58,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
   test('is for those who ask: otherwise no answer sets a cookie', async () => {
     const { email } = await register(t.api)
     for (const delivery of [undefined, null, 'body']) {
-      const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD, delivery } })
+      const answer = await t.api.login({ email, delivery })
       const { access_token: token, refresh_token } = answer.body.user
       const again = await t.api.post(REFRESH, { body: { refresh_token } })
       assert.ok(again.body.user.refresh_token)
@@ -178,7 +178,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.ok(!JSON.stringify(answer.body).includes(value))
     t.api.secrets.add(value)
     const login = async (headers: Record<string, string>, password = PASSWORD) =>
-      (await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })).status
+      (await t.api.login({ email, password, delivery: 'cookie' }, { headers })).status
     const cookie = `theme=dark; ${name}=${value}`
     for (let number = 0; number < 5; number++) assert.equal(await login(OWN, 'a wrong password'), 401)
     assert.equal(await login(OWN), 429)
@@ -194,7 +194,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     for (let number = 0; number < 4; number++) {
       const { email } = await register(t.api)
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      const answer = await t.api.post('/api/v1/auth/login', { body, headers: { ...OWN, ...(cookie && { cookie }) } })
+      const answer = await t.api.login(body, { headers: { ...OWN, ...(cookie && { cookie }) } })
       const { name, value } = deviceCookieOf(answer)
       cookie = `${name}=${value}`
       people.push(email)
@@ -202,10 +202,10 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     t.api.secrets.add(cookie)
     for (const email of people) {
       const body = { email, password: 'a wrong password' }
-      for (let number = 0; number < 5; number++) await t.api.post('/api/v1/auth/login', { body })
+      for (let number = 0; number < 5; number++) await t.api.login(body)
       const right = { email, password: PASSWORD }
-      assert.equal((await t.api.post('/api/v1/auth/login', { body: right })).status, 429)
-      assert.equal((await t.api.post('/api/v1/auth/login', { body: right, headers: { ...OWN, cookie } })).status, 200)
+      assert.equal((await t.api.login(right)).status, 429)
+      assert.equal((await t.api.login(right, { headers: { ...OWN, cookie } })).status, 200)
     }
   })
 
@@ -220,12 +220,12 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     ]
     for (const [headers, detail] of dropped) {
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      const answer = await t.api.post('/api/v1/auth/login', { body, headers })
+      const answer = await t.api.login(body, { headers })
       assert.deepEqual([answer.status, answer.body.reason], [400, 'cookie_not_deliverable'], JSON.stringify(headers))
       assert.match(answer.body.detail, detail)
       assert.match(answer.body.detail, /"delivery": "body"/)
       assert.equal(answer.headers.get('set-cookie'), null)
-      const inBody = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      const inBody = await t.api.login({ email }, { headers })
       assert.equal(inBody.status, 200)
       const { refresh_token } = inBody.body.user
       const moved = await t.api.post(REFRESH, { body: { refresh_token, delivery: 'cookie' }, headers })
@@ -233,18 +233,15 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
     for (const headers of [OWN, { origin: app, 'sec-fetch-site': 'same-site' }, {}]) {
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      assert.equal((await t.api.post('/api/v1/auth/login', { body, headers })).status, 200)
+      assert.equal((await t.api.login(body, { headers })).status, 200)
     }
   })
 
   test('comes again with a repeat by idempotency key, and no other cookie gets it', async () => {
     const { email } = await register(t.api)
-    const headers = { 'idempotency-key': randomUUID() }
-    const login = { body: { email, password: PASSWORD, delivery: 'cookie' }, headers }
-    const [first, repeated] = [
-      await t.api.post('/api/v1/auth/login', login),
-      await t.api.post('/api/v1/auth/login', login),
-    ]
+    const headers = newKey()
+    const login = () => t.api.login({ email, delivery: 'cookie' }, { headers })
+    const [first, repeated] = [await login(), await login()]
     assert.equal(repeated.headers.get('idempotency-replayed'), 'true')
     assert.deepEqual(cookieOf(repeated), cookieOf(first))
     const cookie = cookieOf(first).value
@@ -263,10 +260,7 @@ describe('The refresh cookie in development', () => {
     try {
       const { email } = await register(t.api)
       const headers = { origin: 'http://localhost:51234', 'sec-fetch-site': 'same-site' }
-      const login = await t.api.post('/api/v1/auth/login', {
-        body: { email, password: PASSWORD, delivery: 'cookie' },
-        headers,
-      })
+      const login = await t.api.login({ email, delivery: 'cookie' }, { headers })
       const { name, value, attributes } = cookieOf(login)
       assert.equal(name, 'bukhindor_refresh')
       assert.ok(!attributes.includes('Secure'))

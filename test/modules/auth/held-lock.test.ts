@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import pg from 'pg'
-import { engines, PASSWORD, register, useApp } from '../../support/app.ts'
+import { engines, register, useApp } from '../../support/app.ts'
 
 describe('A sign-in, on PostgreSQL', {
   skip: engines.find(({ engine }) => engine === 'postgres')?.skip ?? false,
@@ -16,12 +16,12 @@ describe('A sign-in, on PostgreSQL', {
     try {
       await client.query('begin')
       await client.query('select 1 from users where id = $1 for update', [id])
-      const held = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+      const held = await t.api.login({ email })
       assert.deepEqual([held.status, held.body.action], [503, 'retry'])
     } finally {
       await client.end()
     }
-    const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+    const answer = await t.api.login({ email })
     assert.equal(answer.status, 200)
   })
 
@@ -34,7 +34,7 @@ describe('A sign-in, on PostgreSQL', {
       await database.db.deleteFrom('users').where('id', '=', id).execute()
       return transaction(work)
     }) as typeof transaction
-    const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+    const answer = await t.api.login({ email })
     assert.deepEqual([answer.status, answer.body.reason], [401, 'invalid_credentials'])
   })
 })

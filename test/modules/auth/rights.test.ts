@@ -92,8 +92,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     await isSignedIn(actor)
     return actor
   }
-  const isSignedIn = async ({ access_token: token }: Actor) =>
-    assert.equal((await t.api.get('/api/v1/auth/me', { token })).status, 200)
+  const isSignedIn = async ({ access_token: token }: Actor) => assert.equal((await t.api.me(token)).status, 200)
 
   const pathOf = (template: string, { id, session_id }: Actor) =>
     template.replace('{id}', template.includes('/auth/sessions/') ? session_id : id).replace('{sid}', session_id)

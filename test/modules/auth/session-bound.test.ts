@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE, timestamp } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
+import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
 import { createFrozenClock } from '../../support/strangers.ts'
 
 describeOnEachEngine('Sessions of one person', (engine) => {
   const app = useApp(engine, { clock: createFrozenClock(), env: { MAX_SESSIONS: '5', REQUEST_TIMEOUT: '60s' } })
   const sessionsOf = async (token: string) => (await app.api.get('/api/v1/auth/sessions', { token })).body.sessions
-  const status = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).status
+  const status = async (token: string) => (await app.api.me(token)).status
 
   test('are as many as the bound allows: a further sign-in ends the one that was used longest ago', async () => {
     const person = await register(app.api)
@@ -17,10 +18,10 @@ describeOnEachEngine('Sessions of one person', (engine) => {
       app.clock.advance(1000)
       users.push(await signIn(app.api, person))
     }
+    const [first, second] = users as [SignedInUser, SignedInUser]
     app.clock.advance(MINUTE)
     // The first is used again: now the second was used longest ago.
-    const { refresh_token } = users[0]
-    assert.equal((await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).status, 200)
+    assert.equal((await app.api.refresh(first.refresh_token)).status, 200)
     const newest = await signIn(app.api, person)
     assert.deepEqual(
       await Promise.all(users.map(({ access_token }) => status(access_token))),
@@ -36,9 +37,9 @@ describeOnEachEngine('Sessions of one person', (engine) => {
       .execute()
     assert.deepEqual(
       events.map(({ session_id, details }) => [session_id, JSON.parse(details)]),
-      [[users[1].session_id, { reason: 'superseded' }]],
+      [[second.session_id, { reason: 'superseded' }]],
     )
-    const row = await db.selectFrom('sessions').select('end_reason').where('id', '=', users[1].session_id).execute()
+    const row = await db.selectFrom('sessions').select('end_reason').where('id', '=', second.session_id).execute()
     assert.deepEqual(row, [{ end_reason: 'superseded' }])
   })
 
@@ -145,7 +146,7 @@ describeOnEachEngine('A sign-in that began before', (engine) => {
       await operator.setPassword(email, 'what the operator has set')
       return verified
     }
-    const answer = await app.api.post('/api/v1/auth/login', { body: { email, password } })
+    const answer = await app.api.login({ email, password })
     assert.deepEqual([answer.status, answer.body.reason], [401, 'invalid_credentials'])
     const { db } = app.services.database
     assert.deepEqual(await db.selectFrom('sessions').select('id').where('user_id', '=', id).execute(), [])

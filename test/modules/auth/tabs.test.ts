@@ -2,21 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, startApp, useApp } from '../../support/app.ts'
+import { createRandom } from '../../support/random.ts'
 import { behindProxy } from '../../support/strangers.ts'
 import { type Browser, createBrowser, openTab, type Tab } from '../../support/web-build.ts'
 
 const settings = behindProxy({ env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32, public domain). */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 describeOnEachEngine('The published web build', (engine) => {
   const app = useApp(engine, settings)
@@ -62,7 +52,7 @@ describeOnEachEngine('The published web build', (engine) => {
       [3, 100],
     ] as const) {
       const { browser, tabs, person } = await opened(count)
-      assert.deepEqual(await browse(browser, tabs, screens, random(count)), [])
+      assert.deepEqual(await browse(browser, tabs, screens, createRandom(count).next), [])
       assert.ok((await events(person.id, 'refresh.stale')) > 10, 'tabs were left behind')
       assert.equal(await events(person.id, 'refresh.reused'), 0)
     }
@@ -70,13 +60,13 @@ describeOnEachEngine('The published web build', (engine) => {
 
   test('in one tab signs nobody out, and never comes with a token of the past', async () => {
     const { browser, tabs, person } = await opened(1)
-    assert.deepEqual(await browse(browser, tabs, 100, random(1)), [])
+    assert.deepEqual(await browse(browser, tabs, 100, createRandom(1).next), [])
     assert.equal(await events(person.id, 'refresh.stale'), 0)
   })
 
   test('on the origin of the service, in two tabs, signs nobody out who moves from network to network', async () => {
     const { browser, tabs, person } = await opened(2, { cookies: new Map() })
-    assert.deepEqual(await browse(browser, tabs, 150, random(4), true), [])
+    assert.deepEqual(await browse(browser, tabs, 150, createRandom(4).next, true), [])
     assert.ok((await events(person.id, 'refresh.stale')) > 10)
   })
 
@@ -97,7 +87,7 @@ describeOnEachEngine('The published web build', (engine) => {
   ]
   for (const [name, place, more] of thefts)
     test(`a thief with ${name} is found every time, whichever tab was copied and whoever comes first`, async () => {
-      const next = random(7)
+      const next = createRandom(7).next
       for (let round = 0; round < 4; round++) {
         const { browser, tabs, person } = await opened(2, { ...more, ...(more.cookies && { cookies: new Map() }) })
         assert.deepEqual(await browse(browser, tabs, 4, next), [])
@@ -136,9 +126,9 @@ describeOnEachEngine('The published web build', (engine) => {
     // The app itself, from its own place; and a thief that says it were a browser: that does not make the session one.
     for (const later of [headers, { ...headers, 'user-agent': 'Mozilla/5.0', 'x-app-type': 'web' }]) {
       const { email } = await register(app.api)
-      const login = await app.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      const login = await app.api.login({ email }, { headers })
       const refresh = (refresh_token: string, headers: Record<string, string>) =>
-        app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
+        app.api.refresh(refresh_token, { headers })
       const { refresh_token: past } = login.body.user
       const { body } = await refresh(past, headers)
       assert.equal((await refresh(body.user.refresh_token, later)).status, 200)
@@ -189,8 +179,7 @@ describeOnEachEngine('The published web build', (engine) => {
     for (let number = 0; number < 60; number++) {
       const tab = openTab(app.api, browser)
       Object.assign(tab.memory, { access: null, refresh: past })
-      const answer = await app.api.post('/api/v1/auth/refresh', {
-        body: { refresh_token: past },
+      const answer = await app.api.refresh(String(past), {
         headers: { 'user-agent': browser.userAgent, 'x-forwarded-for': browser.network },
       })
       assert.equal(answer.status, 200)

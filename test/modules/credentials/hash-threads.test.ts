@@ -7,6 +7,7 @@ import { hashSync } from '@node-rs/argon2'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
 import { hashMemoryMib, hashThreads } from '../../../src/modules/credentials/hash-threads.ts'
 import { createPasswords } from '../../../src/modules/credentials/passwords.ts'
+import { createClient } from '../../support/process-client.ts'
 import { startServer } from '../../support/processes.ts'
 
 const MIB = 2 ** 20
@@ -101,14 +102,10 @@ describe('A container of 512 MiB on a node of 16 cores', { skip: process.platfor
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(container)}`,
     })
     try {
-      const login = async (_: unknown, number: number) => {
-        const body = JSON.stringify({ email: `burst-${number}@example.org`, password: 'a walk along the river' })
-        const headers = { 'content-type': 'application/json' }
-        const answer = await fetch(`${server.url}/api/v1/auth/login`, { method: 'POST', body, headers })
-        await answer.text()
-        return answer.status
-      }
-      const statuses = await Promise.all(Array.from({ length: 300 }, login))
+      const client = createClient(server.url, { sockets: 300 })
+      const logins = Array.from({ length: 300 }, (_, n) => client.login({ email: `burst-${n}@example.org` }))
+      const statuses = (await Promise.all(logins)).map(({ status }) => status)
+      client.close()
       assert.ok(statuses.every((status) => status === 401 || status === 503))
       assert.ok(statuses.includes(401))
       const niced = readdirSync(`/proc/${server.pid}/task`).filter((thread) => {

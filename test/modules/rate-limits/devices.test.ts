@@ -17,7 +17,6 @@ const CLAIM = { ...BROWSER, 'x-device-id': '4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10
 
 describeOnEachEngine('A known device', (engine) => {
   const app = useApp(engine, behindProxy({ env: smtp.env }))
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
   const devicesOf = (userId: string) =>
     app.services.database.db.selectFrom('known_devices').selectAll().where('user_id', '=', userId).execute()
 
@@ -207,7 +206,7 @@ describeOnEachEngine('A known device', (engine) => {
     let { refresh_token } = device
     for (let number = 0; number < 25; number++) {
       app.clock.advance(DAY)
-      refresh_token = (await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).body.user.refresh_token
+      refresh_token = (await app.api.refresh(refresh_token)).body.user.refresh_token
       assert.equal((await tryFrom(app, address(number), email, PASSWORD)).status, 200)
     }
     await exhaust(email, address, () => ({}))
@@ -217,7 +216,7 @@ describeOnEachEngine('A known device', (engine) => {
   test('is what registration makes of the device that registers', async () => {
     const email = `${randomUUID()}@example.org`
     const body = { email, password: PASSWORD, name: 'Anna' }
-    const answer = await app.api.post('/api/v1/auth/register', { body, headers: { 'x-forwarded-for': HOME } })
+    const answer = await app.api.register(body, { headers: { 'x-forwarded-for': HOME } })
     await exhaust(email, address, () => ({}))
     assert.equal((await tryFrom(app, HOME, email, PASSWORD)).status, 429)
     assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(answer.body))).status, 200)
@@ -225,9 +224,9 @@ describeOnEachEngine('A known device', (engine) => {
 
   test('has a token that comes again with each refresh, and that nobody can make from what is stored', async () => {
     const { email, device, id } = await owner()
-    const { body } = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: device.refresh_token } })
+    const { body } = await app.api.refresh(device.refresh_token)
     assert.equal(body.user.device_token, device.device_token)
-    assert.equal((await me(body.user.access_token)).status, 200)
+    assert.equal((await app.api.me(body.user.access_token)).status, 200)
     assert.match(device.device_token, /^[\w-]{86}$/)
     const rows = JSON.stringify(await devicesOf(id))
     assert.ok(!rows.includes(device.device_token.slice(-43)))

@@ -4,6 +4,7 @@ import { DAY, HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
 import { createRetention } from '../../../src/modules/retention/retention.service.ts'
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
+import { until } from '../../support/until.ts'
 
 describeOnEachEngine('Housekeeping', (engine) => {
   const app = useApp(engine)
@@ -51,7 +52,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     const person = await register(app.api)
     const over = await signIn(app.api, person)
     await app.api.post('/api/v1/auth/logout', { token: over.access_token, headers: { 'idempotency-key': newId() } })
-    await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'not the password' } })
+    await app.api.login({ email: person.email, password: 'not the password' })
     const { database, retention } = app.services
     const count = async () => {
       const tables = [
@@ -68,8 +69,8 @@ describeOnEachEngine('Housekeeping', (engine) => {
       ])
       return Object.fromEntries(await Promise.all(rows))
     }
-    while ((await database.db.selectFrom('outbox').select('id').where('sent_at', 'is', null).execute()).length)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    const unsent = database.db.selectFrom('outbox').select('id').where('sent_at', 'is', null)
+    await until(async () => (await unsent.execute()).length === 0)
     // Signing up and signing in without its proof are two devices; a wrong password and two limits of mails are counted.
     const full = { sessions: 1, one_time_tokens: 1, outbox: 1, throttles: 3, known_devices: 2, idempotency_keys: 1 }
     assert.deepEqual(await count(), full)

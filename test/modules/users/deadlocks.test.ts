@@ -35,6 +35,7 @@ describeOnEachEngine('Two at once who would wait for each other', (engine) => {
         ]),
       )
       for (const { status, body } of answers) assert.ok([200, 403].includes(status), JSON.stringify(body))
+      assert.ok(answers.some(({ status }) => status === 200))
       await restore(...all.map(({ id }) => id))
     }
   })
@@ -105,8 +106,9 @@ describeOnEachEngine('Two at once who would wait for each other', (engine) => {
     assert.equal(runs, 2)
   })
 
-  test('a transaction that is ended as a deadlock again and again fails after three runs', async () => {
-    if (engine === 'sqlite') return
+  test('a transaction that is ended as a deadlock again and again fails after three runs', {
+    skip: engine === 'sqlite',
+  }, async () => {
     let runs = 0
     const error = Object.assign(new Error('deadlock detected'), { code: '40P01' })
     await assert.rejects(

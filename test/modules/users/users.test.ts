@@ -96,17 +96,22 @@ describeOnEachEngine('An administrator', (engine) => {
 
   test('sees and ends the sessions of a user, one or all', async () => {
     const person = await register(app.api)
-    const sessions = [await signIn(app.api, person), await signIn(app.api, person), await signIn(app.api, person)]
+    const [first, second, third] = [
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+    ]
+    const ids = [first, second, third].map(({ session_id }) => session_id)
     const path = `/api/v1/users/${person.id}/sessions`
     const listed = (await app.api.get(path, { token })).body.sessions
-    assert.deepEqual(new Set(listed.map(({ id }: { id: string }) => id)), new Set(sessions.map((s) => s.session_id)))
+    assert.deepEqual(new Set(listed.map(({ id }: { id: string }) => id)), new Set(ids))
     assert.ok(listed.every(({ current }: { current: boolean }) => !current))
-    const one = await app.api.delete(`${path}/${sessions[0].session_id}`, { token })
+    const one = await app.api.delete(`${path}/${first.session_id}`, { token })
     assert.equal(one.body.revoked, 1)
-    assert.equal((await app.api.delete(`${path}/${sessions[0].session_id}`, { token })).status, 404)
+    assert.equal((await app.api.delete(`${path}/${first.session_id}`, { token })).status, 404)
     assert.equal((await app.api.delete(path, { token })).body.revoked, 2)
     assert.equal((await app.api.delete(path, { token })).body.revoked, 0)
-    const answer = await app.api.get('/api/v1/auth/me', { token: sessions[2].access_token })
+    const answer = await app.api.me(third.access_token)
     assert.equal(answer.body.reason, 'session_ended')
   })
 
@@ -153,7 +158,7 @@ describeOnEachEngine('An administrator', (engine) => {
     }
     await signIn(app.api, person)
     assert.equal((await app.api.get(path, { token, headers: { 'if-none-match': etag } })).status, 200)
-    const me = await app.api.get('/api/v1/auth/me', { token })
+    const me = await app.api.me(token)
     const headers = { 'if-none-match': me.headers.get('etag') as string }
     assert.equal((await app.api.get('/api/v1/auth/me', { token, headers })).status, 304)
   })
@@ -273,9 +278,7 @@ describeOnEachEngine('An address is one account', (engine) => {
     test(how, async () => {
       const person = await register(app.api, { email: first })
       assert.equal(person.email, first)
-      const answer = await app.api.post('/api/v1/auth/register', {
-        body: { email: second, password: PASSWORD, name: 'X' },
-      })
+      const answer = await app.api.register({ email: second, name: 'X' })
       assert.equal(answer.body.reason, 'email_taken')
       assert.equal((await signIn(app.api, { email: second })).id, person.id)
     })
@@ -288,15 +291,11 @@ describeOnEachEngine('An address is one account', (engine) => {
 
   test('of a hundred registrations at once one succeeds', async () => {
     const spelling = (i: number) => (i % 2 ? 'hundred@example.org' : 'HUNDRED@Example.ORG')
-    const attempts = Array.from({ length: 100 }, (_, i) =>
-      app.api.post('/api/v1/auth/register', { body: { email: spelling(i), password: PASSWORD, name: `N${i}` } }),
-    )
+    const attempts = Array.from({ length: 100 }, (_, i) => app.api.register({ email: spelling(i), name: `N${i}` }))
     const answers = await Promise.all(attempts)
     const outcomes = answers.map(({ body }) => body.reason ?? 'registered').sort()
     assert.deepEqual(outcomes, [...Array(99).fill('email_taken'), 'registered'])
-    const again = await app.api.post('/api/v1/auth/register', {
-      body: { email: 'hundred@example.org', password: PASSWORD, name: 'Late' },
-    })
+    const again = await app.api.register({ email: 'hundred@example.org', name: 'Late' })
     assert.equal(again.body.reason, 'email_taken')
   })
 })

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createServer } from '../../../../src/kernel/http/server.ts'
 import { DAY, HOUR, MINUTE } from '../../../../src/kernel/lib/clock.ts'
@@ -17,11 +16,10 @@ import {
 } from '../../../support/app.ts'
 import type { Response } from '../../../support/client.ts'
 import { holdRequest } from '../../../support/held.ts'
+import { isReplayed, newKey } from '../../../support/idempotency.ts'
 
 const AUTH = '/api/v1/auth'
 const OTHER = 'another walk in the rain'
-const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
-const newKey = () => ({ 'idempotency-key': randomUUID() })
 
 /** Begins a new window of the limit, so that it does not end while a test runs. */
 const startHour = ({ clock }: TestApp) => clock.advance(HOUR - (clock.now() % HOUR))

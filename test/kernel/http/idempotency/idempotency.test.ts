@@ -13,10 +13,10 @@ import {
   useApp,
 } from '../../../support/app.ts'
 import type { Response } from '../../../support/client.ts'
+import { isReplayed, newKey } from '../../../support/idempotency.ts'
 
 const USERS = '/api/v1/users'
 const someone = () => ({ email: `${randomUUID()}@example.org`, name: 'Левин', password: PASSWORD })
-const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
 
 describeOnEachEngine('Idempotency keys', (engine) => {
   const t = useApp(engine)
@@ -112,21 +112,21 @@ describeOnEachEngine('Idempotency keys', (engine) => {
   test('work without a token, where a caller is whoever names the same e-mail and password', async () => {
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
-    const registered = await t.api.post('/api/v1/auth/register', { body: person, headers })
-    const again = await t.api.post('/api/v1/auth/register', { body: person, headers })
+    const registered = await t.api.register(person, { headers })
+    const again = await t.api.register(person, { headers })
     assert.deepEqual([registered.status, again.status, again.body], [201, 201, registered.body])
 
     const { email, password } = person
-    const first = await t.api.post('/api/v1/auth/login', { body: { email, password }, headers })
-    const second = await t.api.post('/api/v1/auth/login', { body: { email, password }, headers })
+    const first = await t.api.login({ email, password }, { headers })
+    const second = await t.api.login({ email, password }, { headers })
     assert.equal(first.status, 200)
     assert.deepEqual(second.body, first.body)
     const token = second.body.user.access_token
     assert.equal((await t.api.get('/api/v1/auth/sessions', { token })).body.sessions.length, 1)
 
-    const other = await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })
+    const other = await t.api.login({ email, password, delivery: 'cookie' }, { headers })
     assert.deepEqual([other.status, other.body.reason], [422, 'idempotency_key_reused'])
-    const guess = await t.api.post('/api/v1/auth/login', { body: { email, password: 'a guess' }, headers })
+    const guess = await t.api.login({ email, password: 'a guess' }, { headers })
     assert.equal(guess.body.reason, 'invalid_credentials', 'a guess is a guess, and counts as one')
   })
 
@@ -177,10 +177,10 @@ describeOnEachEngine('Idempotency keys', (engine) => {
   test('are kept with their answers as nothing that can be read', async () => {
     const person = await register(t.api)
     const key = randomUUID()
-    const { body } = await t.api.post('/api/v1/auth/login', {
-      body: { email: person.email, password: person.password },
-      headers: { 'idempotency-key': key },
-    })
+    const { body } = await t.api.login(
+      { email: person.email, password: person.password },
+      { headers: { 'idempotency-key': key } },
+    )
     const kept = (await rows()).map((row) => `${JSON.stringify(row)} ${Buffer.from(row.answer ?? '', 'base64url')}`)
     assert.ok(kept.length > 0)
     const { access_token, refresh_token, email, id, session_id } = body.user
@@ -205,7 +205,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     const t = await startApp(engine)
     try {
       const body = someone()
-      const request = { body, headers: { 'idempotency-key': randomUUID() } }
+      const request = { body, headers: newKey() }
       const post = () => t.api.post('/api/v1/auth/register', request)
       const first = await post()
       t.clock.advance(DAY - HOUR)
@@ -222,7 +222,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     const first = await startApp(engine)
     const DATABASE_URL =
       first.config.database.engine === 'sqlite' ? `sqlite:${first.config.database.file}` : first.config.database.url
-    const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+    const request = { body: someone(), headers: newKey() }
     try {
       const second = await startApp(engine, { env: { DATABASE_URL } })
       const answers = await Promise.all(
@@ -243,7 +243,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
   test('of a process that died are held while the request may be at work, and no longer', async () => {
     const t = await startApp(engine)
     try {
-      const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+      const request = { body: someone(), headers: newKey() }
       const post = () => t.api.post('/api/v1/auth/register', request)
       await post()
       // The row as it is before the answer is there, which is how a dead process leaves it.
@@ -273,8 +273,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     const t = await startApp(engine)
     try {
       const { db } = t.services.database
-      const post = () =>
-        t.api.post('/api/v1/auth/register', { body: someone(), headers: { 'idempotency-key': randomUUID() } })
+      const post = () => t.api.register(someone(), { headers: newKey() })
       for (let i = 0; i < 3; i++) await post()
       t.clock.advance(DAY)
       await post()
