@@ -56,6 +56,7 @@ describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not insta
     const restored = await cluster.createDatabase('restored')
     await exec(join(bin as string, 'pg_restore'), ['--clean', '--if-exists', `--dbname=${restored}`, file])
     const tables = await query(url, "select tablename from pg_tables where schemaname = 'public'")
+    assert.ok(tables.rows.length > 5)
     for (const { tablename } of tables.rows) {
       const sql = `select to_jsonb(t)::text as row from "${tablename}" t order by 1`
       assert.deepEqual((await query(restored, sql)).rows, (await query(url, sql)).rows, tablename)

@@ -18,6 +18,7 @@ interface Locked {
 const manifest = JSON.parse(read('package.json'))
 const packages: Record<string, Locked> = JSON.parse(read('package-lock.json')).packages
 const installed = Object.entries(packages).filter(([path]) => path.startsWith('node_modules/'))
+assert.ok(installed.length > 100, 'the lock file lists what is installed')
 
 describe('What the service is built from', () => {
   test('is named by exact versions, the same in the lock file', () => {

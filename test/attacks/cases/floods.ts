@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { tally } from '../../faults/support/client.ts'
+import { requireStatus } from '../../support/auth-calls.ts'
+import { newKey } from '../../support/idempotency.ts'
+import { tally } from '../../support/process-client.ts'
 import { type Attack, newAddress, PASSWORD } from '../target.ts'
 
 const inTurns = async (times: number, width: number, work: (n: number) => Promise<unknown>) => {
@@ -30,7 +31,7 @@ export const idempotencyFlood: Attack = {
       }
       return client.post(`/api/v1/auth${path}`, {
         body: (body as Record<string, object>)[path as string] ?? { token: 'x'.repeat(200) },
-        headers: { 'idempotency-key': randomUUID(), 'x-forwarded-for': ip },
+        headers: { ...newKey(), 'x-forwarded-for': ip },
       })
     })
     const after = await query('select id from idempotency_keys')
@@ -45,11 +46,10 @@ export const keptRefusal: Attack = {
   quick: true,
   async run(target) {
     const email = `late-${Date.now()}-${target.engine}@example.org`
-    const login = { body: { email, password: PASSWORD }, headers: { 'idempotency-key': randomUUID() } }
-    assert.equal((await target.client.post('/api/v1/auth/login', login)).status, 401)
-    assert.equal((await target.client.register(email)).status, 201)
-    const again = await target.client.post('/api/v1/auth/login', login)
-    assert.equal(again.status, 200, JSON.stringify(again.body))
+    const headers = newKey()
+    requireStatus(401, await target.client.login({ email }, { headers }))
+    requireStatus(201, await target.client.register({ email }))
+    requireStatus(200, await target.client.login({ email }, { headers }))
   },
 }
 
@@ -61,12 +61,8 @@ export const junkRefreshes: Attack = {
   async run(target) {
     const ip = { 'x-forwarded-for': newAddress() }
     const person = await target.newPerson()
-    await inTurns(3200, 50, (n) =>
-      target.client.post('/api/v1/auth/refresh', { body: { refresh_token: `junk-${n}` }, headers: ip }),
-    )
-    const body = { refresh_token: person.refresh_token }
-    const answer = await target.client.post('/api/v1/auth/refresh', { body, headers: ip })
-    assert.equal(answer.status, 200, JSON.stringify(answer.body))
+    await inTurns(3200, 50, (n) => target.client.refresh(`junk-${n}`, { headers: ip }))
+    requireStatus(200, await target.client.refresh(person.refresh_token, { headers: ip }))
   },
 }
 
@@ -78,7 +74,7 @@ export const refusedRegistrations: Attack = {
   async run({ client }) {
     const headers = { 'x-forwarded-for': newAddress() }
     const register = (email: string, password: string) =>
-      client.post('/api/v1/auth/register', { body: { email, password, name: 'Anna' }, headers })
+      client.register({ email, password, name: 'Anna' }, { headers })
     await inTurns(120, 10, (n) => register(`refused-${n}@example.org`, 'password1'))
     const answer = await register(`welcome-${Date.now()}-${Math.random()}@example.org`, PASSWORD)
     assert.equal(answer.status, 201, JSON.stringify(answer.body))
@@ -92,8 +88,8 @@ export const manySessions: Attack = {
   quick: true,
   async run(target) {
     const person = await target.newPerson()
-    await inTurns(115, 4, () => target.client.login(person.email))
-    const { body } = await target.client.login(person.email)
+    await inTurns(115, 4, () => target.client.login({ email: person.email }))
+    const { body } = await target.client.login({ email: person.email })
     const { status, body: list } = await target.client.get('/api/v1/auth/sessions', { token: body.user.access_token })
     assert.equal(status, 200)
     const live = await target.query(`select id from sessions where user_id = '${person.id}' and ended_at is null`)
@@ -155,5 +151,6 @@ async function plantEvents({ engine, query, execute }: Parameters<Attack['run']>
       ? `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) insert into audit_events (${columns}) select ${values("printf('01900000-0000-7000-8000-%012d', i)")} from n`
       : `insert into audit_events (${columns}) select ${values("('01900000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid")} from generate_series(1, ${count}) i`
   await execute(sql)
-  assert.equal((await query(`select count(*) as n from audit_events where actor_id = '${userId}'`)).length, 1)
+  const [planted] = await query(`select count(*) as n from audit_events where actor_id = '${userId}'`)
+  assert.ok(Number(planted?.n) >= count, `${planted?.n} events`)
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../../../src/kernel/lib/clock.ts'
 import { createPlanner } from '../../../src/modules/users/search.plan.ts'
 import { type AccessPath, type Filters, hasFilters, pageOfUsers } from '../../../src/modules/users/search.store.ts'
 import { createAdmin, describeOnEachEngine, signIn, useApp } from '../../support/app.ts'
+import { queriesOf } from '../../support/queries.ts'
 
 /** Name and e-mail; each search names the people by their number. */
 const PEOPLE = [
@@ -132,22 +133,16 @@ describe('On SQLite, whose planner has no statistics to go by', () => {
 
   test('no list and no count reads the table from end to end', async () => {
     const { db } = app.services.database
-    const queries: CompiledQuery[] = []
-    const watched = db.withPlugin({
-      transformQuery: ({ node, queryId }) => {
-        queries.push(db.getExecutor().compileQuery(node, queryId))
-        return node
-      },
-      transformResult: async ({ result }) => result,
-    })
     const position = { value: 'x', id: '018f3c5e-7d2a-7c1b-9f00-0123456789ab' }
-    for (const filter of filters) {
-      await createPlanner(systemClock).of(watched, filter)
-      for (const column of columns)
-        for (const after of [null, position])
-          for (const lead of leads(filter))
-            await pageOfUsers(watched, filter, { column, direction: 'desc', limit: 21, offset: 0, after }, lead)
-    }
+    const queries = await queriesOf(db, async (watched) => {
+      for (const filter of filters) {
+        await createPlanner(systemClock).of(watched, filter)
+        for (const column of columns)
+          for (const after of [null, position])
+            for (const lead of leads(filter))
+              await pageOfUsers(watched, filter, { column, direction: 'desc', limit: 21, offset: 0, after }, lead)
+      }
+    })
     assert.ok(queries.length >= filters.length * (1 + columns.length * 2))
     for (const { sql, parameters } of queries) {
       const plan = await db.executeQuery<{ detail: string; parent: number }>(
