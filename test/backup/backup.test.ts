@@ -58,7 +58,7 @@ const integrity = (file: string) => {
   return result
 }
 
-describe('backups of the embedded database', () => {
+describe('Backups of the embedded database', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-backup-'))
   const env = { DATA_DIR: join(folder, 'live') }
   const elsewhere = { DATA_DIR: join(folder, 'elsewhere') }
@@ -78,7 +78,7 @@ describe('backups of the embedded database', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('one made while the service writes has all that was acknowledged before', async () => {
+  test('a backup made during writes contains every write acknowledged before it', async () => {
     let acknowledged = 0
     let isDone = false
     const load = Array.from({ length: 4 }, async () => {
@@ -111,7 +111,7 @@ describe('backups of the embedded database', () => {
     assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
   })
 
-  test('restored elsewhere every row is equal, and the service serves from it', async () => {
+  test('a restored backup has equal rows and can be served from', async () => {
     assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
     assert.deepEqual(contents(file), contents(live))
     const { status, stderr, stdout } = await bukhindor(elsewhere, 'restore', file, '--json')
@@ -128,7 +128,7 @@ describe('backups of the embedded database', () => {
     await other.stop('SIGKILL')
   })
 
-  test('a database that is in use is not replaced', async () => {
+  test('a restore does not replace a database that is in use', async () => {
     const { status, stderr } = await bukhindor(env, 'restore', file)
     assert.equal(status, 1)
     assert.match(stderr, /is in use: stop the service first/)
@@ -136,7 +136,7 @@ describe('backups of the embedded database', () => {
     requireStatus(200, await client.rename(token, 'Anna'))
   })
 
-  test('what was there before is kept, and nothing else stays behind', async () => {
+  test('a restore keeps the previous database and leaves no other files', async () => {
     const old = contents(join(elsewhere.DATA_DIR, 'bukhindor.db'))
     const { status, stdout, stderr } = await bukhindor(elsewhere, 'restore', file, '--json')
     assert.equal(status, 0, stderr)
@@ -146,7 +146,7 @@ describe('backups of the embedded database', () => {
     assert.equal(names.length, 2, names.join())
   })
 
-  test('a damaged database is replaced all the same', async () => {
+  test('a restore replaces a damaged database', async () => {
     const damaged = join(elsewhere.DATA_DIR, 'bukhindor.db')
     writeFileSync(damaged, 'this was a database once, and is not one any more'.repeat(100))
     writeFileSync(`${damaged}-wal`, 'left behind')
@@ -155,7 +155,7 @@ describe('backups of the embedded database', () => {
     assert.deepEqual(contents(damaged), contents(file))
   })
 
-  test('a damaged file, a foreign one and one of a newer version are refused', async () => {
+  test('a restore refuses a damaged file, a foreign file and one of a newer version', async () => {
     const target = { DATA_DIR: join(folder, 'target') }
     const bytes = readFileSync(file)
     const damaged = join(folder, 'damaged.db')
@@ -181,7 +181,7 @@ describe('backups of the embedded database', () => {
     }
   })
 
-  test('a schedule keeps as many as it is told', async () => {
+  test('scheduled backups keep BACKUP_KEEP files', async () => {
     const scheduled = await startServer({ DATA_DIR: join(folder, 'scheduled'), BACKUP_EVERY: '1s', BACKUP_KEEP: '2' })
     const made = () => [...scheduled.output().matchAll(/"msg":"backup"/g)].length
     await until(() => made() >= 3, { details: scheduled.output })
@@ -192,14 +192,14 @@ describe('backups of the embedded database', () => {
     for (const name of names) assert.equal(integrity(join(backups, name)), 'ok')
   })
 
-  test('a folder that is not there is not made', async () => {
+  test('a backup does not create a missing folder', async () => {
     const { status, stderr } = await bukhindor(env, 'backup', join(folder, 'mistyped', 'copy.db'))
     assert.equal(status, 1)
     assert.match(stderr, /there is no folder .*mistyped: make it first/)
     assert.ok(!existsSync(join(folder, 'mistyped')))
   })
 
-  test('the file shrinks by `database vacuum`, with every row, and not while the service runs', async () => {
+  test('database vacuum shrinks the file, keeps every row, and is refused while the service runs', async () => {
     const busy = await bukhindor(env, 'database', 'vacuum')
     assert.equal(busy.status, 1)
     assert.match(busy.stderr, /is in use: stop the service first/)
@@ -217,7 +217,7 @@ describe('backups of the embedded database', () => {
     assert.equal(integrity(join(elsewhere.DATA_DIR, 'bukhindor.db')), 'ok')
   })
 
-  test('with PostgreSQL the commands name the tools that do it', async () => {
+  test('with PostgreSQL the commands name the tools to use', async () => {
     const postgres = { DATABASE_URL: 'postgres://localhost/x', APP_SECRET: 'A'.repeat(43) }
     for (const [command, tool] of [
       ['backup', /pg_dump/],
@@ -230,7 +230,7 @@ describe('backups of the embedded database', () => {
   })
 })
 
-describe('backups that do not come to an end', () => {
+describe('Interrupted backups', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unfinished-'))
   const env = { DATA_DIR: join(folder, 'live') }
   const live = join(env.DATA_DIR, 'bukhindor.db')
@@ -250,7 +250,7 @@ describe('backups that do not come to an end', () => {
   const draftIn = (of: string) => until(() => drafts(of).length > 0, { interval: 2 })
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    test(`one that is interrupted by ${signal} leaves nothing behind`, async () => {
+    test(`leave nothing behind after ${signal}`, async () => {
       const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', join(folder, 'copy.db')], {
         env: { PATH: process.env.PATH, ...env },
       })
@@ -262,7 +262,7 @@ describe('backups that do not come to an end', () => {
       assert.deepEqual(readdirSync(folder), ['live'])
     })
 
-  test('what one that was killed has left goes with the next to the same file', async () => {
+  test('are cleaned up by the next backup to the same file after SIGKILL', async () => {
     const file = join(folder, 'killed.db')
     const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', file], {
       env: { PATH: process.env.PATH, ...env },
@@ -275,7 +275,7 @@ describe('backups that do not come to an end', () => {
     assert.deepEqual(readdirSync(folder), ['killed.db', 'live'])
   })
 
-  test('a service that stops gives its own up without an error, and begins none right after a start', async () => {
+  test('are abandoned without an error when the service stops, and not repeated right after a start', async () => {
     const scheduled = { ...env, BACKUP_EVERY: '1s', BACKUP_KEEP: '2' }
     const server = await startServer(scheduled)
     await draftIn(backups)
@@ -291,7 +291,7 @@ describe('backups that do not come to an end', () => {
     assert.equal(await next.stop('SIGINT'), 0)
   })
 
-  test('one that would not fit on the disk is not begun', async () => {
+  test('are avoided: a backup that would not fit on the disk is not started', async () => {
     // A file with a hole: as long as that, and takes nothing.
     const { bavail, bsize } = statfsSync(folder)
     const huge = join(folder, 'huge')

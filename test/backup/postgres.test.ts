@@ -29,7 +29,7 @@ const addUser = (url: string, email: string) =>
   )
 
 /** The ways that docs/operations.md tells for PostgreSQL, as it tells them. */
-describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not installed' }, () => {
+describe('Backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not installed' }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-pg-backup-'))
   let owner: Awaited<ReturnType<typeof unprivilegedUser>>
   let cluster: Postgres
@@ -50,7 +50,7 @@ describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not insta
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('pg_dump and pg_restore: every row is equal, and nothing is left to migrate', async () => {
+  test('pg_dump and pg_restore give equal rows and no pending migrations', async () => {
     const file = join(folder, 'dump')
     await exec(join(bin as string, 'pg_dump'), ['--format=custom', `--file=${file}`, url])
     const restored = await cluster.createDatabase('restored')
@@ -64,7 +64,7 @@ describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not insta
     assert.deepEqual(await migrate(loadConfig({ DATABASE_URL: restored, APP_SECRET: 'A'.repeat(43) })), [])
   })
 
-  test('a base backup and the archived log: the moment before a mistake', async () => {
+  test('a base backup and the archived WAL restore the moment before a mistake', async () => {
     const data = join(folder, 'data')
     const as = { ...owner, cwd: folder }
     await exec(join(bin as string, 'pg_basebackup'), ['-D', data, '-c', 'fast', '-d', cluster.url], as)

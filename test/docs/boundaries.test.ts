@@ -73,7 +73,7 @@ interface Diagnostic {
   location: { path: string }
 }
 
-describe('The linter keeps the boundaries that docs/architecture.md draws', () => {
+describe('The linter enforces the import boundaries of docs/architecture.md', () => {
   const folders: string[] = []
 
   /** Lints a tree of these files under the rules of the project. */
@@ -93,7 +93,7 @@ describe('The linter keeps the boundaries that docs/architecture.md draws', () =
 
   after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
 
-  describe('it refuses', () => {
+  describe('refuses', () => {
     let diagnostics: Diagnostic[]
     before(async () => {
       diagnostics = await lint(REFUSED)
@@ -105,7 +105,7 @@ describe('The linter keeps the boundaries that docs/architecture.md draws', () =
       })
   })
 
-  test('lets pass what goes the right way', async () => {
+  test('accepts allowed imports', async () => {
     assert.deepEqual(await lint(ALLOWED), [])
   })
 })

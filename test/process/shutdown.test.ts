@@ -13,7 +13,7 @@ import { createClient } from '../support/process-client.ts'
 import { freePort, type ServerProcess, startServer } from '../support/processes.ts'
 import { until } from '../support/until.ts'
 
-describe('A server that is told to end', () => {
+describe('A server that is stopped', () => {
   let folder = ''
   let server: ServerProcess
   beforeEach(async () => {
@@ -25,7 +25,7 @@ describe('A server that is told to end', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test('fails no request over kept connections, says that it goes, and ends with 0', async () => {
+  test('fails no request on keep-alive connections, closes them, and exits with 0', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 8 })
     const seen = { answered: 0, failed: [] as unknown[], closing: 0 }
     const worker = async () => {
@@ -48,7 +48,7 @@ describe('A server that is told to end', () => {
   })
 
   for (const signal of ['SIGTERM', 'SIGHUP'] as const)
-    test(`turns its readiness first, while it still serves, on ${signal}`, async () => {
+    test(`becomes unready first and still serves on ${signal}`, async () => {
       const ended = server.stop(signal)
       const ready = await until(async () => {
         const answer = await fetch(`${server.url}/health/ready`)
@@ -60,7 +60,7 @@ describe('A server that is told to end', () => {
       assert.equal(await ended, 0)
     })
 
-  test('finishes a request that is on the way', async () => {
+  test('finishes a running request', async () => {
     const body = JSON.stringify({ email: 'late@example.org', password: 'a walk along the river', name: 'Late' })
     const { port } = new URL(server.url)
     const socket = connect(Number(port), '127.0.0.1')
@@ -80,13 +80,13 @@ describe('A server that is told to end', () => {
     assert.equal(await ended, 0)
   })
 
-  test('ends at once by Ctrl-C, since nobody balances load at a terminal', async () => {
+  test('exits at once on Ctrl-C', async () => {
     assert.equal(await server.stop('SIGINT'), 0)
     await assert.rejects(fetch(`${server.url}/health`))
   })
 })
 
-test('A server whose log nobody reads any more ends all the same', async () => {
+test('a server whose log is no longer read still exits', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unread-'))
   const port = await freePort()
   execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
@@ -116,7 +116,7 @@ test('A server whose log nobody reads any more ends all the same', async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('In production SIGUSR1 does not open a debugger, in one process or several', async () => {
+test('in production SIGUSR1 opens no debugger, with one worker or several', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-debugger-'))
   for (const WORKERS of ['1', '2']) {
     const server = await startServer({ DATA_DIR: folder, NODE_ENV: 'production', LOG_FORMAT: 'json', WORKERS })
@@ -132,7 +132,7 @@ test('In production SIGUSR1 does not open a debugger, in one process or several'
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('At the limit of descriptors connections are refused, the log says so, and the service goes on', async () => {
+test('at the file descriptor limit connections are refused and logged, and the service continues', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-descriptors-'))
   const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' }, [], 200)
   const sockets: Socket[] = []
@@ -155,7 +155,7 @@ describe('A server that cannot start', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-start-'))
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('because its port is taken says so, and what to do', async () => {
+  test('because its port is in use says so and what to do', async () => {
     const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as { port: number }
@@ -171,7 +171,7 @@ describe('A server that cannot start', () => {
   })
 
   for (const WORKERS of ['1', '2'])
-    test(`because its port is taken has sent no mail and made no backup, with WORKERS=${WORKERS}`, async () => {
+    test(`because its port is in use sends no email and makes no backup, with WORKERS=${WORKERS}`, async () => {
       const data = mkdtempSync(join(tmpdir(), 'bukhindor-taken-'))
       const first = await startServer({
         DATA_DIR: data,

@@ -8,8 +8,8 @@ import { createDatabase, dropDatabase } from '../support/postgres.ts'
 
 const CLUSTER = process.env.TEST_POSTGRES_URL
 
-describe('When the database is away', { skip: !CLUSTER && 'PostgreSQL is not installed' }, () => {
-  test('nobody is let in, whatever their token, and nobody hears that their session is over', async (t) => {
+describe('When the database is unavailable', { skip: !CLUSTER && 'PostgreSQL is not installed' }, () => {
+  test('no token is accepted and no client is told that its session has ended', async (t) => {
     const url = await createDatabase(CLUSTER as string)
     await migrate(loadConfig({ DATABASE_URL: url, APP_SECRET: randomBytes(32).toString('base64url') }))
     const { api, services, close } = await startApp('postgres', { env: { DATABASE_URL: url } })

@@ -18,8 +18,8 @@ const everything = (folder: string): string[] => [
 const modeOf = (file: string): number => statSync(file).mode & 0o777
 const cache = `bukhindor-${process.getuid?.() ?? 'cache'}`
 
-describe('What the service writes to the disk', { skip: process.platform === 'win32' }, () => {
-  test('nobody else can read: the secret, the database, the mails, the folders themselves', async () => {
+describe('The files of the service', { skip: process.platform === 'win32' }, () => {
+  test('are readable by the owner only: secret, database, emails and folders', async () => {
     const folder = join(root, 'not', 'there', 'yet')
     const server = await startServer({ DATA_DIR: folder, TMPDIR: root })
     const client = createClient(server.url)
@@ -35,7 +35,7 @@ describe('What the service writes to the disk', { skip: process.platform === 'wi
     for (const file of files) assert.equal(modeOf(file) & 0o077, 0, file)
   })
 
-  test('is not run from a folder that somebody else could have filled', async () => {
+  test('are not loaded from a compile cache that others can write', async () => {
     const tmp = join(root, 'tmp')
     const planted = join(tmp, cache)
     await mkdir(planted, { recursive: true })

@@ -15,7 +15,7 @@ const [, documented = ''] =
   /```sql\n([^`]*)```/.exec(readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8')) ?? []
 const GRANTS = documented.replaceAll('bukhindor_app', ROLE).replace('change me', PASSWORD)
 
-describe('As a database role that may only read and write rows', {
+describe('A database role that may only read and write rows', {
   skip: !CLUSTER && 'PostgreSQL is not installed',
 }, () => {
   let url: string
@@ -43,7 +43,7 @@ describe('As a database role that may only read and write rows', {
     await owner.query(sql).finally(() => owner.end())
   }
 
-  test('the service does all that it does', async () => {
+  test('is enough for every function of the service', async () => {
     const { api, services, clock } = app
     const admin = await signIn(api, await createAdmin(services))
     const person = await register(api)
@@ -87,5 +87,5 @@ describe('As a database role that may only read and write rows', {
     'create role mine superuser',
     "copy users to '/tmp/users'",
   ])
-    test(`nobody can: ${sql}`, () => assert.rejects(role.query(sql), { code: '42501' }))
+    test(`cannot ${sql}`, () => assert.rejects(role.query(sql), { code: '42501' }))
 })

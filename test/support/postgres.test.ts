@@ -18,7 +18,7 @@ const query = async (url: string, text: string) => {
   }
 }
 
-describe('a private PostgreSQL cluster', () => {
+describe('A private PostgreSQL cluster', () => {
   let cluster: Postgres | null
   before(async () => {
     cluster = await startPostgres({ settings: { max_connections: '20' } })
@@ -34,7 +34,7 @@ describe('a private PostgreSQL cluster', () => {
     assert.deepEqual(row, { encoding: 'UTF8', lower: 'ёж', connections: '20' })
   })
 
-  test('makes databases that do not see each other', async (t) => {
+  test('creates isolated databases', async (t) => {
     if (!cluster) return t.skip('PostgreSQL is not installed')
     const [one, two] = await Promise.all([cluster.createDatabase(), cluster.createDatabase('with "quotes" and Ы')])
     await query(one, 'create table only_here (id int)')
@@ -61,7 +61,7 @@ describe('a private PostgreSQL cluster', () => {
     }
   })
 
-  test('tells why it did not start', async (t) => {
+  test('reports why it did not start', async (t) => {
     if (!cluster) return t.skip('PostgreSQL is not installed')
     await assert.rejects(startPostgres({ settings: { no_such_setting: '1' } }), /did not start:[\s\S]*no_such_setting/)
   })

@@ -16,8 +16,7 @@ const inTurns = async (times: number, width: number, work: (n: number) => Promis
 export const idempotencyFlood: Attack = {
   name: 'idempotency-flood',
   point: 9,
-  title:
-    'strangers do not fill the database with idempotency keys: what was refused to nobody in particular is not kept',
+  title: 'anonymous requests that fail store no idempotency keys',
   quick: true,
   async run({ client, query }) {
     const before = await query('select id from idempotency_keys')
@@ -42,7 +41,7 @@ export const idempotencyFlood: Attack = {
 export const keptRefusal: Attack = {
   name: 'kept-refusal',
   point: 9,
-  title: 'a sign-in that was refused under a key is tried again: the right password is not answered by an old refusal',
+  title: 'a failed sign-in is not replayed by its idempotency key once the password is right',
   quick: true,
   async run(target) {
     const email = `late-${Date.now()}-${target.engine}@example.org`
@@ -56,7 +55,7 @@ export const keptRefusal: Attack = {
 export const junkRefreshes: Attack = {
   name: 'junk-refreshes',
   point: 18,
-  title: 'refresh tokens that nobody has made do not close refresh for the others of an address',
+  title: 'invalid refresh tokens do not use up the refresh limit of an address',
   quick: true,
   async run(target) {
     const ip = { 'x-forwarded-for': newAddress() }
@@ -69,7 +68,7 @@ export const junkRefreshes: Attack = {
 export const refusedRegistrations: Attack = {
   name: 'refused-registrations',
   point: 18,
-  title: 'registrations with a password that is refused do not use up those of a whole address',
+  title: 'registrations with a refused password do not use up the limit of an address',
   quick: true,
   async run({ client }) {
     const headers = { 'x-forwarded-for': newAddress() }
@@ -123,7 +122,7 @@ const SMALL_HEAP = '--max-old-space-size=96'
 export const exportBomb: Attack = {
   name: 'export-bomb',
   point: 26,
-  title: 'three exports at once of a person with 200,000 events do not end a process with a small heap',
+  title: 'three parallel exports with 200,000 events do not crash a process with a small heap',
   quick: false,
   env: { NODE_OPTIONS: SMALL_HEAP },
   async run(target) {

@@ -22,7 +22,7 @@ const AMBIGUOUS: Record<string, string> = {
 export const ambiguousRequests: Attack = {
   name: 'ambiguous-requests',
   point: 19,
-  title: 'a request that a proxy could understand differently is refused with 400, and its connection closed',
+  title: 'an ambiguous request gets 400 and its connection is closed',
   quick: true,
   async run({ server }) {
     for (const [name, bytes] of Object.entries(AMBIGUOUS)) {
@@ -36,7 +36,7 @@ export const ambiguousRequests: Attack = {
 export const oddHeaders: Attack = {
   name: 'odd-headers',
   point: 19,
-  title: 'odd headers get an error of ours that repeats nothing of them',
+  title: 'unusual headers get a problem document that does not echo them',
   quick: true,
   async run({ server }) {
     const odd: Record<string, string> = {
@@ -55,7 +55,7 @@ export const oddHeaders: Attack = {
 export const forwardedPorts: Attack = {
   name: 'forwarded-ports',
   point: 14,
-  title: 'an address that comes with a port is counted as one address, whatever its port',
+  title: 'a forwarded address with a port counts as one address, whatever the port',
   quick: true,
   async run({ client }) {
     const ip = newAddress()
@@ -72,7 +72,7 @@ export const forwardedPorts: Attack = {
 export const tracingPreflight: Attack = {
   name: 'tracing-preflight',
   point: 15,
-  title: 'headers that tracers of a web app add pass the preflight',
+  title: 'tracing headers pass the CORS preflight',
   quick: true,
   env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' },
   async run({ server }) {
@@ -93,7 +93,7 @@ export const tracingPreflight: Attack = {
 export const logoutClears: Attack = {
   name: 'logout-clears',
   point: 11,
-  title: 'logging out erases nothing of other apps: there is no Clear-Site-Data',
+  title: 'a logout sends no Clear-Site-Data and leaves the data of other apps alone',
   quick: true,
   async run(target) {
     const { access_token: token } = await target.newPerson()
@@ -106,7 +106,7 @@ export const logoutClears: Attack = {
 export const repeatedLogout: Attack = {
   name: 'repeated-logout',
   point: 20,
-  title: 'a logout that is repeated with its key, since the answer was lost, gets its first answer',
+  title: 'a logout repeated with its idempotency key gets the first answer',
   quick: true,
   async run(target) {
     const { access_token: token } = await target.newPerson()
@@ -120,7 +120,7 @@ export const repeatedLogout: Attack = {
 export const replayedSignIn: Attack = {
   name: 'replayed-sign-in',
   point: 19,
-  title: 'an old password with its key does not get the tokens of a session that the new password has ended',
+  title: 'a sign-in is not replayed by its idempotency key after a password change',
   quick: true,
   async run(target) {
     const person = await target.newPerson()

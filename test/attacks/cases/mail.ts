@@ -23,8 +23,7 @@ const noticesTo = ({ query }: Target, email: string) =>
 export const mailboxFlood: Attack = {
   name: 'mailbox-flood',
   point: 3,
-  title:
-    'whoever registers a stranger’s address cannot make the service mail to it: no notice goes to an unverified address',
+  title: 'sign-ins send no notices to an unverified address',
   quick: true,
   async run(target) {
     const { email } = await target.newPerson()
@@ -36,7 +35,7 @@ export const mailboxFlood: Attack = {
 export const verifiedMailboxFlood: Attack = {
   name: 'verified-mailbox-flood',
   point: 3,
-  title: 'a verified mailbox gets few notices however many sign-ins there are, and never the text of a stranger',
+  title: 'a verified address gets a limited number of notices, without text from the client',
   quick: true,
   async run(target) {
     const { email, id } = await target.newPerson()
@@ -52,7 +51,7 @@ export const verifiedMailboxFlood: Attack = {
 export const nameInMail: Attack = {
   name: 'name-in-mail',
   point: 3,
-  title: 'a name that is a lure is not repeated in a mail to an address that nobody has verified',
+  title: 'a name that looks like a link is left out of emails to an unverified address',
   quick: true,
   async run(target) {
     for (const [n, name] of [

@@ -22,7 +22,7 @@ function standStill(target: Target, path: string): Socket {
 export const slowReader: Attack = {
   name: 'slow-reader',
   point: 1,
-  title: 'a connection that asks for large files and reads nothing does not end the process',
+  title: 'a client that requests large files and reads nothing does not crash the process',
   quick: true,
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
@@ -37,7 +37,7 @@ export const slowReader: Attack = {
 export const abandonedDownload: Attack = {
   name: 'abandoned-download',
   point: 1,
-  title: 'a download that is read slowly, or abandoned, does not end the process',
+  title: 'a slow or abandoned download does not crash the process',
   quick: true,
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
@@ -59,7 +59,7 @@ export const abandonedDownload: Attack = {
 export const slowReadersAreCut: Attack = {
   name: 'slow-readers-are-cut',
   point: 1,
-  title: '200 connections that do not read are all cut within 45 s, and others are served meanwhile',
+  title: '200 connections that read nothing are closed within 45 s while others are served',
   quick: false,
   async run(target) {
     const path = await largestAsset(target)

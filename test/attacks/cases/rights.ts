@@ -19,7 +19,7 @@ const roleOf = async ({ query }: Target, { id }: { id: string }) =>
 export const slowBodyAfterDemotion: Attack = {
   name: 'slow-body-after-demotion',
   point: 2,
-  title: 'an administrator who is demoted while a body of theirs is on its way does not become one again by it',
+  title: 'an administrator demoted while sending a body cannot promote themself with it',
   quick: true,
   async run(target) {
     const owner = await target.administrator()
@@ -39,7 +39,7 @@ export const slowBodyAfterDemotion: Attack = {
 export const slowBodyAfterDeactivation: Attack = {
   name: 'slow-body-after-deactivation',
   point: 2,
-  title: 'an administrator who is deactivated while a body of theirs is on its way makes nobody an administrator by it',
+  title: 'an administrator deactivated while sending a body cannot promote others with it',
   quick: true,
   async run(target) {
     const owner = await target.administrator()
@@ -62,7 +62,7 @@ export const slowBodyAfterDeactivation: Attack = {
 export const slowBodyAfterLogout: Attack = {
   name: 'slow-body-after-logout',
   point: 2,
-  title: 'a change whose body was on its way when all sessions were ended is refused',
+  title: 'a change is refused when its session ended while the body was being sent',
   quick: true,
   async run(target) {
     const person = await target.newPerson()
@@ -72,14 +72,14 @@ export const slowBodyAfterLogout: Attack = {
     const { status, text } = await held.finish()
     assert.equal(status, 401, text)
     const [row] = await target.query(`select name from users where id = '${person.id}'`)
-    assert.equal(row?.name, 'Anna')
+    assert.equal(row?.name, person.name)
   },
 }
 
 export const logoutThenCall: Attack = {
   name: 'logout-then-call',
   point: 17,
-  title: 'a request that is sent after the answer of a logout is refused, 40 times of 40',
+  title: 'a request sent after the answer of a logout is refused, 40 times of 40',
   quick: true,
   async run(target) {
     const { email } = await target.newPerson()
@@ -95,7 +95,7 @@ export const logoutThenCall: Attack = {
 export const pendingEmailChange: Attack = {
   name: 'pending-email-change',
   point: 7,
-  title: 'a change of e-mail that a thief has begun does not survive the rescue by an administrator',
+  title: 'a pending change of email ends when an administrator changes the address',
   quick: true,
   async run(target) {
     const owner = await target.administrator()

@@ -14,8 +14,8 @@ import { until } from '../../support/until.ts'
 
 const REQUESTS = 6000
 
-describe('The log of several processes', () => {
-  test('has whole lines, every one of them, though its reader is slow', async () => {
+describe('The log of several workers', () => {
+  test('has every line, and each of them whole, with a slow reader', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-worker-log-'))
     const port = await freePort()
     execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
@@ -51,7 +51,7 @@ describe('The log of several processes', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('gets them in whole lines, wherever the pieces end, and the end of one that was cut off', async () => {
+  test('is forwarded in whole lines, whatever the chunks, including a truncated last line', async () => {
     const output = new PassThrough()
     const written: string[] = []
     const done = forwardLines(output, { writeLines: async (lines) => void written.push(lines.toString()) })

@@ -27,7 +27,7 @@ const childrenOf = (pid: number) =>
     .split(/\s+/)
     .map(Number)
 
-describe('several processes on one port', () => {
+describe('Several workers on one port', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-workers-'))
   let server: ServerProcess
   before(async () => {
@@ -40,7 +40,7 @@ describe('several processes on one port', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('a logout at one is seen at the very next request at the other', async () => {
+  test('a logout in one is seen by the next request in the other', async () => {
     const connections = [openConnection(server.url), openConnection(server.url)] as const
     requireStatus(201, await connections[0].register({ email: EMAIL }))
     for (let round = 0; round < 20; round++) {
@@ -55,7 +55,7 @@ describe('several processes on one port', () => {
     await until(() => served().size === 2) // The log is written a moment later.
   })
 
-  test('writes at both at once wait for each other, and none is refused', async () => {
+  test('concurrent writes in both wait for each other and none is refused', async () => {
     const connections = Array.from({ length: 8 }, () => openConnection(server.url))
     const [first] = connections as [Client]
     const { body } = requireStatus(200, await first.login({ email: EMAIL }))
@@ -68,7 +68,7 @@ describe('several processes on one port', () => {
     for (const connection of connections) connection.close()
   })
 
-  test('one that dies is replaced, and the others serve meanwhile', async () => {
+  test('a worker that dies is replaced while the others serve', async () => {
     const workers = childrenOf(server.pid)
     assert.equal(workers.length, 2)
     process.kill(workers[0] as number, 'SIGKILL')
@@ -81,7 +81,7 @@ describe('several processes on one port', () => {
     }
   })
 
-  test('SIGTERM ends all of them in order, with status 0', async () => {
+  test('SIGTERM stops all of them with exit status 0', async () => {
     const workers = childrenOf(server.pid)
     assert.equal(await server.stop('SIGTERM'), 0)
     for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
@@ -89,7 +89,7 @@ describe('several processes on one port', () => {
   })
 })
 
-test('a port that is taken is told by one message, and nothing stays behind', async () => {
+test('a port in use is reported by one message', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-workers-'))
   const first = await startServer({ DATA_DIR: folder })
   const env = {

@@ -50,13 +50,13 @@ const addManyEvents = (db: Db) =>
     target_id: n % 4 === 1 ? HEAVY : id(100 + (n % 50)),
   }))
 
-describeOnEachEngine('Whatever is asked for', (engine) => {
+describeOnEachEngine('Query plans', (engine) => {
   const app = useApp(engine)
 
   // The planner of PostgreSQL goes by the rows that are there and by statistics, so an empty table tells nothing of it.
   const sizes = ['with nothing stored', 'with 20,000 events', 'with 20,000 events and statistics']
   for (const size of engine === 'sqlite' ? sizes : sizes.slice(-1))
-    test(`every filter of the audit list is led by one index in the order of the list, ${size}`, async () => {
+    test(`every filter of the audit list uses one index in the order of the list, ${size}`, async () => {
       const { db } = app.services.database
       if (size !== sizes[0] && !(await db.selectFrom('audit_events').select('id').executeTakeFirst()))
         await addManyEvents(db)
@@ -76,7 +76,7 @@ describeOnEachEngine('Whatever is asked for', (engine) => {
       }
     })
 
-  test('what an export and the retention read is led by an index', async () => {
+  test('exports and retention jobs use indexes', async () => {
     const { db } = app.services.database
     const now = TIME
     const works: ((db: Db) => Promise<unknown>)[] = [

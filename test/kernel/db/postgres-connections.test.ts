@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts'
 
 const MAX_CONNECTIONS = 20
 
-describe('Of a server that grants fewer connections than the pool may have', {
+describe('A server with fewer connections than the pool size', {
   skip: process.env.TEST_POSTGRES_URL ? false : 'PostgreSQL is not installed',
 }, () => {
   let cluster: Postgres
@@ -49,12 +49,12 @@ describe('Of a server that grants fewer connections than the pool may have', {
   const leave = () => Promise.all(others.splice(0).map((other) => other.end()))
   const askAtOnce = (count: number) => Promise.all(Array.from({ length: count }, () => app.api.me(token)))
 
-  test('a request waits for one of the connections that are there', async () => {
+  test('makes requests wait for an existing connection', async () => {
     for (let round = 0; round < 5; round++)
       for (const { status } of await askAtOnce(2 * MAX_CONNECTIONS)) assert.equal(status, 200)
   })
 
-  test('no further one is asked for again and again meanwhile', async () => {
+  test('is not asked for more connections again and again', async () => {
     const began = performance.now()
     let asked = 0
     const original = pg.Client.prototype.connect
@@ -71,7 +71,7 @@ describe('Of a server that grants fewer connections than the pool may have', {
     assert.ok(asked <= MAX_CONNECTIONS * Math.ceil(seconds + 1), `${asked} in ${seconds} s`)
   })
 
-  test('with none at all it waits for a second, and is answered when one comes free in that time', async () => {
+  test('makes a request wait up to a second for a free connection, and then answer 503', async () => {
     const [other] = others as [pg.Client]
     // The service connects again at once, so it takes a try or two until the others have every connection.
     await until(async () => {

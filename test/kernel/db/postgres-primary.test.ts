@@ -16,7 +16,7 @@ import { until } from '../../support/until.ts'
 
 const skip = process.env.TEST_POSTGRES_URL ? false : 'PostgreSQL is not installed'
 
-describe('Of a primary and its standby', { skip }, () => {
+describe('A primary and its standby', { skip }, () => {
   const cleanUps: (() => unknown)[] = []
   afterEach(async () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
@@ -52,7 +52,7 @@ describe('Of a primary and its standby', { skip }, () => {
     await primary.start()
   }
 
-  test('the standby alone is not taken, and the message says what it is', async () => {
+  test('a standby alone is refused, and the message says that it is one', async () => {
     const { standbyUrl } = await startPair()
     await assert.rejects(openPostgres(standbyUrl, { poolSize: 2, deadlines: deadlinesOf(15_000) }), {
       name: 'DatabaseError',
@@ -60,7 +60,7 @@ describe('Of a primary and its standby', { skip }, () => {
     })
   })
 
-  test('a lone server that becomes a standby is not ready and answers nobody until it is the primary again', async () => {
+  test('a server that becomes a standby makes the service unready until it is the primary again', async () => {
     const { primary, url } = await startPair()
     const { api } = await start(url)
     const { access_token: token } = await signIn(api, await register(api))
@@ -76,7 +76,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.equal((await api.me(token)).status, 200)
   })
 
-  test('a demoted one is left for the promoted one, and its old rows are never an answer', async () => {
+  test('the service moves from a demoted primary to the promoted one and never serves old rows', async () => {
     const { primary, standby, bothUrl, standbyUrl } = await startPair()
     const { api } = await start(bothUrl)
     const ended = await signIn(api, await register(api))
@@ -95,7 +95,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.equal((await api.get('/health/ready')).status, 200)
   })
 
-  test('one that takes no more writes is left at the first that it refuses, though its connections stay open', async () => {
+  test('the service leaves a primary at the first refused write, even with open connections', async () => {
     const { primary, standby, bothUrl } = await startPair()
     const { api } = await start(bothUrl)
     const { access_token: token } = await signIn(api, await register(api))
@@ -107,7 +107,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.ok(row)
   })
 
-  test('behind a pooler a query that reaches the standby is not believed, nor is the service ready', async () => {
+  test('behind a pooler a query that reaches the standby fails, and the service is not ready', async () => {
     const { primary, standby, url, on } = await startPair({ trust: true })
     const pooler = await startPooler([primary.port, standby.port])
     cleanUps.push(pooler.close)
@@ -127,7 +127,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.equal((await api.me(begun.access_token)).status, 200)
   })
 
-  test('one whose host hangs is left, though every connection waits for it', async () => {
+  test('the service leaves a hanging primary, even when every connection waits for it', async () => {
     const { primary, standby, bothUrl } = await startPair()
     const { api, services } = await start(bothUrl, { DATABASE_POOL_SIZE: '2' })
     const { access_token: token } = await signIn(api, await createAdmin(services))

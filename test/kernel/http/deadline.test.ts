@@ -20,7 +20,7 @@ const uncaught: unknown[] = []
 process.on('uncaughtException', (error) => uncaught.push(error))
 afterEach(() => assert.deepEqual(uncaught, []))
 
-describe('At its deadline a request', () => {
+describe('A request at its deadline', () => {
   const lines: Record<string, unknown>[] = []
   let app: App
   let url = ''
@@ -70,7 +70,7 @@ describe('At its deadline a request', () => {
 
   const linesOf = (route: string) => lines.filter((line) => line.msg === 'request' && line.route === route)
 
-  test('is answered by 503, and the handler that ends after it says nothing more', async () => {
+  test('gets 503, and the late result of its handler is ignored', async () => {
     const answer = await fetch(`${url}/late`)
     assert.equal(answer.status, 503)
     assert.equal(answer.headers.get('retry-after'), '1')
@@ -84,13 +84,13 @@ describe('At its deadline a request', () => {
     )
   })
 
-  test('whose answer goes on is let finish', async () => {
+  test('may finish an answer that is being sent', async () => {
     const answer = await fetch(`${url}/drip`)
     assert.equal(answer.status, 200)
     assert.equal(await answer.text(), 'drop\n'.repeat(12))
   })
 
-  test('whose answer stands still loses its connection, and leaves a line in the log', async () => {
+  test('is disconnected and logged when its answer has stalled', async () => {
     const answer = await fetch(`${url}/stuck`)
     assert.equal(answer.status, 200)
     await assert.rejects(answer.text())
@@ -101,12 +101,12 @@ describe('At its deadline a request', () => {
     )
   })
 
-  test('whose answer has hooks at work is answered once, by its handler', async () => {
+  test('is answered once, by its handler, while onSend hooks run', async () => {
     const answer = await fetch(`${url}/hooked`)
     assert.deepEqual([answer.status, await answer.json()], [200, { hooked: true }])
   })
 
-  test('whose caller has gone is forgotten, and leaves one line in the log', async () => {
+  test('is logged once when its client has disconnected', async () => {
     const before = linesOf('/late').length
     const { port } = new URL(url)
     const socket = connect(Number(port), '127.0.0.1')
@@ -122,7 +122,7 @@ describe('At its deadline a request', () => {
   })
 })
 
-describe('A reader', () => {
+describe('A client', () => {
   const WINDOW_MS = 1500
   const MIN_BYTES = 64 * 1024
   const BODY = Buffer.alloc(8 * 1024 * 1024, 'x')
@@ -155,7 +155,7 @@ describe('A reader', () => {
     return socket
   }
 
-  test('that takes nothing is cut, and so is one that takes a byte now and then', () =>
+  test('that reads nothing, or a byte now and then, is disconnected', () =>
     withGuard(async (port, lines) => {
       const still = ask(port, '/').pause()
       const trickling = ask(port, '/').pause()
@@ -170,7 +170,7 @@ describe('A reader', () => {
       }
     }))
 
-  test('that takes its time gets everything', () =>
+  test('that reads slowly but steadily gets the whole answer', () =>
     withGuard(async (port, lines) => {
       const response = await fetch(`http://127.0.0.1:${port}/`)
       let read = 0
@@ -182,7 +182,7 @@ describe('A reader', () => {
       assert.deepEqual(lines, [])
     }))
 
-  test('that has everything may keep its connection', () =>
+  test('that has read everything keeps its connection', () =>
     withGuard(async (port, lines) => {
       const socket = ask(port, '/small')
       await once(socket, 'data')

@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts'
 
 type Answer = { status: number; body: { reason: string; error: string } }
 
-describe('Every reason can be produced', () => {
+describe('Each reason is produced by a request', () => {
   const app = useApp('sqlite')
   const login = (body: unknown, headers = {}) => app.api.post('/api/v1/auth/login', { body, headers })
   const someone = async () => signIn(app.api, await register(app.api))
@@ -149,7 +149,7 @@ describe('Every reason can be produced', () => {
     email_not_verified: () =>
       broken(
         () => {},
-        async ({ api }) => api.login(await register(api)),
+        async ({ api }) => api.login({ email: (await register(api)).email }),
         { REQUIRE_VERIFIED_EMAIL: 'true' },
       ),
     account_deletion_pending: async () => {
@@ -217,7 +217,7 @@ describe('Every reason can be produced', () => {
       assert.equal(answer.status, ERRORS[reason].status)
     })
 
-  test('and there is no other', () => {
+  test('every defined error is in this list', () => {
     assert.deepEqual(Object.keys(producers).sort(), Object.keys(ERRORS).sort())
   })
 })
@@ -240,13 +240,13 @@ describe('The sentence for people', () => {
     ['x'.repeat(5000), 'Please sign in.'],
   ]
   for (const [header, sentence] of languages)
-    test(`for Accept-Language "${header.slice(0, 40)}" is: ${sentence}`, async () => {
+    test(`for Accept-Language "${header.slice(0, 40)}" is "${sentence}"`, async () => {
       const { body } = await app.api.get('/api/v1/auth/me', { headers: { 'accept-language': header } })
       assert.equal(body.error, sentence)
       assert.equal(body.title, 'Not signed in')
     })
 
-  test('is there in both languages for every reason, with a page that lists them all', async () => {
+  test('exists in both languages for every reason, and /docs/errors lists them all', async () => {
     for (const [locale, letters] of [
       ['en', /^[^а-яё]+$/i],
       ['ru', /[а-яё]/i],
@@ -260,14 +260,14 @@ describe('The sentence for people', () => {
   })
 })
 
-describe('A fault of ours', () => {
+describe('An internal error', () => {
   let app: TestApp
   before(async () => {
     app = await startApp('sqlite')
   })
   after(() => app.close())
 
-  test('tells the caller nothing, and the log everything, under one id', async () => {
+  test('reveals nothing to the client and is logged in full under the same request id', async () => {
     await app.services.database.db.schema.dropTable('sessions').execute()
     const { email } = await register(app.api)
     const { body } = await app.api.login({ email })

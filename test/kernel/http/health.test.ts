@@ -12,7 +12,7 @@ describeOnEachEngine('Health', (engine) => {
   after(() => app.close())
 
   for (const path of ['/health', '/api/health', '/health/live'])
-    test(`${path} says that the process lives`, async () => {
+    test(`${path} reports a live process`, async () => {
       const { status, body } = await app.api.get(path)
       assert.equal(status, 200)
       assert.deepEqual(Object.keys(body), ['status', 'service', 'version', 'uptime_seconds'])
@@ -26,7 +26,7 @@ describeOnEachEngine('Health', (engine) => {
     assert.ok(Object.values(body.checks).every((check) => check === 'ok'))
   })
 
-  test('while the instance goes away it is not ready, closes connections after their answer, and still serves', async () => {
+  test('while draining the instance is not ready, closes connections after each answer, and still serves', async () => {
     app.services.lifecycle.draining = true
     const ready = await app.api.get('/health/ready')
     assert.deepEqual([ready.status, ready.body.reason], [503, 'shutting_down'])
@@ -39,8 +39,8 @@ describeOnEachEngine('Health', (engine) => {
   })
 })
 
-describe('Without its database', () => {
-  test('the process lives, is not ready, and is again when the database is', async (t) => {
+describe('Without the database', () => {
+  test('the process is live but not ready, and ready again when the database is back', async (t) => {
     const cluster = await startPostgres()
     if (!cluster) return t.skip('PostgreSQL is not installed')
     const url = await cluster.createDatabase()

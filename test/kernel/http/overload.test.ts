@@ -63,7 +63,7 @@ describe('A flood of requests', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  test('is partly refused and partly served; health checks are answered, and afterwards every request is', async () => {
+  test('is partly served and partly refused; health checks are answered, and afterwards all requests are', async () => {
     const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => flood(server.url)))
     const counts = { health: 0, served: 0, refused: 0 }
     for (const answers of connections) {

@@ -25,7 +25,7 @@ describe('The language of an answer', () => {
   for (const [header, locale] of cases)
     test(`for "${header}" is ${locale}`, () => assert.equal(negotiateLocale(header), locale))
 
-  test('has every sentence in both, with the same values to fill in', () => {
+  test('has every sentence in both languages, with the same placeholders', () => {
     for (const [key, { en, ru }] of Object.entries({ ...FIELD_MESSAGES, ...MESSAGES })) {
       assert.match(ru, /[а-яё]/i, key)
       assert.doesNotMatch(en, /[а-яё]/i, key)
@@ -34,7 +34,7 @@ describe('The language of an answer', () => {
     }
   })
 
-  test('fills values in, and nothing that comes with them', () => {
+  test('fills in values without interpreting them', () => {
     assert.equal(fieldMessage('too_long', 'en', { max: 100 }), 'At most 100 characters.')
     assert.equal(fieldMessage('not_allowed', 'ru', { allowed: '{max} $& ru' }), 'Можно: {max} $& ru.')
   })

@@ -45,7 +45,7 @@ const rowsOf = (app: TestApp) => app.services.database.db.selectFrom('outbox').s
 describeOnEachEngine('The outbox', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
-  test('tries again after growing delays while the mail server is away, and delivers once it is back', async () => {
+  test('retries with growing delays while the mail server is down, and delivers once it is back', async () => {
     await smtp.stop()
     const { email } = await register(app.api)
     const delays = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, HOUR]
@@ -63,7 +63,7 @@ describeOnEachEngine('The outbox', (engine) => {
   })
 
   const troubles: Trouble[] = PHASES.flatMap((at) => (['refuse', 'drop'] as const).map((how) => ({ at, how })))
-  test('loses nothing to a server that refuses or drops a delivery, however far it has come', async () => {
+  test('loses nothing when the server refuses or drops a delivery at any step', async () => {
     for (const trouble of troubles) {
       smtp.trouble = trouble
       const from = app.logs.length
@@ -79,7 +79,7 @@ describeOnEachEngine('The outbox', (engine) => {
     }
   })
 
-  test('a mail whose acceptance got lost goes out again under the same Message-ID', async () => {
+  test('sends an email again with the same Message-ID when the acceptance was lost', async () => {
     smtp.trouble = { at: 'data', how: 'forget' }
     const from = app.logs.length
     const { email } = await register(app.api)
@@ -92,7 +92,7 @@ describeOnEachEngine('The outbox', (engine) => {
     assert.equal(ids[0], ids[1])
   })
 
-  test('what waits cannot be read in the database, and what was sent is not kept', async () => {
+  test('stores pending emails unreadably and forgets sent ones', async () => {
     smtp.trouble = { at: 'connect', how: 'refuse' }
     const from = app.logs.length
     const { email, id } = await register(app.api, { name: 'Unreadable Name' })
@@ -111,7 +111,7 @@ describeOnEachEngine('The outbox', (engine) => {
     assert.ok(!JSON.stringify(await db.selectFrom('one_time_tokens').selectAll().execute()).includes(token))
   })
 
-  test('a mail that nobody takes for three days is given up, its text forgotten, and the others go on', async () => {
+  test('gives up after three days, forgets the text, and sends the others', async () => {
     smtp.trouble = { at: 'rcpt', how: 'refuse' }
     const from = app.logs.length
     await register(app.api)
@@ -127,8 +127,8 @@ describeOnEachEngine('The outbox', (engine) => {
   })
 })
 
-describeOnEachEngine('Two instances over one outbox', (engine) => {
-  test('send each mail once', async () => {
+describeOnEachEngine('Two instances with one outbox', (engine) => {
+  test('send each email once', async () => {
     const { url, remove } = await ownDatabase(engine)
     const env = { ...smtp.env, DATABASE_URL: url }
     const one = await startApp(engine, { env })
@@ -157,8 +157,8 @@ describeOnEachEngine('Two instances over one outbox', (engine) => {
   })
 })
 
-describeOnEachEngine('A mail that waits over a restart', (engine) => {
-  test('is not held up by a server that hangs, nor the restart by it', async () => {
+describeOnEachEngine('A pending email at a restart', (engine) => {
+  test('is not delayed by a hanging server, nor is the restart', async () => {
     const { url, remove } = await ownDatabase(engine)
     const env = { ...smtp.env, DATABASE_URL: url }
     smtp.trouble = { at: 'data', how: 'hang' }
@@ -177,7 +177,7 @@ describeOnEachEngine('A mail that waits over a restart', (engine) => {
     await remove()
   })
 
-  test('can still be read after APP_SECRET was rotated, as long as the old secret is in the list', async () => {
+  test('can be read after a rotation of APP_SECRET while the old secret is in the list', async () => {
     const { url, remove } = await ownDatabase(engine)
     const [old, fresh] = [secret(), secret()]
     smtp.trouble = { at: 'connect', how: 'refuse' }
@@ -204,8 +204,8 @@ describeOnEachEngine('A mail that waits over a restart', (engine) => {
   })
 })
 
-describeOnEachEngine('A process that is killed', (engine) => {
-  test('at any step of a delivery loses no mail', async () => {
+describeOnEachEngine('A killed process', (engine) => {
+  test('loses no email at any step of a delivery', async () => {
     const { url, remove } = await ownDatabase(engine)
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-outbox-'))
     const env = { ...smtp.env, DATABASE_URL: url, DATA_DIR: folder, APP_SECRET: secret(), LOG_LEVEL: 'warn' }

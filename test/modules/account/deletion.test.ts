@@ -42,10 +42,10 @@ async function everything(app: TestApp): Promise<string> {
   return JSON.stringify(rows)
 }
 
-describeOnEachEngine('Deleting one’s own account', (engine) => {
+describeOnEachEngine('The deletion of one’s own account', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
-  test('ends all sessions at once, and takes the data after the grace time, every trace of the address too', async () => {
+  test('ends all sessions at once and removes all data after the grace period, including the address', async () => {
     const person = await registerVerified(app, { email: `leaving.${engine}@example.org`, name: 'Leaving Forever' })
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     assert.equal((await remove(app, here.access_token, 'not the password')).body.reason, 'password_wrong')
@@ -76,7 +76,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     await register(app.api, { email: person.email })
   })
 
-  test('is undone by the button of the page that the mail leads to', async () => {
+  test('can be cancelled on the page of the email', async () => {
     const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const link = linkIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
@@ -90,7 +90,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.equal((await login(app, person.email)).status, 200)
   })
 
-  test('is undone by signing in and asking for it, which makes the link worthless', async () => {
+  test('can be cancelled while signing in, which invalidates the link', async () => {
     const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const token = tokenIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
@@ -104,7 +104,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.equal((await login(app, person.email)).status, 200)
   })
 
-  test('is undone by the API, once', async () => {
+  test('can be cancelled once through the API', async () => {
     const person = await registerVerified(app)
     await remove(app, (await signIn(app.api, person)).access_token)
     const token = tokenIn(await smtp.waitFor(mailTo(person.email, SUBJECT)))
@@ -114,7 +114,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.equal((await login(app, person.email)).status, 200)
   })
 
-  test('a reset in the meantime keeps the account neither from the person nor from its end', async () => {
+  test('is not cancelled by a password reset', async () => {
     const person = await register(app.api)
     await remove(app, (await signIn(app.api, person)).access_token)
     await app.api.post('/api/v1/auth/reset-password', { body: { email: person.email } })
@@ -124,7 +124,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.equal((await login(app, person.email)).body.reason, 'account_deletion_pending')
   })
 
-  test('the last administrator cannot, not at once and not later', async () => {
+  test('is refused for the last administrator', async () => {
     const [first, second] = [await createAdmin(app.services), await createAdmin(app.services)]
     const [one, other] = [await signIn(app.api, first), await signIn(app.api, second)]
     const answers = [await remove(app, one.access_token), await remove(app, other.access_token)]
@@ -141,10 +141,10 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
   })
 })
 
-describeOnEachEngine('Without a grace time', (engine) => {
+describeOnEachEngine('Without a grace period', (engine) => {
   const app = useApp(engine, { env: { ...smtp.env, ACCOUNT_DELETION_GRACE: '0' } })
 
-  test('an account is deleted at once, and says goodbye', async () => {
+  test('an account is deleted at once and gets a last email', async () => {
     const person = await registerVerified(app, { email: `at.once.${engine}@example.org` })
     const { access_token: token } = await signIn(app.api, person)
     const answer = await remove(app, token)
@@ -159,7 +159,7 @@ describeOnEachEngine('Without a grace time', (engine) => {
 describeOnEachEngine('The export of one’s own data', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
-  test('holds all that is stored of the person, nothing of others, and no secret', async () => {
+  test('has all data of the person, none of others, and no secrets', async () => {
     const person = await registerVerified(app, { email: `export.${engine}@example.org`, name: 'Анна Экспорт' })
     const admin = await signIn(app.api, await createAdmin(app.services), { 'user-agent': 'the console of the admin' })
     const phone = { 'x-device-id': 'phone-0123456789abcdef', 'user-agent': 'the phone' }

@@ -11,7 +11,7 @@ import { addEvents } from '../../support/audit-events.ts'
 const MANY = 2500
 const BYTES = 8000
 
-describeOnEachEngine('An export of all that is stored of a person', (engine) => {
+describeOnEachEngine('A large export', (engine) => {
   const app = useApp(engine)
   const id = (n: number) => `0190a000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
 
@@ -55,7 +55,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     }
   }
 
-  test('has every event once and in order, however many pages they fill', async () => {
+  test('has every event once and in order, over any number of pages', async () => {
     for (const count of [0, 199, 200, 201, 1000]) {
       const person = await personWith(count)
       const answer = await app.api.get('/api/v1/auth/me/export', { token: person.access_token })
@@ -74,7 +74,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     }
   })
 
-  test('is read from the database only as fast as the person takes it', async () => {
+  test('is read from the database only as fast as the client reads it', async () => {
     const person = await personWith(MANY, BYTES)
     const { response } = await begin(person.access_token)
     assert.equal(response.statusCode, 200)
@@ -92,7 +92,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     assert.equal(audit_events.at(-1).id, late, 'an event from after the begin is in it: the end was not read before')
   })
 
-  test('is one at a time for a person, and frees the place when its reader goes away', async () => {
+  test('runs once at a time for a person, and is released when the client disconnects', async () => {
     const [person, other] = [await personWith(MANY, BYTES), await personWith(10)]
     const { request, response } = await begin(person.access_token)
     assert.equal(response.statusCode, 200)
@@ -105,7 +105,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     assert.ok(JSON.parse(await read(again)).audit_events.length > MANY)
   })
 
-  test('that fails half-way breaks the connection: no part of it looks like the whole', async () => {
+  test('that fails half-way breaks the connection instead of ending normally', async () => {
     const person = await personWith(MANY, BYTES)
     const { response } = await begin(person.access_token)
     // At once: the buffers of a fast machine take the rest of it within moments.
@@ -120,7 +120,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     assert.ok(JSON.parse(await read(await whenFree(person.access_token))).audit_events.length > MANY)
   })
 
-  test('asked for by HEAD reads nothing and is no export', async () => {
+  test('requested with HEAD reads nothing and is not logged as an export', async () => {
     const person = await personWith(10)
     const answer = await app.api.request('HEAD', '/api/v1/auth/me/export', { token: person.access_token })
     assert.equal(answer.status, 200)

@@ -40,7 +40,7 @@ describeOnEachEngine('The audit log', (engine) => {
       headers: { 'x-request-id': id, 'user-agent': 'the tester' },
     })
 
-  test('knows of every action who did what to whom, when, from where, in which request, and how it ended', async () => {
+  test('records for every action the actor, target, time, address, request and outcome', async () => {
     await list()
     const email = `audited.${engine}@example.org`
     const link = async (subject: RegExp, to = email) => tokenIn(await smtp.waitFor(mailTo(to, subject)))
@@ -166,7 +166,7 @@ describeOnEachEngine('The audit log', (engine) => {
     )
   })
 
-  test('tells which administrator has looked at whom, once in ten minutes, and nothing of one’s own', async () => {
+  test('records which administrator viewed whom, once in ten minutes, but not views of oneself', async () => {
     const viewer = await signIn(app.api, await createAdmin(app.services))
     const { id, access_token: own } = await signIn(app.api, await register(app.api))
     const token = viewer.access_token
@@ -200,7 +200,7 @@ describeOnEachEngine('The audit log', (engine) => {
     assert.deepEqual([event?.actor_type, event?.session_id, event?.outcome], ['user', viewer.session_id, 'success'])
   })
 
-  test('keeps no administrator from looking when it cannot be written', async () => {
+  test('does not block views when it cannot be written', async () => {
     const other = await signIn(app.api, await createAdmin(app.services))
     const { db } = app.services.database
     await sql`alter table audit_events rename to audit_events_away`.execute(db)
@@ -213,7 +213,7 @@ describeOnEachEngine('The audit log', (engine) => {
     await until(() => events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').executeTakeFirst())
   })
 
-  test('keeps no password, and no address of somebody unknown', async () => {
+  test('has no passwords and no addresses of unknown people', async () => {
     const email = `stranger.${engine}@elsewhere.example`
     for (const path of ['/login', '/reset-password'])
       await call('POST', path, { email, ...(path === '/login' && { password: 'a secret that was mistyped' }) })
@@ -223,18 +223,18 @@ describeOnEachEngine('The audit log', (engine) => {
     assert.doesNotMatch(text, /@/)
   })
 
-  test('is append only: not even the database lets a row be changed', async () => {
+  test('is append-only, enforced by the database', async () => {
     const { db } = app.services.database
     await assert.rejects(sql`update audit_events set outcome = 'success'`.execute(db), /append only/)
   })
 
-  test('is read by administrators alone', async () => {
+  test('is readable by administrators only', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     assert.equal((await app.api.get('/api/v1/audit-events', { token })).body.reason, 'forbidden')
     assert.equal((await app.api.get('/api/v1/audit-events')).status, 401)
   })
 
-  test('goes page by page, the newest first, every event once', async () => {
+  test('is paged, newest first, with every event once', async () => {
     await list()
     await written('audit.viewed')
     const whole = (await list({ limit: 200 })).events.map(({ id }) => id)
@@ -282,7 +282,7 @@ describeOnEachEngine('The audit log', (engine) => {
       )
   })
 
-  test('is kept for as long as AUDIT_RETENTION says', async () => {
+  test('is kept for AUDIT_RETENTION', async () => {
     const count = async () => (await app.services.database.db.selectFrom('audit_events').select('id').execute()).length
     const before = await count()
     app.clock.advance(399 * DAY - 16 * DAY)

@@ -23,7 +23,7 @@ const cookieOf = (answer: Response) => cookiesOf(answer).get('bukhindor_refresh'
 const deviceCookieOf = (answer: Response) =>
   cookiesOf(answer).get('bukhindor_device') ?? assert.fail('no device cookie')
 
-describeOnEachEngine('A refresh token by cookie', (engine) => {
+describeOnEachEngine('A refresh cookie', (engine) => {
   const t = useApp(engine, { env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })
 
   async function browser() {
@@ -38,7 +38,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     return t.api.post(REFRESH, { body, headers: { cookie: `theme=dark; ${NAME}=${cookie}`, ...headers } })
   }
 
-  test('comes with login, for this path only, out of the reach of scripts, and not in the body', async () => {
+  test('is set by a login, HttpOnly and for its path only, and the token is not in the body', async () => {
     const { answer } = await browser()
     const { name, value, attributes } = cookieOf(answer)
     assert.equal(name, NAME)
@@ -55,7 +55,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.ok(!JSON.stringify(answer.body).includes(value))
   })
 
-  test('is for those who ask: otherwise no answer sets a cookie', async () => {
+  test('is set only on request', async () => {
     const { email } = await register(t.api)
     for (const delivery of [undefined, null, 'body']) {
       const answer = await t.api.login({ email, delivery })
@@ -67,7 +67,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  test('refreshes without a body, and is followed by the next one, by cookie again whatever is asked', async () => {
+  test('refreshes without a body and is always replaced by a cookie', async () => {
     const { cookie, email } = await browser()
     for (const body of [undefined, {}, { delivery: 'body' }]) {
       const answer = await refresh(cookie, OWN, body)
@@ -81,7 +81,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(moved).name, NAME)
   })
 
-  test('survives a lost answer, and one of the past ends the session and is taken back', async () => {
+  test('tolerates a lost answer; reuse of a past one ends the session and deletes the cookie', async () => {
     const { cookie } = await browser()
     const lost = cookieOf(await refresh(cookie)).value
     const again = await refresh(cookie)
@@ -99,7 +99,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  test('counts only where this site, or an allowed origin of it, has sent the request', async () => {
+  test('is accepted only from this site or an allowed origin', async () => {
     const { cookie } = await browser()
     const app = 'https://app.example.org'
     const refused: Record<string, string>[] = [
@@ -128,7 +128,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     for (const headers of allowed) assert.equal((await refresh(cookie, headers)).status, 200, JSON.stringify(headers))
   })
 
-  test('that is missing, empty, malformed, doubled or strange is no token', async () => {
+  test('that is missing, empty, malformed, duplicated or foreign is ignored', async () => {
     const { cookie } = await browser()
     for (const header of [
       '',
@@ -148,7 +148,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
       assert.equal((await refresh(cookie, OWN, body)).status, 400)
   })
 
-  test('is taken back at logout, unless this session stays', async () => {
+  test('is deleted at logout, unless the session stays', async () => {
     const { cookie, token } = await browser()
     const headers = { cookie: `${NAME}=${cookie}` }
     const stays = await t.api.post('/api/v1/auth/logout-all', { token, headers, body: { keep_current: true } })
@@ -163,7 +163,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(all).value, '')
   })
 
-  test('has the device token beside it, which proves the device at the next sign-in and is in no body', async () => {
+  test('comes with a device cookie, which identifies the device at the next sign-in', async () => {
     const { answer, email } = await browser()
     const { name, value, attributes } = deviceCookieOf(answer)
     assert.equal(name, '__Secure-bukhindor_device')
@@ -187,7 +187,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(await login({ ...OWN, cookie }), 200)
   })
 
-  test('leaves the devices of others who sign in in the same browser known', async () => {
+  test('keeps the devices of other users of the same browser known', async () => {
     let cookie = ''
     const people: string[] = []
     // As many as the cookie has room for, the first of them at its end.
@@ -209,7 +209,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  test('is refused at login, not lost later, where the browser would drop it', async () => {
+  test('is refused at login where the browser would drop it', async () => {
     const { email } = await register(t.api)
     const app = 'https://app.example.org'
     const dropped: [Record<string, string>, RegExp][] = [
@@ -237,7 +237,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  test('comes again with a repeat by idempotency key, and no other cookie gets it', async () => {
+  test('is set again by an idempotent replay, but not for another cookie', async () => {
     const { email } = await register(t.api)
     const headers = newKey()
     const login = () => t.api.login({ email, delivery: 'cookie' }, { headers })
@@ -255,7 +255,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
 })
 
 describe('The refresh cookie in development', () => {
-  test('needs no https on localhost, where the web build runs on another port', async () => {
+  test('works without HTTPS on localhost with another port', async () => {
     const t = await startApp('sqlite', { env: { APP_URL: 'http://localhost:8080' } })
     try {
       const { email } = await register(t.api)

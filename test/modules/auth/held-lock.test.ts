@@ -8,7 +8,7 @@ describe('A sign-in, on PostgreSQL', {
 }, () => {
   const t = useApp('postgres', { env: { REQUEST_TIMEOUT: '3s' } })
 
-  test('whose user another transaction holds for too long is 503, and never a wrong password', async () => {
+  test('gets 503, not 401, when another transaction locks the user for too long', async () => {
     const { id, email } = await register(t.api)
     const { database } = t.config
     const client = new pg.Client({ connectionString: database.engine === 'postgres' ? database.url : '' })
@@ -25,7 +25,7 @@ describe('A sign-in, on PostgreSQL', {
     assert.equal(answer.status, 200)
   })
 
-  test('of somebody who is deleted while the password is checked is 401', async () => {
+  test('gets 401 when the user is deleted while the password is checked', async () => {
     const { id, email } = await register(t.api)
     const { database } = t.services
     const { transaction } = database

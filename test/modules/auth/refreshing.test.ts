@@ -5,12 +5,12 @@ import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
 import { requireStatus } from '../../support/auth-calls.ts'
 
-describeOnEachEngine('Refreshing', (engine) => {
+describeOnEachEngine('A refresh', (engine) => {
   const app = useApp(engine)
   const refresh = (refresh_token: string) => app.api.refresh(refresh_token)
   const someone = async () => signIn(app.api, await register(app.api))
 
-  test('gives the next pair of the same session', async () => {
+  test('gives the next token pair of the same session', async () => {
     const first = await someone()
     const { status, body } = await refresh(first.refresh_token)
     assert.equal(status, 200)
@@ -19,7 +19,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     assert.equal((await app.api.me(body.user.access_token)).status, 200)
   })
 
-  test('a lost answer costs nothing: the same token gives the same successor, days later too', async () => {
+  test('with the same token gives the same successor, even days later', async () => {
     const { refresh_token } = await someone()
     const lost = (await refresh(refresh_token)).body.user
     app.clock.advance(20 * DAY)
@@ -29,7 +29,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     assert.equal((await refresh(again.refresh_token)).status, 200)
   })
 
-  test('fifty at once of one token give one successor', async () => {
+  test('gives one successor to fifty parallel requests', async () => {
     const { refresh_token } = await someone()
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(refresh_token)))
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
@@ -38,7 +38,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     assert.deepEqual(new Set((await Promise.all(used)).map(({ status }) => status)), new Set([200]))
   })
 
-  test('a parallel call is answered within the grace time after the successor was used', async () => {
+  test('with the past token is answered within the grace period after the successor was used', async () => {
     const { refresh_token } = await someone()
     const successor = (await refresh(refresh_token)).body.user
     await app.api.me(successor.access_token)
@@ -56,7 +56,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     ],
     ['its refresh token', async (pair) => (await refresh(pair.refresh_token)).body.user],
   ] as [string, (pair: SignedInUser) => Promise<SignedInUser>][])
-    test(`a past token ends the session, once its successor was seen by ${how}`, async () => {
+    test(`with a past token ends the session once the successor was used as ${how}`, async () => {
       const { refresh_token } = await someone()
       const successor = (await refresh(refresh_token)).body.user
       const latest = await use(successor)
@@ -69,7 +69,7 @@ describeOnEachEngine('Refreshing', (engine) => {
       assert.equal((await app.api.me(latest.access_token)).body.reason, 'session_ended')
     })
 
-  test('the thief who comes first is found when the device comes back', async () => {
+  test('by a thief who comes first is detected when the device comes back', async () => {
     const device = await someone()
     let thief = (await refresh(device.refresh_token)).body.user
     for (let i = 0; i < 3; i++) {
@@ -81,7 +81,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     assert.equal((await app.api.me(thief.access_token)).body.reason, 'session_ended')
   })
 
-  test('the end of one session touches no other of the person', async () => {
+  test('that ends a session leaves the other sessions of the user alone', async () => {
     const person = await register(app.api)
     const [one, other] = [await signIn(app.api, person), await signIn(app.api, person)]
     await app.api.me((await refresh(one.refresh_token)).body.user.access_token)
@@ -90,7 +90,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     assert.equal((await refresh(other.refresh_token)).status, 200)
   })
 
-  test('notes what the device now tells about itself, and keeps what it leaves out', async () => {
+  test('updates the device information that is sent and keeps the rest', async () => {
     const person = await register(app.api)
     const first = await signIn(app.api, person, { 'x-device-id': 'phone-1', 'x-app-version': '1.0.0' })
     const { body } = await app.api.refresh(first.refresh_token, { headers: { 'x-app-version': '1.1.0' } })
@@ -110,7 +110,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     ['no token at all', () => 'x'],
   ]
   for (const [name, forge] of forgeries)
-    test(`refuses a token with ${name}`, async () => {
+    test(`with ${name} is refused`, async () => {
       const { refresh_token } = await someone()
       const forged = forge(refresh_token)
       if (forged === refresh_token) return // It happens to have no letter in which the alphabets differ.
@@ -132,7 +132,7 @@ describeOnEachEngine('A session', (engine) => {
   const app = useApp(engine)
   const refresh = (refresh_token: string) => app.api.refresh(refresh_token)
 
-  test('ends when it was not used for thirty days', async () => {
+  test('ends after 30 days without use', async () => {
     const { refresh_token } = await signIn(app.api, await register(app.api))
     app.clock.advance(30 * DAY - MINUTE)
     const { user } = (await refresh(refresh_token)).body
@@ -140,7 +140,7 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
-  test('ends after half a year, however much it is used, and says so beforehand', async () => {
+  test('ends after 180 days of use, and its refreshes announce that', async () => {
     let user = await signIn(app.api, await register(app.api))
     for (let day = 0; day < 175; day += 25) {
       app.clock.advance(25 * DAY)
@@ -151,7 +151,7 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
-  test('is not in the list once it has run out', async () => {
+  test('is not listed after it has expired', async () => {
     const person = await register(app.api)
     await signIn(app.api, person)
     app.clock.advance(31 * DAY)
@@ -159,7 +159,7 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await app.api.get('/api/v1/auth/sessions', { token })).body.sessions.length, 1)
   })
 
-  test('is not lengthened by a clock that jumps forward and back', async () => {
+  test('is not extended by a clock that jumps forward and back', async () => {
     const user = await signIn(app.api, await register(app.api))
     app.clock.advance(60 * MINUTE)
     const ahead = (await refresh(user.refresh_token)).body.user
@@ -173,8 +173,8 @@ describeOnEachEngine('A session', (engine) => {
   })
 })
 
-describeOnEachEngine('Two instances over one database', (engine) => {
-  test('give one successor between them', async () => {
+describeOnEachEngine('Two instances with one database', (engine) => {
+  test('give the same successor', async () => {
     const one = await startApp(engine)
     const url =
       one.config.database.engine === 'postgres' ? one.config.database.url : `sqlite:${one.config.database.file}`

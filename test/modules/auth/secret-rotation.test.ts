@@ -36,7 +36,7 @@ const smtp = await startSmtp()
 after(() => smtp.stop())
 
 describeOnEachEngine('A rotation of APP_SECRET', (engine) => {
-  test('is noticed by nobody: step by step, two instances go on with what either of them has begun', async (t) => {
+  test('keeps everything valid: at each step two instances continue what either has started', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-rotation-'))
     const url =
       engine === 'sqlite'

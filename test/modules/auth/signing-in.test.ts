@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { isId } from '../../../src/kernel/lib/ids.ts'
 import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../../support/app.ts'
 
-describeOnEachEngine('Signing up and in', (engine) => {
+describeOnEachEngine('Registration and sign-in', (engine) => {
   const app = useApp(engine)
 
-  test('registering makes an account and does not sign in', async () => {
+  test('a registration creates an account and no session', async () => {
     const body = { email: 'Anna@Example.org', password: PASSWORD, name: '  Анна  ' }
     const answer = await app.api.register(body, { headers: { 'accept-language': 'ru-RU,ru;q=0.9' } })
     assert.equal(answer.status, 201)
@@ -30,7 +30,7 @@ describeOnEachEngine('Signing up and in', (engine) => {
     )
   })
 
-  test('signing in gives the user and the tokens, whatever the letters of the address', async () => {
+  test('a sign-in gives the user and the tokens, whatever the case of the address', async () => {
     const person = await register(app.api, { email: 'Boris@Example.org' })
     const user = await signIn(app.api, { email: 'bORIS@eXAMPLE.ORG' })
     assert.equal(user.id, person.id)
@@ -42,7 +42,7 @@ describeOnEachEngine('Signing up and in', (engine) => {
     assert.equal((await app.api.me(user.access_token)).body.last_login_at, user.last_login_at)
   })
 
-  test('an unknown address and a wrong password get one and the same answer', async () => {
+  test('an unknown address and a wrong password get the same answer', async () => {
     const { email } = await register(app.api)
     const attempt = async (email: string) => {
       const { status, body } = await app.api.login({ email, password: 'not the password' })
@@ -53,12 +53,12 @@ describeOnEachEngine('Signing up and in', (engine) => {
     assert.deepEqual([wrong.answered, wrong.reason, wrong.action], [401, 'invalid_credentials', 'fix'])
   })
 
-  test('the same password in another Unicode form is the same password', async () => {
+  test('a password in another Unicode form is accepted', async () => {
     const { email } = await register(app.api, { password: 'проливной дождик' })
     await signIn(app.api, { email, password: 'проливнои\u0306 дождик' })
   })
 
-  test('a deactivated account is told apart only with the right password', async () => {
+  test('a deactivated account is revealed only with the right password', async () => {
     const person = await register(app.api)
     await app.services.operator.update(person.email, { is_active: false })
     const attempt = (password: string) => app.api.login({ email: person.email, password })
@@ -66,17 +66,17 @@ describeOnEachEngine('Signing up and in', (engine) => {
     assert.equal((await attempt(PASSWORD)).body.reason, 'account_inactive')
   })
 
-  test('somebody without a password cannot sign in with any', async () => {
+  test('a user without a password cannot sign in', async () => {
     const user = await app.services.operator.create({ email: 'invited@example.org', name: 'Invited' })
     const answer = await app.api.login({ email: user.email })
     assert.equal(answer.body.reason, 'invalid_credentials')
   })
 })
 
-describeOnEachEngine('Signing out', (engine) => {
+describeOnEachEngine('Sign-out', (engine) => {
   const app = useApp(engine)
 
-  test('logout ends this session at once, its refresh token too, and no other', async () => {
+  test('logout ends this session and its refresh token at once, and no other session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const answer = await app.api.post('/api/v1/auth/logout', { token: here.access_token })
@@ -97,7 +97,7 @@ describeOnEachEngine('Signing out', (engine) => {
     for (const { access_token } of sessions) assert.equal((await app.api.me(access_token)).body.reason, 'session_ended')
   })
 
-  test('takes back its own cookie, and leaves the storage, cache and other cookies of the app alone', async () => {
+  test('deletes its own cookie and leaves storage, cache and other cookies alone', async () => {
     const person = await register(app.api)
     for (const path of ['/logout', '/logout-all']) {
       const body = { email: person.email, password: PASSWORD, delivery: 'cookie' }
@@ -115,7 +115,7 @@ describeOnEachEngine('Signing out', (engine) => {
     }
   })
 
-  test('logout-all can leave the session that asks', async () => {
+  test('logout-all can keep the current session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const body = { keep_current: true }
@@ -129,7 +129,7 @@ describeOnEachEngine('Signing out', (engine) => {
 describeOnEachEngine("One's own sessions", (engine) => {
   const app = useApp(engine)
 
-  test('are listed with what the device told, the one used last first', async () => {
+  test('are listed with their device information, most recently used first', async () => {
     const person = await register(app.api)
     const phone = { 'x-device-id': 'phone-1', 'x-app-type': 'ios', 'x-app-version': '1.4.0', 'user-agent': 'Dart/3.9' }
     const old = await signIn(app.api, person, phone)
@@ -156,7 +156,7 @@ describeOnEachEngine("One's own sessions", (engine) => {
     assert.equal((await end()).status, 404)
   })
 
-  test("are not somebody else's to end", async () => {
+  test('cannot be ended by another user', async () => {
     const [mine, theirs] = [
       await signIn(app.api, await register(app.api)),
       await signIn(app.api, await register(app.api)),
@@ -170,7 +170,7 @@ describeOnEachEngine("One's own sessions", (engine) => {
 describeOnEachEngine("One's own profile", (engine) => {
   const app = useApp(engine)
 
-  test('is flat, with an ETag that a change moves on', async () => {
+  test('is flat, with an ETag that changes with each update', async () => {
     const user = await signIn(app.api, await register(app.api))
     const before = await app.api.me(user.access_token)
     const changed = await app.api.patch('/api/v1/auth/me', {
@@ -184,7 +184,7 @@ describeOnEachEngine("One's own profile", (engine) => {
     assert.deepEqual((await app.api.me(user.access_token)).body, changed.body)
   })
 
-  test('a change of what somebody else has changed meanwhile is refused', async () => {
+  test('refuses an update based on an outdated version', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const headers = { 'if-match': (await app.api.me(token)).headers.get('etag') as string }
     const change = (name: string) => app.api.patch('/api/v1/auth/me', { token, body: { name }, headers })
@@ -192,7 +192,7 @@ describeOnEachEngine("One's own profile", (engine) => {
     assert.equal((await change('Second')).body.reason, 'precondition_failed')
   })
 
-  test('gives nobody another role', async () => {
+  test('cannot change the role', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const answer = await app.api.patch('/api/v1/auth/me', { token, body: { role: 'admin' } })
     assert.equal(answer.status, 400)
@@ -221,7 +221,7 @@ describeOnEachEngine('The next request sees', (engine) => {
       assert.equal(refresh.body.reason, 'session_ended')
     })
 
-  test('another role, with the token of the old one', async () => {
+  test('a change of role, with the old token', async () => {
     const person = await register(app.api)
     await createAdmin(app.services)
     const { access_token: token } = await signIn(app.api, person)
@@ -232,7 +232,7 @@ describeOnEachEngine('The next request sees', (engine) => {
     assert.equal((await app.api.get('/api/v1/users', { token })).status, 403)
   })
 
-  test('what another instance over the same database has done', async () => {
+  test('a change made by another instance', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     assert.equal((await app.api.me(token)).status, 200)

@@ -46,7 +46,7 @@ describeOnEachEngine('The published web build', (engine) => {
     return refusals
   }
 
-  test('in two tabs signs nobody out in 300 screens, nor in three', async () => {
+  test('stays signed in over 300 screens in two tabs, and in three', async () => {
     for (const [count, screens] of [
       [2, 300],
       [3, 100],
@@ -58,13 +58,13 @@ describeOnEachEngine('The published web build', (engine) => {
     }
   })
 
-  test('in one tab signs nobody out, and never comes with a token of the past', async () => {
+  test('stays signed in with one tab and never sends a past token', async () => {
     const { browser, tabs, person } = await opened(1)
     assert.deepEqual(await browse(browser, tabs, 100, createRandom(1).next), [])
     assert.equal(await events(person.id, 'refresh.stale'), 0)
   })
 
-  test('on the origin of the service, in two tabs, signs nobody out who moves from network to network', async () => {
+  test('stays signed in with two tabs on the origin of the service across networks', async () => {
     const { browser, tabs, person } = await opened(2, { cookies: new Map() })
     assert.deepEqual(await browse(browser, tabs, 150, createRandom(4).next, true), [])
     assert.ok((await events(person.id, 'refresh.stale')) > 10)
@@ -86,7 +86,7 @@ describeOnEachEngine('The published web build', (engine) => {
     ],
   ]
   for (const [name, place, more] of thefts)
-    test(`a thief with ${name} is found every time, whichever tab was copied and whoever comes first`, async () => {
+    test(`is protected: a thief with ${name} is always detected, whichever tab was copied`, async () => {
       const next = createRandom(7).next
       for (let round = 0; round < 4; round++) {
         const { browser, tabs, person } = await opened(2, { ...more, ...(more.cookies && { cookies: new Map() }) })
@@ -114,7 +114,7 @@ describeOnEachEngine('The published web build', (engine) => {
       }
     })
 
-  test('a tab that was left behind for longer than the tolerance is a theft, and one of an app always is', async () => {
+  test('loses its session when a tab is older than the tolerance; an app does so at once', async () => {
     const { tabs } = await opened(2)
     const [one, two] = tabs as [Tab, Tab]
     app.clock.advance(20 * MINUTE)
@@ -137,7 +137,7 @@ describeOnEachEngine('The published web build', (engine) => {
     }
   })
 
-  test('without the cookie, a copy in the same network with the same user agent passes for a tab, and is audited', async () => {
+  test('without the cookie, accepts a copy from the same network and user agent, and audits it', async () => {
     const { tabs, browser, person } = await opened(1)
     const [tab] = tabs as [Tab]
     const copy = openTab(app.api, createBrowser({ storage: { ...browser.storage } }))
@@ -151,7 +151,7 @@ describeOnEachEngine('The published web build', (engine) => {
     assert.equal(await tab.act(), null)
   })
 
-  test('without the cookie, a tab that was left behind is not told from a thief on another network than the last use', async () => {
+  test('without the cookie, loses its session when an old tab refreshes from another network', async () => {
     const { tabs, browser } = await opened(2)
     const [one, two] = tabs as [Tab, Tab]
     const step = async (tab: Tab, network: string) => {
@@ -167,7 +167,7 @@ describeOnEachEngine('The published web build', (engine) => {
     assert.equal(await step(one, '203.0.113.7'), 'refresh_reused')
   })
 
-  test('tabs that are left behind again and again do not fill the audit log', async () => {
+  test('does not fill the audit log with old tabs', async () => {
     const { tabs, browser, person } = await opened(2)
     const [one] = tabs as [Tab]
     const past = one.memory.refresh
@@ -189,7 +189,7 @@ describeOnEachEngine('The published web build', (engine) => {
 })
 
 describeOnEachEngine('Without a tolerance', (engine) => {
-  test('a token of the past is a theft from any tab', async (t) => {
+  test('a past token from any tab ends the session', async (t) => {
     const app = await startApp(engine, behindProxy({ env: { REFRESH_TAB_TOLERANCE: '0' } }))
     t.after(() => app.close())
     const browser = createBrowser()

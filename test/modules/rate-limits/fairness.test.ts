@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts'
 const GUESSERS = 80
 
 /** One thread hashes: a few dozen guessers are then what hundreds are for many. */
-describe('At the hashing threads', () => {
+describe('During a login flood', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-fair-'))
   let server: ServerProcess
   let client: Client
@@ -65,7 +65,7 @@ describe('At the hashing threads', () => {
     return statuses
   }
 
-  test('the owner signs in on a known device every time, whatever a flood from many networks does', async () => {
+  test('an owner on a known device can sign in, even if it comes from many networks', async () => {
     const email = await register()
     const { user } = requireStatus(200, await login(email, '192.0.2.1', DEVICE)).body
     const device = { ...DEVICE, 'x-device-token': user.device_token }
@@ -80,7 +80,7 @@ describe('At the hashing threads', () => {
     assert.ok(guesses.includes(401), 'and the others have their turns')
   })
 
-  test('strangers from another network get their turns beside a flood from a few', async () => {
+  test('clients from other networks are served if it comes from a few networks', async () => {
     const email = await register()
     const statuses: number[] = []
     // Each of the few goes after forty tries, before the limit of an address would end its part in the flood.

@@ -6,14 +6,14 @@ import { createRetention } from '../../../src/modules/retention/retention.servic
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
 import { until } from '../../support/until.ts'
 
-describeOnEachEngine('Housekeeping', (engine) => {
+describeOnEachEngine('Retention', (engine) => {
   const app = useApp(engine)
   const parts = () => {
     const { database } = app.services
     return { database, clock: app.clock, log: app.app.log as never }
   }
 
-  test('is done by one instance at a time, and by another once the first has not come back', async () => {
+  test('runs in one instance at a time, and in another one when the first is gone', async () => {
     const [one, other] = [createRetention({ ...parts(), jobs: {} }), createRetention({ ...parts(), jobs: {} })]
     const done = await Promise.all([one.run(), other.run()])
     assert.equal(done.filter((deleted) => deleted === null).length, 1)
@@ -26,7 +26,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     app.clock.advance(HOUR)
   })
 
-  test('works in small batches until nothing is left, and a job that fails holds up no other', async () => {
+  test('works in small batches until nothing is left; a failing job does not stop the others', async () => {
     let left = 450
     const batches: number[] = []
     const jobs = {
@@ -48,7 +48,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     app.clock.advance(HOUR)
   })
 
-  test('lets go of sessions, links, mails, counts and devices when their time is over, and not before', async () => {
+  test('deletes sessions, links, emails, counts and devices when they expire, and not before', async () => {
     const person = await register(app.api)
     const over = await signIn(app.api, person)
     await app.api.post('/api/v1/auth/logout', { token: over.access_token, headers: { 'idempotency-key': newId() } })

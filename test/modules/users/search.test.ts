@@ -94,11 +94,11 @@ describeOnEachEngine('A search of users', (engine) => {
   for (const [name, q, expected] of cases)
     test(`finds by ${name}: ${q}`, async () => assert.deepEqual(await search(q), expected))
 
-  test('finds everybody by nothing, or by white space alone', async () => {
+  test('finds everybody with an empty term or only white space', async () => {
     for (const q of ['', '   ']) assert.equal((await search(q)).length, PEOPLE.length + 1)
   })
 
-  test('finds people by their new name and address, and no more by the old ones', async () => {
+  test('finds users by their new name and address, not by the old ones', async () => {
     const user = await app.services.operator.create({ name: 'Прежнее Имя', email: 'former@example.net' })
     const body = { name: 'Новая Фамилия', email: 'latter@example.net' }
     await app.api.patch(`/api/v1/users/${user.id}`, { token, body })
@@ -117,7 +117,7 @@ const leads = (filters: Filters): AccessPath[] => [
   ...(hasFilters(filters) ? (['filters'] as const) : []),
 ]
 
-describe('On SQLite, whose planner has no statistics to go by', () => {
+describe('A search of users without statistics, on SQLite', () => {
   const app = useApp('sqlite')
   const filters: Filters[] = [
     { term: null },
@@ -131,7 +131,7 @@ describe('On SQLite, whose planner has no statistics to go by', () => {
   ]
   const columns = ['created_at', 'email_key', 'name_key', 'last_login_at'] as const
 
-  test('no list and no count reads the table from end to end', async () => {
+  test('never scans the whole table', async () => {
     const { db } = app.services.database
     const position = { value: 'x', id: '018f3c5e-7d2a-7c1b-9f00-0123456789ab' }
     const queries = await queriesOf(db, async (watched) => {

@@ -14,7 +14,7 @@ describeOnEachEngine('An administrator', (engine) => {
   const create = (body: object) => app.api.post('/api/v1/users', { token, body })
   const get = (id: string) => app.api.get(`/api/v1/users/${id}`, { token })
 
-  test('makes a user with everything, who can then sign in', async () => {
+  test('creates a user with every field, who can sign in', async () => {
     const body = {
       email: 'vera@example.org',
       name: 'Вера',
@@ -36,13 +36,13 @@ describeOnEachEngine('An administrator', (engine) => {
     await signIn(app.api, body)
   })
 
-  test('makes a user with the least, who cannot sign in yet', async () => {
+  test('creates a user with the required fields, who cannot sign in yet', async () => {
     const { body } = await create({ email: 'least@example.org', name: 'Least' })
     assert.deepEqual([body.role, body.is_active, body.email_verified, body.locale], ['user', true, false, 'en'])
   })
 
   for (const method of ['put', 'patch'] as const)
-    test(`changes a user by ${method.toUpperCase()}; null and absent fields stay`, async () => {
+    test(`updates a user with ${method.toUpperCase()}; null and absent fields stay`, async () => {
       const person = await register(app.api)
       const body = { name: 'Renamed', email: null, is_active: null, role: null, locale: 'ru', email_verified: true }
       const { body: changed } = await app.api[method](`/api/v1/users/${person.id}`, { token, body })
@@ -52,13 +52,13 @@ describeOnEachEngine('An administrator', (engine) => {
       assert.deepEqual((await get(person.id)).body, changed)
     })
 
-  test('changes nothing by an empty change', async () => {
+  test('changes nothing with an empty update', async () => {
     const person = await register(app.api)
     const { body } = await app.api.patch(`/api/v1/users/${person.id}`, { token, body: {} })
     assert.deepEqual({ ...body, password: PASSWORD }, { ...person, updated_at: body.updated_at })
   })
 
-  test('changes an address, which is not verified then', async () => {
+  test('changes an address, which becomes unverified', async () => {
     const { body } = await create({ email: 'before@example.org', name: 'Moving', email_verified: true })
     const change = (email: string) => app.api.patch(`/api/v1/users/${body.id}`, { token, body: { email } })
     assert.equal((await change('BEFORE@example.org')).body.email_verified, true)
@@ -66,7 +66,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.deepEqual([moved.email, moved.email_verified], ['after@example.org', false])
   })
 
-  test('cannot give somebody the address of another', async () => {
+  test('cannot assign a taken address', async () => {
     const [one, other] = [await register(app.api), await register(app.api)]
     const body = { email: other.email.toUpperCase() }
     const answer = await app.api.patch(`/api/v1/users/${one.id}`, { token, body })
@@ -83,7 +83,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.notEqual(again.id, person.id)
   })
 
-  test('gets 404 for whom there is not', async () => {
+  test('gets 404 for an unknown user', async () => {
     for (const method of ['GET', 'PUT', 'PATCH', 'DELETE'])
       for (const path of method === 'GET' ? ['', '/sessions'] : ['']) {
         const body = method === 'PUT' || method === 'PATCH' ? { body: {} } : {}
@@ -94,7 +94,7 @@ describeOnEachEngine('An administrator', (engine) => {
       assert.equal((await app.api.delete(`/api/v1/users/${UNKNOWN}${path}`, { token })).status, 404)
   })
 
-  test('sees and ends the sessions of a user, one or all', async () => {
+  test('lists and ends the sessions of a user, one or all', async () => {
     const person = await register(app.api)
     const [first, second, third] = [
       await signIn(app.api, person),
@@ -115,7 +115,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal(answer.body.reason, 'session_ended')
   })
 
-  test('changes with If-Match only what nobody else has changed', async () => {
+  test('gets 412 for an update with an outdated If-Match', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const etag = (await get(person.id)).headers.get('etag') as string
@@ -135,7 +135,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.delete(path, { token, headers: { 'if-match': '*' } })).status, 200)
   })
 
-  test('signing in moves the ETag, since it is shown; an edit by the former one goes through', async () => {
+  test('can update with an ETag from before a sign-in, which changes the ETag', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const before = (await get(person.id)).headers.get('etag') as string
@@ -146,7 +146,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.patch(path, { token, body: { name: 'Again' }, headers })).status, 412)
   })
 
-  test('gets 304 and no body for what it has already', async () => {
+  test('gets 304 without a body for a current If-None-Match', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const first = await get(person.id)
@@ -163,7 +163,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.get('/api/v1/auth/me', { token, headers })).status, 304)
   })
 
-  test('changes nothing by what is so already: no version, no time, no audit event', async () => {
+  test('changes nothing with equal values: no version, no time, no audit event', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const before = await get(person.id)
@@ -185,7 +185,7 @@ describeOnEachEngine('An administrator', (engine) => {
 describeOnEachEngine('A user', (engine) => {
   const app = useApp(engine)
 
-  test('reads and changes the own entry, name and language only', async () => {
+  test('can read their own entry and change its name and language', async () => {
     const user = await signIn(app.api, await register(app.api))
     const path = `/api/v1/users/${user.id}`
     const put = (body: object) => app.api.put(path, { token: user.access_token, body })
@@ -201,7 +201,7 @@ describeOnEachEngine('A user', (engine) => {
     assert.equal((await app.api.get(path, { token: user.access_token })).body.name, 'New')
   })
 
-  test('may send along the other fields as they are', async () => {
+  test('may send unchanged other fields', async () => {
     const user = await signIn(app.api, await register(app.api))
     const { email, role, is_active, email_verified, locale } = user
     const body = { name: 'New', email, role, is_active, email_verified, locale }
@@ -209,7 +209,7 @@ describeOnEachEngine('A user', (engine) => {
     assert.equal(answer.status, 200)
   })
 
-  test('learns nothing of others, not even whether they are there', async () => {
+  test('cannot tell whether other users exist', async () => {
     const [{ access_token: token }, other] = [await signIn(app.api, await register(app.api)), await register(app.api)]
     for (const id of [other.id, UNKNOWN]) {
       assert.equal((await app.api.get(`/api/v1/users/${id}`, { token })).body.reason, 'forbidden')
@@ -242,7 +242,7 @@ describeOnEachEngine('The last active administrator', (engine) => {
     await app.services.operator.remove(next.email)
   })
 
-  test('stays, when two demote or delete each other at once', async () => {
+  test('stays when two demote or delete each other in parallel', async () => {
     for (let round = 0; round < 5; round++) {
       const present = await app.services.operator.list({ role: 'admin' })
       const others = []
@@ -283,13 +283,13 @@ describeOnEachEngine('An address is one account', (engine) => {
       assert.equal((await signIn(app.api, { email: second })).id, person.id)
     })
 
-  test('and letters that only look alike are two', async () => {
+  test('but lookalike letters make two', async () => {
     const [latin, cyrillic] = ['paypal@example.org', 'p\u0430ypal@example.org']
     const [one, other] = [await register(app.api, { email: latin }), await register(app.api, { email: cyrillic })]
     assert.notEqual(one.id, other.id)
   })
 
-  test('of a hundred registrations at once one succeeds', async () => {
+  test('so one of a hundred parallel registrations succeeds', async () => {
     const spelling = (i: number) => (i % 2 ? 'hundred@example.org' : 'HUNDRED@Example.ORG')
     const attempts = Array.from({ length: 100 }, (_, i) => app.api.register({ email: spelling(i), name: `N${i}` }))
     const answers = await Promise.all(attempts)

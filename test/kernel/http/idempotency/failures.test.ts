@@ -43,8 +43,8 @@ const patiently = (request: () => Promise<Response>): Promise<Response> =>
 const peopleIn = async ({ services }: TestApp): Promise<number> =>
   (await services.database.db.selectFrom('users').select('id').execute()).length
 
-describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
-  test('are let go after a 503, if need be once the database is back, so that a repeat runs', async () => {
+describeOnEachEngine('Idempotency keys after failures', (engine) => {
+  test('are released after a 503, if necessary once the database is back, so that a repeat runs', async () => {
     const t = await startApp(engine, { env: { REQUEST_TIMEOUT: '3s' } })
     try {
       const request = { body: someone(), headers: newKey() }
@@ -65,7 +65,7 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  test('keep the answer of a request whose client has gone away', async () => {
+  test('store the answer of a request whose client disconnected', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
@@ -88,7 +88,7 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  test('are let go after a 429: the same request may be repeated when it is time', async () => {
+  test('are released after a 429, so that a repeat runs', async () => {
     const t = await startApp(engine)
     try {
       const { email, password, name } = someone()

@@ -33,7 +33,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     (await t.api.get(`${USERS}?q=${encodeURIComponent(email)}`, { token })).body.users.length
   const rows = () => t.services.database.db.selectFrom('idempotency_keys').selectAll().execute()
 
-  test('give back the first answer, its status, body and headers, and do nothing twice', async () => {
+  test('replay the first answer with its status, body and headers, and run the request once', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const first = await write('POST', USERS, key, person)
@@ -60,7 +60,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  test('are refused for another request: another body, path, query, method or If-Match', async () => {
+  test('are refused for another body, path, query, method or If-Match', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const { body: user } = await write('POST', USERS, key, person)
@@ -80,7 +80,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await t.api.get(path, { token })).body.name, 'Левин')
   })
 
-  test('of 50 requests at once let one run, and answer the others by its answer or ask them to wait', async () => {
+  test('let one of 50 parallel requests run; the others get its answer or a 409', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const answers = await Promise.all(Array.from({ length: 50 }, () => write('POST', USERS, key, person)))
@@ -96,7 +96,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual(after.body, ran[0]?.body)
   })
 
-  test('belong to their caller: two people may choose the same', async () => {
+  test('belong to their caller: two users may use the same key', async () => {
     const [one, other] = [await administrator(), await administrator()]
     const key = randomUUID()
     const answers = [await one.write('POST', USERS, key, someone()), await other.write('POST', USERS, key, someone())]
@@ -109,7 +109,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     )
   })
 
-  test('work without a token, where a caller is whoever names the same e-mail and password', async () => {
+  test('work without a token for the same email and password', async () => {
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
     const registered = await t.api.register(person, { headers })
@@ -130,7 +130,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal(guess.body.reason, 'invalid_credentials', 'a guess is a guess, and counts as one')
   })
 
-  test('give back refusals that were decisions as well', async () => {
+  test('replay final refusals as well', async () => {
     const { write } = await administrator()
     const person = someone()
     await write('POST', USERS, randomUUID(), person)
@@ -141,7 +141,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual([again.status, again.body, isReplayed(again)], [409, refused.body, true])
   })
 
-  test('are of 1 to 255 printable characters: anything else is a 400 that says so', async () => {
+  test('have 1 to 255 printable characters: anything else gets 400', async () => {
     const { token, write } = await administrator()
     for (const [key, reason] of [
       ['k'.repeat(5000), 'too_long'],
@@ -160,7 +160,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  test('are not used up by a request that is malformed or not allowed', async () => {
+  test('are not used up by a malformed or forbidden request', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
@@ -174,7 +174,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await write('POST', USERS, key, person)).status, 201)
   })
 
-  test('are kept with their answers as nothing that can be read', async () => {
+  test('are stored with their answers in unreadable form', async () => {
     const person = await register(t.api)
     const key = randomUUID()
     const { body } = await t.api.login(
@@ -188,7 +188,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
       for (const row of kept) assert.ok(!row.includes(secret), secret)
   })
 
-  test('are in the document of every write under /api/v1', async () => {
+  test('are documented for every write under /api/v1', async () => {
     const { paths } = t.app.swagger() as unknown as {
       paths: Record<string, Record<string, { parameters?: { $ref?: string }[] }>>
     }
@@ -200,8 +200,8 @@ describeOnEachEngine('Idempotency keys', (engine) => {
   })
 })
 
-describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
-  test('hold for 24 hours, then the request runs again', async () => {
+describeOnEachEngine('Idempotency keys over time', (engine) => {
+  test('are valid for 24 hours, then the request runs again', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
@@ -240,7 +240,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  test('of a process that died are held while the request may be at work, and no longer', async () => {
+  test('of a crashed process are held until the request can no longer be running', async () => {
     const t = await startApp(engine)
     try {
       const request = { body: someone(), headers: newKey() }
@@ -269,7 +269,7 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  test('that are over are deleted in batches, and the others stay', async () => {
+  test('that expired are deleted in batches, and the others stay', async () => {
     const t = await startApp(engine)
     try {
       const { db } = t.services.database
