@@ -3,10 +3,9 @@ import { describeOnEachEngine } from '../support/app.ts'
 import { ATTACKS } from './list.ts'
 import { startTarget, type Target } from './target.ts'
 
-const quick = ATTACKS.filter((attack) => attack.quick)
-const byEnv = Map.groupBy(quick, ({ env }) => JSON.stringify(env ?? {}))
-
 describeOnEachEngine('Attacks on a server process', (engine) => {
+  const quick = ATTACKS.filter((attack) => attack.quick && (attack.engine ?? engine) === engine)
+  const byEnv = Map.groupBy(quick, ({ env }) => JSON.stringify(env ?? {}))
   for (const [env, attacks] of byEnv)
     describe(env === '{}' ? 'with default settings' : `with ${env}`, () => {
       let target: Target

@@ -24,6 +24,8 @@ export interface Attack {
   title: string
   /** Part of the fast run, for `npm test`. */
   quick: boolean
+  /** The engine that it is run on, where it reaches no database and one is enough. */
+  engine?: Engine
   /** Settings that it needs of its own; attacks without any share a server. */
   env?: Record<string, string>
   run(target: Target): Promise<void>

@@ -15,6 +15,7 @@ interface Operation {
   id: string
   method: string
   path: string
+  isPublic: boolean
 }
 
 /** A person without when something was last written. */
@@ -36,14 +37,15 @@ describe('Try it out at /docs', { skip: withoutBrowser }, () => {
     server = await startServer({ ...env, APP_URL: 'https://api.example.org' })
     browser = await startBrowser()
     const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
-      paths: Record<string, Record<string, { operationId: string; tags: string[] }>>
+      paths: Record<string, Record<string, { operationId: string; tags: string[]; security: object[] }>>
     }
     operations = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, { operationId: id, tags }]) => ({
+      Object.entries(methods).map(([method, { operationId: id, tags, security }]) => ({
         tag: tags[0] as string,
         id,
         method,
         path,
+        isPublic: security.every((way) => !('bearer' in way)),
       })),
     )
   })
@@ -103,7 +105,11 @@ describe('Try it out at /docs', { skip: withoutBrowser }, () => {
 
   test('sends every public operation twice without a token, and none fails', async () => {
     const { page, unexpected, close } = await open()
-    for (const operation of operations) requireHarmless(operation, await tryTwice(page, operation))
+    const callable = operations.filter(({ isPublic }) => isPublic)
+    assert.ok(callable.length > 10)
+    // Of those that need a token one is enough: what each answers without is a row of roles.test.ts.
+    for (const operation of [...callable, ...operations.filter(({ isPublic }) => !isPublic).slice(0, 1)])
+      requireHarmless(operation, await tryTwice(page, operation))
     assert.deepEqual(unexpected(), [])
     await close()
   })

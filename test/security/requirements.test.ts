@@ -59,13 +59,13 @@ function isFilledIn(title: string, text: string, source: string): boolean {
   return Boolean(match?.slice(1).every((value) => standsIn(source, value)))
 }
 
-/** The tests of a file, each with the titles of its suites before its own: what `--test-name-pattern` goes by. */
+/** The tests of a file, each as `suite › title`. */
 function namesOf(source: string): string[] {
   const suites: { depth: number; title: string }[] = []
   const names: string[] = []
   for (const [, { length: depth } = '', call, , title = ''] of source.matchAll(CALL)) {
     while ((suites.at(-1)?.depth ?? -1) >= depth) suites.pop()
-    if (call === 'test') names.push([...suites.map((suite) => suite.title), title].join(' '))
+    if (call === 'test') names.push([...suites.map((suite) => suite.title), title].join(' › '))
     else suites.push({ depth, title })
   }
   return names
@@ -122,10 +122,10 @@ describe('docs/security.md', () => {
     assert.equal(names.length, 2)
     for (const [text, isOne] of [
       ['is closed', true],
-      ['A door keeps a thief out', true],
-      ['A door keeps a guest out', false],
+      ['A door › keeps a thief out', true],
+      ['A door › keeps a guest out', false],
       ['keeps a thief out', false],
-      ['A door keeps a thief out at night', false],
+      ['A door › keeps a thief out at night', false],
       ['is closed at night', false],
     ] as const)
       assert.equal(

@@ -22,7 +22,7 @@ export const idempotencyFlood: Attack = {
     const before = await query('select id from idempotency_keys')
     const ip = newAddress()
     const paths = ['/verify-email', '/change-email/confirm', '/undo-deletion', '/reset-password/confirm', '/refresh']
-    await inTurns(500, 20, (n) => {
+    await inTurns(100, 20, (n) => {
       const path = paths[n % paths.length]
       const body = {
         '/refresh': { refresh_token: 'x'.repeat(900) },
@@ -34,7 +34,7 @@ export const idempotencyFlood: Attack = {
       })
     })
     const after = await query('select id from idempotency_keys')
-    assert.ok(after.length - before.length < 50, `${after.length - before.length} keys of 500 were kept`)
+    assert.equal(after.length, before.length)
   },
 }
 
@@ -87,7 +87,7 @@ export const manySessions: Attack = {
   quick: true,
   async run(target) {
     const person = await target.newPerson()
-    await inTurns(115, 4, () => target.client.login({ email: person.email }))
+    await inTurns(103, 4, () => target.client.login({ email: person.email }))
     const { body } = await target.client.login({ email: person.email })
     const { status, body: list } = await target.client.get('/api/v1/auth/sessions', { token: body.user.access_token })
     assert.equal(status, 200)
@@ -106,11 +106,13 @@ export const writeFlood: Attack = {
   async run(target) {
     const person = await target.newPerson()
     const answers: { status: number }[] = []
-    await inTurns(2500, 20, async (n) => answers.push(await target.client.rename(person.access_token, `Anna ${n}`)))
+    await inTurns(600, 20, async (n) => answers.push(await target.client.rename(person.access_token, `Anna ${n}`)))
     const events = await target.query(`select id from audit_events where actor_id = '${person.id}'`)
-    assert.ok(events.length < 1500, `${events.length} events were written: ${tally(answers)}`)
+    // One for each minute in which the name was changed, and one for the sign-in.
+    assert.ok(events.length <= 10, `${events.length} events were written: ${tally(answers)}`)
+    assert.ok(answers.some(({ status }) => status === 200) && answers.some(({ status }) => status === 429))
     assert.ok(
-      answers.every(({ status }) => status < 500 || status === 503),
+      answers.every(({ status }) => [200, 429, 503].includes(status)),
       tally(answers),
     )
   },

@@ -24,6 +24,7 @@ export const ambiguousRequests: Attack = {
   point: 19,
   title: 'an ambiguous request gets 400 and its connection is closed',
   quick: true,
+  engine: 'sqlite',
   async run({ server }) {
     for (const [name, bytes] of Object.entries(AMBIGUOUS)) {
       const answer = await sendRaw(server.url, bytes)
@@ -74,6 +75,7 @@ export const tracingPreflight: Attack = {
   point: 15,
   title: 'tracing headers pass the CORS preflight',
   quick: true,
+  engine: 'sqlite',
   env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' },
   async run({ server }) {
     const answer = await fetch(`${server.url}/api/v1/auth/me`, {

@@ -24,6 +24,7 @@ export const slowReader: Attack = {
   point: 1,
   title: 'a client that requests large files and reads nothing does not crash the process',
   quick: true,
+  engine: 'sqlite',
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
     const path = await largestAsset(target)
@@ -39,6 +40,7 @@ export const abandonedDownload: Attack = {
   point: 1,
   title: 'a slow or abandoned download does not crash the process',
   quick: true,
+  engine: 'sqlite',
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
     const path = await largestAsset(target)
@@ -61,6 +63,7 @@ export const slowReadersAreCut: Attack = {
   point: 1,
   title: '200 connections that read nothing are closed within 45 s while others are served',
   quick: false,
+  engine: 'sqlite',
   async run(target) {
     const path = await largestAsset(target)
     const sockets: Socket[] = []
@@ -89,6 +92,7 @@ export const debuggerSignal: Attack = {
   point: 36,
   title: 'SIGUSR1 does not open the inspector',
   quick: true,
+  engine: 'sqlite',
   env: { LOG_LEVEL: 'info', NODE_ENV: 'production' },
   async run(target) {
     process.kill(target.server.pid, 'SIGUSR1')

@@ -131,7 +131,7 @@ describeOnEachEngine('An email change', (engine) => {
     assert.equal((await confirm(link)).status, 200)
   })
 
-  test('may change only the case of letters', async () => {
+  test('is allowed when only the case of letters changes', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const shouted = person.email.toUpperCase()

@@ -76,7 +76,7 @@ describeOnEachEngine('Registration and sign-in', (engine) => {
 describeOnEachEngine('Sign-out', (engine) => {
   const app = useApp(engine)
 
-  test('logout ends this session and its refresh token at once, and no other session', async () => {
+  test('ends this session and its refresh token at once, and no other session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const answer = await app.api.post('/api/v1/auth/logout', { token: here.access_token })
@@ -88,7 +88,7 @@ describeOnEachEngine('Sign-out', (engine) => {
     assert.equal((await app.api.me(there.access_token)).status, 200)
   })
 
-  test('logout-all ends every session and counts them', async () => {
+  test('from all devices ends every session and counts them', async () => {
     const person = await register(app.api)
     const current = await signIn(app.api, person)
     const sessions = [current, await signIn(app.api, person), await signIn(app.api, person)]
@@ -115,7 +115,7 @@ describeOnEachEngine('Sign-out', (engine) => {
     }
   })
 
-  test('logout-all can keep the current session', async () => {
+  test('from all devices can keep the current session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const body = { keep_current: true }

@@ -134,7 +134,7 @@ describe('A name in an email', () => {
     )
   })
 
-  test('is checked in linear time', () => {
+  test('is checked within seconds, whatever its length', () => {
     for (const part of ['a', 'A', 'Aa', 'A.', '. ', ' .', '[', '(dot', 'Aa-', '\u0301', 'к', '.\u200B'])
       for (const check of [plainName, greetingName]) {
         const started = performance.now()
