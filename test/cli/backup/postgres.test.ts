@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { migrate } from '../../src/app.ts'
-import { loadConfig } from '../../src/kernel/config/config.ts'
-import { type Postgres, startPostgres } from '../support/postgres.ts'
-import { findBinaries, unprivilegedUser } from '../support/postgres-binaries.ts'
-import { afterThisProcess, freePort } from '../support/processes.ts'
+import { migrate } from '../../../src/app.ts'
+import { loadConfig } from '../../../src/kernel/config/config.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { findBinaries, unprivilegedUser } from '../../support/postgres-binaries.ts'
+import { afterThisProcess, freePort } from '../../support/processes.ts'
 
 const exec = promisify(execFile)
 const bin = await findBinaries()
