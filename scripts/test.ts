@@ -27,6 +27,8 @@ const child = spawn(
   process.execPath,
   [
     '--test',
+    // A test that hangs fails with its name. Far longer than any takes, for the machine may be busy.
+    '--test-timeout=300000',
     `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
     `--test-reporter=${import.meta.resolve('./test-reporter.ts')}`,
     '--test-reporter-destination=stdout',

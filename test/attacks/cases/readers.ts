@@ -91,7 +91,7 @@ export const debuggerSignal: Attack = {
   name: 'debugger-signal',
   point: 36,
   title: 'SIGUSR1 does not open the inspector',
-  quick: true,
+  quick: false, // shutdown.test.ts has the same, with workers too
   engine: 'sqlite',
   env: { LOG_LEVEL: 'info', NODE_ENV: 'production' },
   async run(target) {

@@ -61,7 +61,8 @@ describeOnEachEngine('Failed logins', (engine) => {
     const { email } = await owner(app)
     let tries = 0
     let refused = 0
-    for (let number = 0; number < 1000; number++) {
+    // Each failure is followed by a delay, so two requests are one attempt: the last two hundred are beyond the hundred.
+    for (let number = 0; number < 400; number++) {
       const { status, headers } = await tryFrom(app, address(number), email)
       if (status === 401) tries++
       else {
@@ -72,7 +73,7 @@ describeOnEachEngine('Failed logins', (engine) => {
       if (number % 100 === 0) assert.equal((await ownerTries(app, email)).status, 200, `after ${number} strangers`)
     }
     assert.equal(tries, 100)
-    assert.equal(refused, 900)
+    assert.equal(refused, 300)
     app.clock.advance(30 * DAY)
     const stranger = await tryFrom(app, address(7), email, PASSWORD)
     assert.equal(stranger.status, 429, 'not even the right password helps a stranger now')
@@ -207,7 +208,7 @@ describeOnEachEngine('Failed logins', (engine) => {
 })
 
 describeOnEachEngine('Parallel logins on two instances', (engine) => {
-  test('allow a hundred attempts in all for a thousand from a thousand addresses', async (t) => {
+  test('allow a hundred attempts in all, however many addresses they come from', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())
     const two = await startApp(engine, beside(one))
@@ -226,8 +227,8 @@ describeOnEachEngine('Parallel logins on two instances', (engine) => {
       return statuses.filter((status) => status === 401).length
     }
 
-    let tries = await burst(1000, 0)
-    assert.ok(tries >= 5 && tries <= 14, `${tries} of a thousand`)
+    let tries = await burst(300, 0)
+    assert.ok(tries >= 5 && tries <= 14, `${tries} of 300`)
     for (let round = 1; tries < 100; round++) {
       one.clock.advance(15 * MINUTE)
       const more = await burst(4, round)
