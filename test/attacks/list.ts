@@ -7,7 +7,7 @@ import * as rights from './cases/rights.ts'
 import * as tokens from './cases/tokens.ts'
 import type { Attack } from './target.ts'
 
-/** Every attack; those that need a server of their own last. */
+/** All attacks; those that need their own server last. */
 export const ATTACKS: Attack[] = [rights, mail, guessing, floods, headers, tokens, readers]
   .flatMap((cases) => Object.values(cases))
   .sort((a, b) => Number(Boolean(a.env)) - Number(Boolean(b.env)))

@@ -4,7 +4,7 @@ import { startSlowPostgres } from './support/proxy.ts'
 
 const DELAY = 2000
 const DEADLINE = 5000
-/** What a deadline may be late by: it is looked after four times a second, and the machine may be busy. */
+/** How late a deadline may fire: it is checked four times a second, and the machine may be busy. */
 const LATE = 1000
 
 export const slowDatabase: Fault = {

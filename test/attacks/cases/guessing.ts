@@ -16,7 +16,7 @@ const tryLogin = (
   token?: string,
 ) => client.login({ email, password }, { headers, ...(token && { token }) })
 
-/** Somebody whose app has signed in before from an address, with what it then keeps. */
+/** A user whose app has signed in from an address, with its tokens. */
 async function owner(target: Target, ip: string): Promise<Person & { device_token?: string }> {
   const person = await target.newPerson()
   const answer = await tryLogin(target, person.email, PASSWORD, { ...APP, 'x-forwarded-for': ip })
@@ -36,7 +36,6 @@ async function requireOwnerIn(target: Target, person: Person & { device_token?: 
 
 export const neighbour: Attack = {
   name: 'neighbour',
-  point: 4,
   title: 'attempts from the same address with the same app do not use up the attempts of the owner',
   quick: true,
   async run(target) {
@@ -50,7 +49,6 @@ export const neighbour: Attack = {
 
 export const learntDevice: Attack = {
   name: 'learnt-device-id',
-  point: 4,
   title: 'attempts with a leaked X-Device-ID do not use up the attempts of its owner',
   quick: true,
   async run(target) {
@@ -64,7 +62,6 @@ export const learntDevice: Attack = {
 
 export const plantedDevices: Attack = {
   name: 'planted-devices',
-  point: 4,
   title: 'devices registered by a thief give no further attempts after a password change',
   quick: false,
   async run(target) {
@@ -92,7 +89,6 @@ export const plantedDevices: Attack = {
 
 export const sameHeaders: Attack = {
   name: 'same-headers',
-  point: 4,
   title: 'the headers of a refused sign-in do not reveal whether an account exists',
   quick: true,
   async run(target) {
@@ -113,7 +109,6 @@ export const sameHeaders: Attack = {
 
 export const starvingOwners: Attack = {
   name: 'starving-owners',
-  point: 13,
   title: 'owners on known devices can sign in during an attack by 200 clients',
   quick: false,
   async run(target) {
@@ -138,7 +133,6 @@ export const starvingOwners: Attack = {
 
 export const commonPasswords: Attack = {
   name: 'common-passwords',
-  point: 12,
   title: 'common words with the usual substitutions are refused as passwords',
   quick: true,
   async run({ client }) {
