@@ -27,7 +27,7 @@ import { renderMail } from './modules/emails/render.ts'
 import type { MailKind } from './modules/emails/templates.ts'
 import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
 import { rateLimitsErrors } from './modules/rate-limits/rate-limits.errors.ts'
-import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
+import { admitKey, rateLimitsPlugin } from './modules/rate-limits/rate-limits.plugin.ts'
 import { createRateLimits } from './modules/rate-limits/rate-limits.service.ts'
 import { createRetention } from './modules/retention/retention.service.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
@@ -135,6 +135,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     tokens,
     refreshCookie: createRefreshCookie(config),
     rateLimits,
+    limits: rateLimitsPlugin(rateLimits),
     guard: createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }),
     auth,
     account,

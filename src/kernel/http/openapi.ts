@@ -2,11 +2,11 @@ import { STATUS_CODES } from 'node:http'
 
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
 import type { ErrorDefinition } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 import { type Document, finishDocument, OPTIONAL_BODY } from './openapi.document.ts'
 import { type RouteHeader, requestHeaders, responseHeaders } from './openapi.headers.ts'
-import type { App } from './types.ts'
 
 /** Who may call a route; set by the scope in `api.ts` that it is registered in. */
 export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'
@@ -55,34 +55,34 @@ export interface DocumentOptions {
 }
 
 /** Collects every route that is registered after it into an OpenAPI 3.1 document, `app.swagger()`, of the service at `server`. */
-export async function addOpenApi(
-  app: App,
-  { version, server, description, tags, securitySchemes }: DocumentOptions,
-): Promise<void> {
-  const errors = new Map<string, ErrorDefinition>()
-  await app.register(swagger, {
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, errors), url }),
-    transformObject: (made) =>
-      finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, errors) as object,
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Bukhindor Backend',
-        version,
-        description,
-        contact: { name: 'Bukhindor Backend', url: '/docs' },
-        license: { name: 'MIT', identifier: 'MIT' },
+export const openApi = fp<DocumentOptions>(
+  async (app, { version, server, description, tags, securitySchemes }) => {
+    const errors = new Map<string, ErrorDefinition>()
+    await app.register(swagger, {
+      transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, errors), url }),
+      transformObject: (made) =>
+        finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, errors) as object,
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Bukhindor Backend',
+          version,
+          description,
+          contact: { name: 'Bukhindor Backend', url: '/docs' },
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        servers: [{ url: server, description: 'This service' }],
+        tags,
+        components: {
+          securitySchemes,
+        },
       },
-      servers: [{ url: server, description: 'This service' }],
-      tags,
-      components: {
-        securitySchemes,
-      },
-    },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
-    hideUntagged: false,
-  })
-}
+      refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
+      hideUntagged: false,
+    })
+  },
+  { name: 'openapi', fastify: '5.x', dependencies: ['problems'] },
+)
 
 /**
  * A route’s schema with its headers, every status that it can answer, and the token that it needs. Made when the document

@@ -42,6 +42,7 @@ export const ForgotPassword = Strict(
   { email: Email },
   { title: 'ForgotPassword', examples: [{ email: 'anna@example.org' }] },
 )
+export type ForgotPassword = Static<typeof ForgotPassword>
 export const ResetPassword = Strict({ token: Token, new_password: NewPassword }, { title: 'ResetPassword' })
 export type ResetPassword = Static<typeof ResetPassword>
 export const PasswordReset = Strict(

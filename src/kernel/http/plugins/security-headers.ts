@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Config } from '../../config/config.ts'
 
 /** What every answer carries. An API answer is never a page, so nothing may load from it (ASVS 3.2.1, 3.4). */
@@ -67,23 +68,26 @@ export function createSecurity(config: Pick<Config, 'production' | 'corsAllowedO
     corsFor,
     /** For answers that are given before any hook has run. */
     write,
-    /** Writes them on every other answer, and answers preflights. */
-    add(app: FastifyInstance): void {
-      app.addHook('onRequest', (request, reply, done) => {
-        write(request, reply)
-        const { origin } = request.headers
-        if (request.method === 'OPTIONS' && origin && request.headers['access-control-request-method']) {
-          if (isAllowed(origin)) reply.headers(preflight)
-          reply.code(204).send()
-          return
-        }
-        done()
-      })
-    },
+    /** The further headers of the answer to a preflight from an origin; none for one that is not allowed. */
+    preflightFor: (origin: string): Record<string, string> => (isAllowed(origin) ? preflight : {}),
   }
 }
 
 export type Security = ReturnType<typeof createSecurity>
+
+/** Writes them on every answer, and answers preflights. */
+export const securityHeaders = fp<{ security: Security }>(
+  async (app, { security }) => {
+    app.addHook('onRequest', (request, reply, done) => {
+      security.write(request, reply)
+      const { origin } = request.headers
+      if (request.method !== 'OPTIONS' || !origin || !request.headers['access-control-request-method']) return done()
+      // A preflight ends here: it is about a route, and is for none.
+      reply.headers(security.preflightFor(origin)).code(204).send()
+    })
+  },
+  { name: 'security-headers', fastify: '5.x' },
+)
 
 /** Matches origins against a list, in which a port or the leading label may be `*`. Exact otherwise. */
 export function originMatcher(allowed: string[]): (origin: string) => boolean {
