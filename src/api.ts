@@ -6,10 +6,11 @@ import { accountRoutes, recoveryRoutes } from './modules/account/account.routes.
 import { accountPages } from './modules/account/pages/pages.routes.ts'
 import { auditRoutes } from './modules/audit/audit.routes.ts'
 import { AuditEvent } from './modules/audit/audit.schemas.ts'
+import { authHeaders } from './modules/auth/auth.headers.ts'
 import { authRoutes, jwksRoute, logoutRoutes } from './modules/auth/auth.routes.ts'
-import { SignedInUser } from './modules/auth/auth.schemas.ts'
+import { deletionMembers, SignedInUser } from './modules/auth/auth.schemas.ts'
 import { docsRoutes } from './modules/docs/docs.routes.ts'
-import { healthRoutes } from './modules/health/health.routes.ts'
+import { healthRoutes, readinessMembers } from './modules/health/health.routes.ts'
 import { ownSessionsRoutes } from './modules/sessions/sessions.routes.ts'
 import { Session } from './modules/sessions/sessions.schemas.ts'
 import { userRoutes, usersRoutes } from './modules/users/users.routes.ts'
@@ -45,7 +46,11 @@ export const DOCUMENT = {
         'The refresh token of a sign-in with `"delivery": "cookie"`. Over https the name is `__Secure-bukhindor_refresh`.',
     },
   },
+  problemMembers: { ...readinessMembers, ...deletionMembers },
 } satisfies Omit<DocumentOptions, 'version' | 'server'>
+
+/** The headers of modules that pages of other origins may send. */
+export const REQUEST_HEADERS = [authHeaders['X-Device-Token'].name]
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {

@@ -1,4 +1,4 @@
-import { api, DOCUMENT } from './api.ts'
+import { api, DOCUMENT, REQUEST_HEADERS } from './api.ts'
 import type { Config } from './kernel/config/config.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { openDatabase } from './kernel/db/open.ts'
@@ -30,7 +30,7 @@ export async function createApp(
 ): Promise<{ app: App; services: Services }> {
   const services = await createServices(config, log, options)
   try {
-    const app = await createServer(config, log, services.lifecycle)
+    const app = await createServer(config, log, services.lifecycle, REQUEST_HEADERS)
     await app.register(openApi, { version: VERSION, server: config.appUrl, ...DOCUMENT })
     await api(app, services)
     app.addHook('onClose', () => services.close())

@@ -28,10 +28,18 @@ import { createValidatorCompiler } from './validation.ts'
 const BODY_LIMIT = 100 * 1024
 const HEADER_LIMIT = 16 * 1024
 
-/** The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request. */
-export async function createServer(config: Config, log: Log, lifecycle: Lifecycle): Promise<App> {
+/**
+ * The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request.
+ * @param requestHeaders those of modules that pages of other origins may send
+ */
+export async function createServer(
+  config: Config,
+  log: Log,
+  lifecycle: Lifecycle,
+  requestHeaders: readonly string[] = [],
+): Promise<App> {
   const deadlines = deadlinesOf(config.requestTimeout)
-  const security = createSecurity(config)
+  const security = createSecurity(config, requestHeaders)
   const errors = createRawErrors(security, log)
   const app: App = Fastify({
     loggerInstance: log,

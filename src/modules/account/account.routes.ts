@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
-import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
+import { ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
@@ -21,7 +21,7 @@ import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
-import { emailKey } from '../users/users.service.ts'
+import { emailKey, userEtag } from '../users/users.service.ts'
 import { accountMessages } from './account.messages.ts'
 import * as schemas from './account.schemas.ts'
 import type { Account } from './account.service.ts'
@@ -46,7 +46,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
     },
     (request, reply) => {
       const caller = callerOf(request)
-      sendTagged(request, reply, caller, account.profile(caller))
+      sendTagged(request, reply, userEtag(caller), account.profile(caller))
     },
   )
 
@@ -65,7 +65,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
     },
     async (request, reply) => {
       const user = await account.updateProfile(callerOf(request), request.body, originOf(request), ifMatch(request))
-      return reply.header('etag', etag(user)).send(account.toUser(user))
+      return reply.header('etag', userEtag(user)).send(account.toUser(user))
     },
   )
 

@@ -12,6 +12,7 @@ import { Revoked } from '../sessions/sessions.schemas.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authHeaders } from './auth.headers.ts'
 import { authMessages } from './auth.messages.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
@@ -68,7 +69,7 @@ export const authRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: App
           rateLimitsErrors.rate_limited,
         ],
         caller: ['email', 'password'],
-        headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
+        headers: [authHeaders['X-Device-Token'], ...DEVICE_HEADERS, authHeaders['Set-Cookie']],
         precheck: cookie.requireDeliverable,
       },
       schema: {
@@ -107,7 +108,7 @@ export const authRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: App
           authErrors.cookie_not_deliverable,
         ],
         caller: ['refresh_token'],
-        headers: [...DEVICE_HEADERS, 'Set-Cookie'],
+        headers: [...DEVICE_HEADERS, authHeaders['Set-Cookie']],
         optionalBody: true,
         precheck: cookie.requireDeliverable,
         limits: [
@@ -150,7 +151,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout',
     {
-      config: { headers: ['Set-Cookie'] },
+      config: { headers: [authHeaders['Set-Cookie']] },
       schema: {
         operationId: 'signOut',
         summary: 'Sign out',
@@ -169,7 +170,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout-all',
     {
-      config: { headers: ['Set-Cookie'], optionalBody: true },
+      config: { headers: [authHeaders['Set-Cookie']], optionalBody: true },
       schema: {
         operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../../config/config.ts'
 import { createSealer } from '../../crypto/sealer.ts'
-import { fingerprint, type Keys } from '../../crypto/secrets.ts'
+import { fingerprint } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
 import { createRetryQueue } from '../../db/retry-queue.ts'
 import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
@@ -43,7 +43,7 @@ interface Parts {
   database: Database
   clock: Clock
   config: Pick<Config, 'requestTimeout'>
-  keys: Pick<Keys, 'sealing' | 'lookup'>
+  keys: { sealing: Buffer[]; lookup: Buffer }
   /** A text that stays the same for as long as a session is good and its user keeps the password; null once it is over. */
   standingOf(sessionId: string): Promise<string | null>
   /** Counts a new key for whoever asks. False where it is not to be kept, and the request runs as if it had none. */
@@ -74,16 +74,8 @@ const HEADERS = {
 /**
  * `Idempotency-Key` (contract, section 6; after draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock;
  * it holds no readable word: keyed hashes of the key and of the request, and the answer, which may contain tokens, sealed.
- *
- * The row is written before the request takes effect and the answer after it, not in one transaction: password hashing
- * would hold that open. So a process that dies between effect and answer leaves a key that runs out, and the request
- * then runs again. No account and no change is doubled by that: e-mails are unique, an update sets what it has set, a
- * refresh repeats itself. What can come twice is a session, and a mail whose link replaces the first; and the repeat may be
- * told what the first has done (`email_taken`, `precondition_failed`) instead of its answer.
- *
- * Without a token, a caller is whoever names the same e-mail and password, or link: two of them never meet by choosing one
- * key. Their failures are not kept, since they decide nothing and would fill the disk, and neither is an answer whose
- * session is over by now. What an ended session may still do is to hear again the answer by which it ended.
+ * Why the effect and the kept answer are not one transaction, and who counts as the same caller:
+ * @see docs/decisions/0023-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)

@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin'
 import type { AppError } from '../../errors/app-error.ts'
 import { sendProblem } from '../errors.ts'
-import { Problem } from '../schemas.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -14,7 +13,6 @@ declare module 'fastify' {
 export const problems = fp(
   async (app) => {
     app.decorateRequest('failure', null)
-    app.addSchema(Problem)
     app.setErrorHandler(sendProblem)
   },
   { name: 'problems', fastify: '5.x', dependencies: ['security-headers'] },

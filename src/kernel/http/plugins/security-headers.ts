@@ -17,7 +17,7 @@ const HSTS = 'max-age=63072000; includeSubDomains' // RFC 6797; two years
 const CORS_ALLOWED_HEADERS = [
   ...['Authorization', 'Content-Type', 'Accept-Language', 'If-Match', 'If-None-Match', 'If-Modified-Since'],
   ...['Cache-Control', 'Idempotency-Key', 'X-Request-ID', 'X-Requested-With'],
-  ...['X-Device-ID', 'X-Device-Token', 'X-App-Type', 'X-App-Version'],
+  ...['X-Device-ID', 'X-App-Type', 'X-App-Version'],
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
 ]
 const CORS_EXPOSED = [
@@ -29,13 +29,21 @@ const CORS_EXPOSED = [
 export const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 
-/** Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3). */
-export function createSecurity(config: Pick<Config, 'production' | 'corsAllowedOrigins' | 'corsAllowedHeaders'>) {
+/**
+ * Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3).
+ * @param requestHeaders those of modules that pages of other origins may send
+ */
+export function createSecurity(
+  config: Pick<Config, 'production' | 'corsAllowedOrigins' | 'corsAllowedHeaders'>,
+  requestHeaders: readonly string[],
+) {
   const fixed: Record<string, string> = config.production ? { ...FIXED, 'strict-transport-security': HSTS } : FIXED
   const isAllowed = originMatcher(config.corsAllowedOrigins)
   const preflight = {
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-    'access-control-allow-headers': [...CORS_ALLOWED_HEADERS, ...config.corsAllowedHeaders].join(', '),
+    'access-control-allow-headers': [...CORS_ALLOWED_HEADERS, ...requestHeaders, ...config.corsAllowedHeaders].join(
+      ', ',
+    ),
     'access-control-max-age': '7200',
   }
 
