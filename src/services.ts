@@ -9,6 +9,7 @@ import { hasRows, openDatabase } from './kernel/db/open.ts'
 import { createIdempotency } from './kernel/http/idempotency/idempotency.ts'
 import { createCursors } from './kernel/http/pagination/cursors.ts'
 import type { Clock } from './kernel/lib/clock.ts'
+import { collect } from './kernel/lib/declaration.ts'
 import type { Log } from './kernel/log/log.ts'
 import { createOutbox } from './kernel/mail/outbox.ts'
 import { createTransport } from './kernel/mail/transport.ts'
@@ -19,6 +20,7 @@ import { createAccessTokens } from './modules/auth/access-tokens.ts'
 import { createAuth } from './modules/auth/auth.service.ts'
 import { createGuard } from './modules/auth/guard.ts'
 import { createRefreshCookie } from './modules/auth/refresh-cookie.ts'
+import { createCredentials } from './modules/credentials/credentials.service.ts'
 import { hashThreads } from './modules/credentials/hash-threads.ts'
 import { createOneTimeTokens } from './modules/credentials/one-time-tokens.service.ts'
 import { createPasswords } from './modules/credentials/passwords.ts'
@@ -62,42 +64,17 @@ export async function createServices(config: Config, log: Log, { clock: given }:
   const oneTimeTokens = createOneTimeTokens({ database, clock, config })
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
-  const sessions = createSessions({ database, clock, config, users })
+  const sessions = createSessions({ database, clock, config, users, audit })
   const rateLimits = createRateLimits({ database, clock, key: lookupKey })
   const knownDevices = createKnownDevices({ clock, keys: keys.of('device-token') })
   const mailer = createMailer({ outbox, log, take: rateLimits.take, emailKey })
   const tokens = await createAccessTokens(keys.of('access-token'), clock, config)
   const refreshTokens = createRefreshTokens(keys.of('refresh-token'))
-  const auth = createAuth({
-    database,
-    clock,
-    config,
-    passwords,
-    users,
-    sessions,
-    tokens,
-    refreshTokens,
-    audit,
-    mailer,
-    oneTimeTokens,
-    rateLimits,
-    knownDevices,
-  })
-  const account = createAccount({
-    database,
-    clock,
-    config,
-    passwords,
-    users,
-    sessions,
-    audit,
-    mailer,
-    oneTimeTokens,
-    auth,
-    rateLimits,
-    knownDevices,
-  })
-  const userManagement = createUserManagement({ config, passwords, users, sessions, audit, auth })
+  const shared = { database, clock, config, passwords, users, sessions, audit, mailer, oneTimeTokens, rateLimits }
+  const credentials = createCredentials({ ...shared, knownDevices })
+  const auth = createAuth({ ...shared, knownDevices, tokens, refreshTokens, credentials })
+  const account = createAccount({ ...shared, auth, credentials })
+  const userManagement = createUserManagement({ ...shared, credentials })
   const idempotency = createIdempotency({
     database,
     clock,
@@ -107,25 +84,28 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
   })
-  const retention = createRetention({
-    database,
-    clock,
-    log,
-    jobs: {
-      sessions: sessions.purge,
-      one_time_tokens: oneTimeTokens.purge,
-      mails: outbox.purge,
-      audit_events: audit.purge,
-      throttles: rateLimits.purge,
-      known_devices: rateLimits.purgeDevices,
-      idempotency_keys: idempotency.purge,
-      accounts: account.purge,
-    },
-  })
+  /** What each of them declares is collected: its events, its retention jobs, and its part of an export. */
+  const modules = {
+    sessions,
+    rateLimits,
+    audit,
+    oneTimeTokens,
+    outbox,
+    credentials,
+    auth,
+    account,
+    userManagement,
+    idempotency,
+  }
+  const declared = collect(modules)
+  const exports = createExports({ database, clock, users, audit, lists: declared.personalData })
+  const retention = createRetention({ database, clock, log, jobs: declared.retention })
   const instance = createInstance({ database })
   return {
+    ...modules,
     config,
     version: VERSION,
+    declared,
     instance,
     lifecycle: { draining: false },
     database,
@@ -133,20 +113,14 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     passwords,
     users,
     tokens,
+    refreshTokens,
     refreshCookie: createRefreshCookie(config),
-    rateLimits,
     limits: rateLimitsPlugin(rateLimits),
     guard: createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }),
-    auth,
-    account,
-    exports: createExports({ database, clock, users, sessions, audit, rateLimits, oneTimeTokens, outbox }),
-    userManagement,
-    audit,
+    exports,
     mailer,
-    outbox,
     retention,
-    idempotency,
-    operator: createOperator({ database, config, passwords, users, audit, auth, userManagement }),
+    operator: createOperator({ ...shared, credentials, userManagement }),
     /** Begins what goes on without a request: e-mails and retention. */
     start() {
       clock.start()

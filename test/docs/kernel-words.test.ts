@@ -5,10 +5,10 @@ import { DOCUMENT } from '../../src/api.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { kernelErrors } from '../../src/kernel/errors/kernel-errors.ts'
 import { MESSAGES } from '../../src/messages.ts'
-import { ACTIONS } from '../../src/modules/audit/audit.schemas.ts'
 import { authHeaders } from '../../src/modules/auth/auth.headers.ts'
 import { MAIL_LIMITS } from '../../src/modules/emails/limits.ts'
 import * as policies from '../../src/modules/rate-limits/policies.ts'
+import { definedEvents, definedTables } from '../support/declarations.ts'
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -16,10 +16,10 @@ const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const words = [
   ...Object.keys(ERRORS).filter((reason) => !(reason in kernelErrors)),
   ...Object.keys(MESSAGES),
-  ...ACTIONS,
+  ...definedEvents.map(({ name }) => name),
   ...Object.keys(MAIL_LIMITS),
   ...Object.keys(authHeaders),
-  ...[...file('src/tables.ts').matchAll(/^ {4}(\w+): /gm)].map(([, table]) => table as string),
+  ...definedTables.map(({ table }) => table),
   // A limit of one word, such as `login`, is a word of many things.
   ...Object.values(policies)
     .flatMap((policy) => (typeof policy === 'object' ? [policy.name] : []))

@@ -16,6 +16,13 @@ export const Time = Type.String({
   description: 'RFC 3339 in UTC',
   examples: ['2026-11-22T12:00:00.000Z'],
 })
+export const Email = Type.String({
+  title: 'Email',
+  format: 'email',
+  maxLength: 254,
+  description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
+  examples: ['anna@example.org'],
+})
 export const Locale = Type.Unsafe<'ru' | 'en'>({
   type: 'string',
   title: 'Locale',

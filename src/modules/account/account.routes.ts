@@ -7,18 +7,9 @@ import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
-import {
-  CONFIRMATION,
-  EMAIL_CHANGE,
-  EMAIL_CHANGE_TO,
-  EXPORT,
-  RESEND,
-  RESET,
-  RESET_ADDRESS,
-  RESET_SITE,
-} from '../rate-limits/policies.ts'
+import { CONFIRMATION, EMAIL_CHANGE, EMAIL_CHANGE_TO, EXPORT, RESEND } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import { announced } from '../rate-limits/rate-limits.plugin.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey, userEtag } from '../users/users.service.ts'
@@ -107,7 +98,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         summary: 'Export my data',
         description: 'Returns all that is stored of the user as one JSON file, without password hashes and tokens.',
         tags,
-        response: { 200: schemas.Export },
+        response: { 200: exports.schema },
       },
     },
     async (request, reply) => {
@@ -116,28 +107,6 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         .type('application/json; charset=utf-8')
         .header('content-disposition', 'attachment; filename="bukhindor-export.json"')
       return reply.send(file as never)
-    },
-  )
-
-  app.post(
-    '/change-password',
-    {
-      config: {
-        errors: [credentialsErrors.password_wrong, credentialsErrors.password_refused, rateLimitsErrors.rate_limited],
-      },
-      schema: {
-        operationId: 'changePassword',
-        summary: 'Change my password',
-        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
-        tags,
-        body: schemas.ChangePassword,
-        response: { 200: Message(accountMessages.password_changed) },
-      },
-      onSend: announced(CONFIRMATION),
-    },
-    async (request) => {
-      await account.changePassword(callerOf(request), request.body, originOf(request))
-      return { message: translate(request, accountMessages.password_changed) }
     },
   )
 
@@ -186,53 +155,8 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
   )
 }
 
-/** For whoever holds a link, or has lost a password. */
-export const recoveryRoutes = (account: Account) => async (app: App) => {
-  app.post(
-    '/reset-password',
-    {
-      config: {
-        limits: [
-          [RESET_ADDRESS, byAddress],
-          [RESET_SITE, bySite],
-          [RESET, ({ body }) => emailKey((body as schemas.ForgotPassword).email)],
-        ],
-      },
-      schema: {
-        operationId: 'requestPasswordReset',
-        summary: 'Request a password reset',
-        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
-        tags,
-        body: schemas.ForgotPassword,
-        response: { 200: Message(accountMessages.reset_sent) },
-      },
-    },
-    async (request) => {
-      await account.requestReset(request.body.email, originOf(request))
-      return { message: translate(request, accountMessages.reset_sent) }
-    },
-  )
-
-  app.post(
-    '/reset-password/confirm',
-    {
-      config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
-      schema: {
-        operationId: 'confirmPasswordReset',
-        summary: 'Set a new password with a reset link',
-        description:
-          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
-        tags,
-        body: schemas.ResetPassword,
-        response: { 200: schemas.PasswordReset },
-      },
-    },
-    async (request) => {
-      const device_token = await account.resetPassword(request.body, originOf(request))
-      return { message: translate(request, accountMessages.password_reset), device_token }
-    },
-  )
-
+/** For whoever holds a link. */
+export const linkRoutes = (account: Account) => async (app: App) => {
   const byToken = [
     [
       '/verify-email',

@@ -15,6 +15,7 @@ import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { AccessClaims, AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authEvents } from './auth.events.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -95,7 +96,11 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
       throw error
     }
     const details = { method: request.method, route: request.routeOptions.url ?? null }
-    await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
+    await audit.record(database.db, originOf(request), {
+      event: authEvents['access.denied'],
+      outcome: 'failure',
+      details,
+    })
   }
 
   /** Every write of somebody signed in counts: no route has to think of it. */

@@ -21,3 +21,14 @@ export interface SessionsTable {
   ended_at: Time | null
   end_reason: string | null
 }
+
+/** Why a session is over. */
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'password_changed'
+  | 'password_reset'
+  | 'deactivated'
+  | 'account_deleted'
+  | 'refresh_reused'
+  | 'superseded'

@@ -1,14 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { Id, Locale, Nullable, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
+import { Email, Id, Locale, Nullable, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
 import { NewPassword } from '../credentials/credentials.schemas.ts'
 
-export const Email = Type.String({
-  title: 'Email',
-  format: 'email',
-  maxLength: 254,
-  description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
-  examples: ['anna@example.org'],
-})
 export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', title: 'Role', enum: ['user', 'admin'] })
 export const PersonName = Type.String({
   title: 'PersonName',

@@ -155,7 +155,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
 
   test('used, asked for and replaced at once by many ends in no dead lock', async () => {
     const { person, token, links } = await withLinks()
-    const { auth, database } = app.services
+    const { credentials, database } = app.services
     const body = { new_email: `again.${person.id}@example.org`, password: PASSWORD }
     const answers = await Promise.all([
       ...Array.from({ length: 5 }, () => confirm('verify-email', links.verify)),
@@ -167,7 +167,9 @@ describeOnEachEngine('A link in a mail', (engine) => {
     const user = await userOf(person.id)
     await Promise.all(
       Array.from({ length: 10 }, (_, number) =>
-        database.transaction((trx) => (number % 2 ? auth.sendReset(trx, user) : auth.sendVerification(trx, user))),
+        database.transaction((trx) =>
+          number % 2 ? credentials.sendReset(trx, user) : credentials.sendVerification(trx, user),
+        ),
       ),
     )
   })

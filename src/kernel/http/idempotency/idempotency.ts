@@ -8,6 +8,7 @@ import { createRetryQueue } from '../../db/retry-queue.ts'
 import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Clock, DAY } from '../../lib/clock.ts'
+import type { Declaration } from '../../lib/declaration.ts'
 import { newId } from '../../lib/ids.ts'
 import { type Claim, deleteExpiredKeys, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
 
@@ -159,8 +160,9 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
   }
 
   return {
-    /** Deletes up to `limit` keys whose time is over. Returns how many. */
-    purge: (limit: number) => deleteExpiredKeys(db, clock.now(), limit),
+    declares: {
+      retention: { idempotency_keys: (limit) => deleteExpiredKeys(db, clock.now(), limit) },
+    } satisfies Declaration,
 
     /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
     async mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
-import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../support/browser.ts'
-import { type ServerProcess, startServer } from '../support/processes.ts'
+import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../../support/browser.ts'
+import { type ServerProcess, startServer } from '../../support/processes.ts'
 
 describe('The pages that the service carries with it, in a browser', { skip: withoutBrowser }, () => {
   let folder: string
