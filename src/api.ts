@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { ERRORS } from './errors.ts'
+import * as errors from './errors.ts'
+import { listErrors } from './kernel/errors/app-error.ts'
 import type { DocumentOptions } from './kernel/http/openapi.ts'
 import type { App } from './kernel/http/types.ts'
 import { accountRoutes, linkRoutes } from './modules/account/account.routes.ts'
@@ -72,7 +73,7 @@ export async function api(app: App, services: Services): Promise<void> {
   await scope(guard.public, async (open) => {
     await open.register(healthRoutes(services))
     await open.register(jwksRoute(tokens))
-    await open.register(docsRoutes(services.version, Object.values(ERRORS)))
+    await open.register(docsRoutes(services.version, listErrors(...Object.values(errors))))
     await open.register(accountPages(account, credentials, config.minPasswordLength, refreshCookie))
     await open.register(authRoutes(services), { prefix: '/api/v1/auth' })
     await open.register(resetRoutes(credentials), { prefix: '/api/v1/auth' })

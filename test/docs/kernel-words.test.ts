@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { DOCUMENT } from '../../src/api.ts'
-import { ERRORS } from '../../src/errors.ts'
 import { kernelErrors } from '../../src/kernel/errors/kernel-errors.ts'
-import { MESSAGES } from '../../src/messages.ts'
+import * as messages from '../../src/messages.ts'
 import { authHeaders } from '../../src/modules/auth/auth.headers.ts'
 import { MAIL_LIMITS } from '../../src/modules/emails/limits.ts'
 import * as policies from '../../src/modules/rate-limits/policies.ts'
 import { definedEvents, definedTables } from '../support/declarations.ts'
+import { ERRORS } from '../support/errors.ts'
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
 /** What the modules call their own: in the kernel, each of these would be knowledge of a module. */
 const words = [
   ...Object.keys(ERRORS).filter((reason) => !(reason in kernelErrors)),
-  ...Object.keys(MESSAGES),
+  ...Object.values(messages).flatMap(Object.keys),
   ...definedEvents.map(({ name }) => name),
   ...Object.keys(MAIL_LIMITS),
   ...Object.keys(authHeaders),

@@ -13,15 +13,8 @@ export const definedEvents: AuditEventDefinition[] = (
   await Promise.all(modulesIn('events').map(({ path }) => import(new URL(path, ROOT).href)))
 ).flatMap((page: Record<string, Record<string, AuditEventDefinition>>) => Object.values(page).flatMap(Object.values))
 
-/** The tables, by the module that has their types. */
-export const definedTables: { table: string; module: string }[] = (() => {
-  const types = new Map(
-    modulesIn('tables').flatMap(({ path, module }) =>
-      [...readFileSync(new URL(path, ROOT), 'utf8').matchAll(/export interface (\w+Table)\b/g)].map(
-        ([, type]) => [type as string, module] as const,
-      ),
-    ),
-  )
-  const collected = readFileSync(new URL('src/tables.ts', ROOT), 'utf8').matchAll(/^ {4}(\w+): (\w+)$/gm)
-  return [...collected].map(([, table, type]) => ({ table: table as string, module: types.get(type as string) ?? '' }))
-})()
+/** The tables, by the module that declares them. */
+export const definedTables: { table: string; module: string }[] = modulesIn('tables').flatMap(({ path, module }) => {
+  const [, declared = ''] = /interface Tables \{\n([^}]*)\}/.exec(readFileSync(new URL(path, ROOT), 'utf8')) ?? []
+  return [...declared.matchAll(/^ {4}(\w+): \w+$/gm)].map(([, table]) => ({ table: table as string, module }))
+})

@@ -31,6 +31,12 @@ export function defineErrors<const R extends string>(
   return Object.fromEntries(definitions) as Record<R, ErrorDefinition>
 }
 
+/** The errors of several such declarations, by status and reason: for the pages that list them. */
+export const listErrors = (...declared: Readonly<Record<string, ErrorDefinition>>[]): ErrorDefinition[] =>
+  declared
+    .flatMap((errors) => Object.values(errors))
+    .sort((a, b) => a.status - b.status || a.reason.localeCompare(b.reason, 'en'))
+
 export interface AppErrorOptions {
   /** English, for developers; never shown to a person. */
   detail?: string

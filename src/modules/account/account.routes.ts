@@ -1,11 +1,10 @@
-import type { FastifyRequest } from 'fastify'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
-import { callerOf } from '../auth/guard.ts'
+import { byCaller, callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { CONFIRMATION, EMAIL_CHANGE, EMAIL_CHANGE_TO, EXPORT, RESEND } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
@@ -19,7 +18,6 @@ import type { Account } from './account.service.ts'
 import type { Exports } from './export.service.ts'
 
 const tags = ['Account']
-const byCaller = (request: FastifyRequest) => callerOf(request).id
 
 /** For the signed-in person. */
 export const accountRoutes = (account: Account, exports: Exports) => async (app: App) => {

@@ -174,6 +174,9 @@ export function callerOf(request: FastifyRequest): Identity {
   return request.identity
 }
 
+/** For limits by user. Only for routes in a scope that requires a token. */
+export const byCaller = (request: FastifyRequest): string => callerOf(request).id
+
 /** What the OpenAPI document says of a route in a scope. */
 function document(route: RouteOptions, access: Access, errors: ErrorDefinition[] = []): void {
   route.config = { ...route.config, access, errors: [...errors, ...(route.config?.errors ?? [])] }

@@ -1,5 +1,11 @@
 import type { Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    sessions: SessionsTable
+  }
+}
+
 export interface SessionsTable {
   id: string
   user_id: string

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import Database from 'better-sqlite3'
-import { ERRORS, type Reason } from '../../../src/errors.ts'
 import { MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { createAdmin, PASSWORD, register, signIn, startApp, type TestApp, useApp } from '../../support/app.ts'
+import { ERRORS, type Reason } from '../../support/errors.ts'
 import { parseRaw, sendRaw } from '../../support/raw.ts'
 
 type Answer = { status: number; body: { reason: string; error: string } }
