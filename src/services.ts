@@ -27,7 +27,7 @@ import { renderMail } from './modules/emails/render.ts'
 import type { MailKind } from './modules/emails/templates.ts'
 import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
 import { rateLimitsErrors } from './modules/rate-limits/rate-limits.errors.ts'
-import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
+import { admitKey, rateLimitsPlugin } from './modules/rate-limits/rate-limits.plugin.ts'
 import { createRateLimits } from './modules/rate-limits/rate-limits.service.ts'
 import { createRetention } from './modules/retention/retention.service.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
@@ -45,17 +45,17 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     await database.close()
     throw error
   }
-  const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
-  const derived = deriveKeys(secrets)
+  const secrets = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
+  const keys = deriveKeys(secrets)
   const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
-  const keys = { ...derived, lookup: await loadLookupKey(database, clock, derived).catch(closing) }
+  const lookupKey = await loadLookupKey(database, clock, keys).catch(closing)
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
-  const cursors = createCursors(keys.cursor)
+  const cursors = createCursors(keys.of('cursor'))
   const outbox = createOutbox({
     database,
     clock,
     log,
-    sealer: createSealer(keys.sealing),
+    sealer: createSealer(keys.of('sealing')),
     transport: createTransport(config, log),
     render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
   })
@@ -63,11 +63,11 @@ export async function createServices(config: Config, log: Log, { clock: given }:
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
   const sessions = createSessions({ database, clock, config, users })
-  const rateLimits = createRateLimits({ database, clock, key: keys.lookup })
-  const knownDevices = createKnownDevices({ clock, keys: keys.device })
+  const rateLimits = createRateLimits({ database, clock, key: lookupKey })
+  const knownDevices = createKnownDevices({ clock, keys: keys.of('device-token') })
   const mailer = createMailer({ outbox, log, take: rateLimits.take, emailKey })
-  const tokens = await createAccessTokens(keys, clock, config)
-  const refreshTokens = createRefreshTokens(keys.refresh)
+  const tokens = await createAccessTokens(keys.of('access-token'), clock, config)
+  const refreshTokens = createRefreshTokens(keys.of('refresh-token'))
   const auth = createAuth({
     database,
     clock,
@@ -102,7 +102,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     database,
     clock,
     config,
-    keys,
+    keys: { sealing: keys.of('sealing'), lookup: lookupKey },
     standingOf: sessions.standingOf,
     admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
@@ -135,6 +135,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     tokens,
     refreshCookie: createRefreshCookie(config),
     rateLimits,
+    limits: rateLimitsPlugin(rateLimits),
     guard: createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }),
     auth,
     account,

@@ -21,4 +21,6 @@ export const accountMessages = defineMessages({
     ru: 'Откройте ссылку, которую мы отправили на новый адрес.',
   },
   email_changed: { en: 'Your e-mail is changed.', ru: 'E-mail изменён.' },
+  /** Of a field. */
+  same_email: { en: 'This is your e-mail already.', ru: 'Это уже ваш e-mail.' },
 })

@@ -1,20 +1,10 @@
 import Type, { type Static } from 'typebox'
-import {
-  Email,
-  Locale,
-  NewPassword,
-  Nullable,
-  Password,
-  PersonName,
-  Sentence,
-  Strict,
-  Time,
-  Untouched,
-} from '../../kernel/http/schemas.ts'
+import { Locale, Nullable, Sentence, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
 import type { AuditEvent } from '../audit/audit.schemas.ts'
 import { DeviceToken } from '../auth/auth.schemas.ts'
+import { NewPassword, Password } from '../credentials/credentials.schemas.ts'
 import { Session } from '../sessions/sessions.schemas.ts'
-import { UserRef } from '../users/users.schemas.ts'
+import { Email, PersonName, UserRef } from '../users/users.schemas.ts'
 import { accountMessages } from './account.messages.ts'
 
 export const UpdateProfile = Strict(
@@ -42,6 +32,7 @@ export const ForgotPassword = Strict(
   { email: Email },
   { title: 'ForgotPassword', examples: [{ email: 'anna@example.org' }] },
 )
+export type ForgotPassword = Static<typeof ForgotPassword>
 export const ResetPassword = Strict({ token: Token, new_password: NewPassword }, { title: 'ResetPassword' })
 export type ResetPassword = Static<typeof ResetPassword>
 export const PasswordReset = Strict(

@@ -8,6 +8,7 @@ import { newId } from '../../kernel/lib/ids.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
+import { credentialsMessages } from '../credentials/credentials.messages.ts'
 import type { OneTimeTokens } from '../credentials/one-time-tokens.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
@@ -17,6 +18,7 @@ import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { UserRow, Users } from '../users/users.service.ts'
+import { accountMessages } from './account.messages.ts'
 import type { ChangeEmail, ChangePassword, ResetPassword, UpdateProfile } from './account.schemas.ts'
 
 interface Parts {
@@ -79,7 +81,9 @@ export function createAccount(parts: Parts) {
       path,
     )
     if (input.new_password.normalize('NFC') === input.current_password.normalize('NFC'))
-      throw new AppError(credentialsErrors.password_refused, { fields: [{ path, reason: 'same_password' }] })
+      throw new AppError(credentialsErrors.password_refused, {
+        fields: [{ path, reason: 'same_password', text: credentialsMessages.same_password }],
+      })
     const hash = await passwords.hash(input.new_password, turnOf(caller.id))
     await actConfirmed(caller, async (trx, present) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
@@ -148,7 +152,9 @@ export function createAccount(parts: Parts) {
     await confirmPassword(caller, input.password, origin)
     const { new_email: newEmail } = input
     if (newEmail === caller.email)
-      throw new AppError(kernelErrors.validation_failed, { fields: [{ path: '/new_email', reason: 'same_email' }] })
+      throw new AppError(kernelErrors.validation_failed, {
+        fields: [{ path: '/new_email', reason: 'same_email', text: accountMessages.same_email }],
+      })
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError(usersErrors.email_taken)
     await actConfirmed(caller, async (trx, present) => {

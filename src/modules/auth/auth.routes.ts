@@ -6,13 +6,13 @@ import type { App } from '../../kernel/http/types.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
-import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
+import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authHeaders } from './auth.headers.ts'
 import { authMessages } from './auth.messages.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
@@ -25,7 +25,7 @@ const tags = ['Auth']
 const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
 /** What anybody may call. */
-export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCookie) => async (app: App) => {
+export const authRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: App) => {
   const presentedSession = ({ body }: { body: unknown }) =>
     auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')
 
@@ -33,8 +33,13 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
     '/register',
     {
       config: {
-        errors: [credentialsErrors.password_refused, usersErrors.email_taken, rateLimitsErrors.rate_limited],
+        errors: [credentialsErrors.password_refused, usersErrors.email_taken],
         caller: ['email', 'password'],
+        precheck: async ({ body }) => auth.requireGoodPassword(body as schemas.Register),
+        limits: [
+          [REGISTRATION, byAddress],
+          [REGISTRATION_SITE, bySite],
+        ],
       },
       schema: {
         operationId: 'register',
@@ -44,11 +49,6 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
         body: schemas.Register,
         response: { 201: schemas.Registered },
       },
-      preHandler: [
-        // A password that is refused was no try at making an account.
-        async ({ body }) => auth.requireGoodPassword(body),
-        limited(rateLimits, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
-      ],
     },
     async (request, reply) => {
       const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
@@ -69,7 +69,8 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
           rateLimitsErrors.rate_limited,
         ],
         caller: ['email', 'password'],
-        headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
+        headers: [authHeaders['X-Device-Token'], ...DEVICE_HEADERS, authHeaders['Set-Cookie']],
+        precheck: cookie.requireDeliverable,
       },
       schema: {
         operationId: 'signIn',
@@ -83,7 +84,6 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
         body: schemas.Login,
         response: { 200: schemas.SignedIn },
       },
-      preHandler: cookie.requireDeliverable,
       onSend: announced(LOGIN),
     },
     async (request, reply) => {
@@ -106,11 +106,16 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
           sessionsErrors.session_ended,
           authErrors.cross_site_request,
           authErrors.cookie_not_deliverable,
-          rateLimitsErrors.rate_limited,
         ],
         caller: ['refresh_token'],
-        headers: [...DEVICE_HEADERS, 'Set-Cookie'],
+        headers: [...DEVICE_HEADERS, authHeaders['Set-Cookie']],
         optionalBody: true,
+        precheck: cookie.requireDeliverable,
+        limits: [
+          [REFRESH, presentedSession],
+          // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
+          [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],
+        ],
       },
       schema: {
         security: [{ refreshCookie: [] }, {}],
@@ -125,15 +130,6 @@ export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCo
         response: { 200: schemas.SignedIn },
       },
       preValidation: cookie.intoBody,
-      preHandler: [
-        cookie.requireDeliverable,
-        limited(
-          rateLimits,
-          [REFRESH, presentedSession],
-          // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
-          [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],
-        ),
-      ],
     },
     async (request, reply) => {
       const { refresh_token: token = '', delivery } = request.body
@@ -155,7 +151,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout',
     {
-      config: { headers: ['Set-Cookie'] },
+      config: { headers: [authHeaders['Set-Cookie']] },
       schema: {
         operationId: 'signOut',
         summary: 'Sign out',
@@ -174,7 +170,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout-all',
     {
-      config: { headers: ['Set-Cookie'], optionalBody: true },
+      config: { headers: [authHeaders['Set-Cookie']], optionalBody: true },
       schema: {
         operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',

@@ -1,17 +1,7 @@
 import Type, { type Static } from 'typebox'
-import {
-  Email,
-  Id,
-  Locale,
-  NewPassword,
-  Password,
-  PersonName,
-  Sentence,
-  Strict,
-  Time,
-  Untouched,
-} from '../../kernel/http/schemas.ts'
-import { UserRef, userProperties } from '../users/users.schemas.ts'
+import { Id, Locale, Sentence, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
+import { NewPassword, Password } from '../credentials/credentials.schemas.ts'
+import { Email, PersonName, UserRef, userProperties } from '../users/users.schemas.ts'
 import { authMessages } from './auth.messages.ts'
 
 export const DeviceToken = Type.String({
@@ -135,3 +125,8 @@ export const Jwks = Type.Object(
   },
   { title: 'SigningKeys' },
 )
+
+/** What the refusal of an account that is about to be deleted adds to its problem. */
+export const deletionMembers = {
+  delete_after: Type.Optional(Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' })),
+}

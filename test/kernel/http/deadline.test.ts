@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '../../../src/kernel/config/config.ts'
+import { createSlowReaderGuard } from '../../../src/kernel/http/plugins/slow-readers.ts'
 import { createServer } from '../../../src/kernel/http/server.ts'
-import { createSlowReaderGuard } from '../../../src/kernel/http/slow-readers.ts'
 import type { App } from '../../../src/kernel/http/types.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
 
@@ -30,7 +30,7 @@ describe('At its deadline a request', () => {
       { logLevel: 'info', logFormat: 'json' },
       { write: (line: string) => void lines.push(JSON.parse(line)) },
     )
-    app = createServer(loadConfig({ REQUEST_TIMEOUT: '1s' }), log, { draining: false })
+    app = await createServer(loadConfig({ REQUEST_TIMEOUT: '1s' }), log, { draining: false })
     app.get('/late', async () => {
       await new Promise<void>((resolve) => {
         proceed = resolve

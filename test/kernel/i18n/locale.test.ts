@@ -35,7 +35,10 @@ describe('The language of an answer', () => {
   })
 
   test('fills values in, and nothing that comes with them', () => {
-    assert.equal(fieldMessage('too_long', 'en', { max: 100 }), 'At most 100 characters.')
-    assert.equal(fieldMessage('not_allowed', 'ru', { allowed: '{max} $& ru' }), 'Можно: {max} $& ru.')
+    assert.equal(fieldMessage({ reason: 'too_long', values: { max: 100 } }, 'en'), 'At most 100 characters.')
+    assert.equal(
+      fieldMessage({ reason: 'not_allowed', values: { allowed: '{max} $& ru' } }, 'ru'),
+      'Можно: {max} $& ru.',
+    )
   })
 })

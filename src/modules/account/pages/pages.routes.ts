@@ -89,9 +89,7 @@ const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
 
 /** What a person is told: the faults of the fields, or the error itself. */
 const sentences = (error: AppError, locale: Locale): string[] =>
-  error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
-    error.definition.text[locale],
-  ]
+  error.options.fields?.map((fault) => fieldMessage(fault, locale)) ?? [error.definition.text[locale]]
 
 const readForm = (form: URLSearchParams): Form => ({
   token: (form.get('token') ?? '').slice(0, 200),

@@ -207,8 +207,8 @@ describeOnEachEngine('Idempotency keys of somebody signed in', (engine) => {
   })
 
   it('keep no answer that is larger than any of ours', async () => {
-    const server = createServer(t.config, await createLog(t.config, { write() {} }), { draining: false })
-    t.services.idempotency.protectWrites(server)
+    const server = await createServer(t.config, await createLog(t.config, { write() {} }), { draining: false })
+    await server.register(t.services.idempotency.plugin)
     for (const [path, length] of [
       ['small', 64 * 1024],
       ['large', 64 * 1024 + 1],
