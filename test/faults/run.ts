@@ -49,7 +49,7 @@ if (values.markdown) {
   )
   process.stdout.write(
     [
-      '| name | what is done to it | holds when | what came of it | held |',
+      '| name | fault | expectation | result | met |',
       '| --- | --- | --- | --- | --- |',
       ...rows,
       '',

@@ -102,13 +102,13 @@ describe('docs/security.md', () => {
     const units: Record<number, string> = { 60000: 'a minute', 900000: 'in 15 min', 3600000: 'an hour' }
     const told = ({ quota, window }: policies.WindowPolicy) => `${quota.toLocaleString('en')} ${units[window]}`
     for (const [name, ...limits] of [
-      ['registrations that were tried with a good password', policies.REGISTRATION, policies.REGISTRATION_SITE],
-      ['reset mails', policies.RESET, policies.RESET_ADDRESS, policies.RESET_SITE],
-      ['whatever somebody signed in writes', policies.WRITES],
-      ['verification mails', policies.RESEND],
-      ['changes of e-mail', policies.EMAIL_CHANGE, policies.EMAIL_CHANGE_TO],
+      ['registrations with an acceptable password', policies.REGISTRATION, policies.REGISTRATION_SITE],
+      ['password reset e-mails', policies.RESET, policies.RESET_ADDRESS, policies.RESET_SITE],
+      ['writes of a signed-in user', policies.WRITES],
+      ['verification e-mails', policies.RESEND],
+      ['e-mail changes', policies.EMAIL_CHANGE, policies.EMAIL_CHANGE_TO],
       ['exports', policies.EXPORT],
-      ['refreshes with a token of ours', policies.REFRESH, policies.REFRESH_ADDRESS],
+      ['refreshes with a token issued by the service', policies.REFRESH, policies.REFRESH_ADDRESS],
     ] as [string, ...policies.WindowPolicy[]][])
       assert.match(text, new RegExp(`^\\| ${name} \\| .* \\| ${limits.map(told).join('; ')}.* \\|$`, 'm'), name)
   })
