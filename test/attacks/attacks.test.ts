@@ -1,20 +1,18 @@
-import { after, before, describe, it } from 'node:test'
-import { engines } from '../support/app.ts'
+import { after, before, describe, test } from 'node:test'
+import { describeOnEachEngine } from '../support/app.ts'
 import { ATTACKS } from './list.ts'
 import { startTarget, type Target } from './target.ts'
 
-const quick = ATTACKS.filter((attack) => attack.quick)
-const byEnv = Map.groupBy(quick, ({ env }) => JSON.stringify(env ?? {}))
-
-for (const { engine, name, skip } of engines)
-  describe(`An attacker of a process on ${name}`, { skip }, () => {
-    for (const [env, attacks] of byEnv)
-      describe(env === '{}' ? 'with the usual settings' : `with ${env}`, () => {
-        let target: Target
-        before(async () => {
-          target = await startTarget(engine, JSON.parse(env))
-        })
-        after(() => target?.stop())
-        for (const { point, title, run } of attacks) it(`${title} (#7.${point})`, () => run(target))
+describeOnEachEngine('Attacks on a server process', (engine) => {
+  const quick = ATTACKS.filter((attack) => attack.quick && (attack.engine ?? engine) === engine)
+  const byEnv = Map.groupBy(quick, ({ env }) => JSON.stringify(env ?? {}))
+  for (const [env, attacks] of byEnv)
+    describe(env === '{}' ? 'with default settings' : `with ${env}`, () => {
+      let target: Target
+      before(async () => {
+        target = await startTarget(engine, JSON.parse(env))
       })
-  })
+      after(() => target?.stop())
+      for (const { point, title, run } of attacks) test(`${title} (#7.${point})`, () => run(target))
+    })
+})

@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
+import { createRandom, type Random } from '../support/random.ts'
 import { type Engine, newAddress, startTarget, type Target } from './target.ts'
 
 /** So long an answer may take before the connection is given up, in ms: that is no fault by itself. */
 const PATIENCE = 20_000
 const WIDTH = 32
-
-/** Small and seeded (mulberry32): the same numbers everywhere. */
-function createRandom(seed: number) {
-  let state = seed >>> 0
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-  const below = (n: number): number => Math.floor(next() * n)
-  return { below, pick: <T>(items: readonly T[]): T => items[below(items.length)] as T }
-}
-type Random = ReturnType<typeof createRandom>
 
 /** What parsers have stumbled over. */
 const PIECES = [
@@ -149,6 +136,7 @@ export async function fuzz(engine: Engine, { requests, seed }: { requests: numbe
     await Promise.all(Array.from({ length: WIDTH }, work))
     await target.requireAlive()
     assert.doesNotMatch(server.output(), /"reason":"internal"|uncaught/i, `seed ${seed}`)
+    for (const status of ['200', '400', '401']) assert.ok(tally.has(status), `no request got ${status}`)
     const counts = [...tally].sort().map(([status, count]) => `${status} × ${count}`)
     return `seed ${seed}, ${requests} requests: ${counts.join(', ')}`
   } finally {

@@ -51,7 +51,9 @@ for (const engine of engines) {
     continue
   }
   // Each on a server of its own: what one leaves behind is no excuse of the next.
-  for (const { name, point, title, env, run } of ATTACKS.filter(({ name, quick }) => isChosen(name, quick)))
+  for (const { name, point, title, env, run } of ATTACKS.filter(
+    (attack) => isChosen(attack.name, attack.quick) && (attack.engine ?? engine) === engine,
+  ))
     await report(`${name} (#7.${point}): ${title}`, engine, async () => {
       const target = await startTarget(engine, env)
       await run(target).finally(() => target.stop())

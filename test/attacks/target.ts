@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import BetterSqlite from 'better-sqlite3'
 import { simpleParser } from 'mailparser'
-import { type Client, createClient, newAddress, PASSWORD, signUp } from '../faults/support/client.ts'
-import { SETTINGS, until } from '../faults/support/fault.ts'
+import { SETTINGS } from '../faults/support/fault.ts'
 import { postgresQuery, sqliteQuery } from '../faults/support/ledger.ts'
 import { ADMINISTRATOR, createAdministrator } from '../support/administrator.ts'
+import { requireStatus } from '../support/auth-calls.ts'
+import { holdRequest } from '../support/held.ts'
 import { createDatabase, dropDatabase } from '../support/postgres.ts'
+import { type Client, createClient, newAddress, PASSWORD, signUp } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 /** One thing that somebody tries, and what must hold; it throws an AssertionError where that does not. */
 export interface Attack {
@@ -21,6 +24,8 @@ export interface Attack {
   title: string
   /** Part of the fast run, for `npm test`. */
   quick: boolean
+  /** The engine that it is run on, where it reaches no database and one is enough. */
+  engine?: Engine
   /** Settings that it needs of its own; attacks without any share a server. */
   env?: Record<string, string>
   run(target: Target): Promise<void>
@@ -58,9 +63,7 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
     /** Somebody new, signed in. */
     newPerson: (): Promise<Person> => signUp(client, `victim-${++people}-${process.pid}@example.org`),
     async administrator(): Promise<Person> {
-      const { status, body } = await client.login(ADMINISTRATOR.email, ADMINISTRATOR.password)
-      assert.equal(status, 200, JSON.stringify(body))
-      return body.user
+      return requireStatus(200, await client.login(ADMINISTRATOR)).body.user
     },
     /** The text of the mails that somebody has got, once there are `count` of a kind. */
     async mailsTo(email: string, kind: string, count = 1): Promise<string[]> {
@@ -75,7 +78,9 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
           .filter((name) => name.includes(`-${kind}-`) && name.endsWith('.eml'))
           .map(async (name) => simpleParser(await readFile(join(folder, 'mail', name)))),
       )
-      return mails.filter((mail) => JSON.stringify(mail.to).includes(email)).map(({ text }) => text ?? '')
+      const texts = mails.filter((mail) => JSON.stringify(mail.to).includes(email)).map(({ text }) => text ?? '')
+      assert.ok(texts.length >= count, `${texts.length} mails to ${email}`)
+      return texts
     },
     /** Whether the process is still the one that was started, and answers. */
     async requireAlive(): Promise<void> {
@@ -97,24 +102,11 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
   }
 }
 
-/** A request whose body is held back: `finish` sends it, and gives the answer. */
-export function holdBody(target: Target, method: string, path: string, token: string, body: unknown) {
-  const text = JSON.stringify(body)
-  const socket = target.socket()
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (chunk) => {
-    answer += chunk
+/** A request of which the server has read all but the last byte of the body. */
+export const holdBody = (target: Target, method: string, path: string, token: string, body: unknown) =>
+  holdRequest(target.server.url, method, path, {
+    headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': newAddress(), expect: '100-continue' },
+    body,
   })
-  socket.write(
-    `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nX-Forwarded-For: ${newAddress()}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text[0]}`,
-  )
-  return {
-    async finish(): Promise<{ status: number; text: string }> {
-      socket.write(text.slice(1))
-      await new Promise((resolve) => socket.once('close', resolve))
-      return { status: Number(answer.split(' ', 2)[1] ?? 0), text: answer }
-    },
-  }
-}
 
 export { newAddress, PASSWORD, until }

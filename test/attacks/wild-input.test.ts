@@ -1,15 +1,14 @@
-import { describe, it } from 'node:test'
-import { engines } from '../support/app.ts'
+import { test } from 'node:test'
+import { describeOnEachEngine } from '../support/app.ts'
 import { runCorpora } from './corpus.ts'
 import { fuzz } from './fuzz.ts'
 
-for (const { engine, name, skip } of engines)
-  describe(`Wild input to a process on ${name}`, { skip }, () => {
-    it('of corpora of JSON, naughty strings, injections and signatures gets no 5xx', async () => {
-      await runCorpora(engine)
-    })
-
-    it('of 1,000 requests that were damaged by accident ends nothing and gets no 5xx', async () => {
-      await fuzz(engine, { requests: 1000, seed: 7 })
-    })
+describeOnEachEngine('Hostile input to a server process', (engine) => {
+  test('corpora of JSON, naughty strings, injections and signatures cause no 5xx', async () => {
+    await runCorpora(engine)
   })
+
+  test('1,000 randomly corrupted requests cause no crash and no 5xx', async () => {
+    await fuzz(engine, { requests: 1000, seed: 7 })
+  })
+})

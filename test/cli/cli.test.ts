@@ -3,21 +3,21 @@ import { spawn } from 'node:child_process'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { startServer } from '../support/processes.ts'
 import { ENTRY, folder, run, secret } from './run.ts'
 
 const anna = ['user', 'create', '--email', 'Anna@example.org', '--name', 'Анна']
 
 describe('The command line', () => {
-  it('without a command shows what there is, and counts as wrong usage', async () => {
+  test('without a command shows the help and exits with 2', async () => {
     const { status, err } = await run([])
     assert.equal(status, 2)
     for (const command of ['serve', 'migrate', 'user', 'openapi', 'config'])
       assert.match(err, new RegExp(`^  ${command}`, 'm'))
   })
 
-  it('explains every command', async () => {
+  test('explains every command', async () => {
     for (const [path, said] of [
       [[], /^ {2}migrate /m],
       [['serve'], /--no-migrate/],
@@ -32,7 +32,7 @@ describe('The command line', () => {
     }
   })
 
-  it('tells its version', async () => {
+  test('prints its version', async () => {
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
     assert.deepEqual(await run(['--version']), { status: 0, out: `${version}\n`, err: '' })
   })
@@ -49,7 +49,7 @@ describe('The command line', () => {
       /email: Please enter a valid e-mail address\.\n +name: Must not be empty/,
     ],
   ] as const)
-    it(`refuses \`${args.join(' ')}\` as wrong usage`, async () => {
+    test(`exits with 2 for \`${args.join(' ')}\``, async () => {
       const { status, out, err } = await run([...args])
       assert.equal(status, 2)
       assert.equal(out, '')
@@ -58,7 +58,7 @@ describe('The command line', () => {
 })
 
 describe('bukhindor user', () => {
-  it('makes, lists, changes and deletes users, for people and as JSON', async () => {
+  test('creates, lists, changes and deletes users, as text and as JSON', async () => {
     const made = await run([...anna, '--role', 'admin', '--password-stdin', '--json'], {
       stdin: 'correct horse battery\n',
     })
@@ -98,7 +98,7 @@ describe('bukhindor user', () => {
     assert.match((await run(['user', 'list'])).out, /^CREATED[^\n]+\n[^\n]+Anna@example\.org[^\n]+\n$/)
   })
 
-  it('keeps the rules of the API, and says which', async () => {
+  test('applies the rules of the API and names the one that was broken', async () => {
     await run([...anna, '--role', 'admin'])
     for (const [args, said, stdin] of [
       [anna, /e-mail is already taken/],
@@ -116,7 +116,7 @@ describe('bukhindor user', () => {
     }
   })
 
-  it('deletes on a terminal when it is told yes, and nothing otherwise', async () => {
+  test('asks before a deletion on a terminal and deletes only after yes', async () => {
     await run(['user', 'create', '--email', 'boris@example.org', '--name', 'Борис'])
     for (const [answer, status, said] of [
       ['n', 1, /nothing was changed/],
@@ -140,7 +140,7 @@ describe('bukhindor user', () => {
     }
   })
 
-  it('is no fault when the reader of the list has seen enough', async () => {
+  test('exits without an error when the reader of a list closes the pipe', async () => {
     for (const name of ['a', 'b']) await run(['user', 'create', '--email', `${name}@example.org`, '--name', name])
     const child = spawn('sh', ['-c', `"${process.execPath}" "${ENTRY}" user list | head -n 0`], {
       cwd: folder,
@@ -151,7 +151,7 @@ describe('bukhindor user', () => {
 })
 
 describe('bukhindor config', () => {
-  it('shows the settings in force, where they are from, and no secret', async () => {
+  test('shows the effective settings and their origin, with secrets masked', async () => {
     await writeFile(join(folder, '.env'), 'PORT=9001\nJWT_EXPIRATION=5m\n')
     const env = {
       JWT_EXPIRATION: '10m',
@@ -170,7 +170,7 @@ describe('bukhindor config', () => {
     assert.doesNotMatch(out + (await run(['config'], { env })).out, new RegExp(`hidden|${secret}`))
   })
 
-  it('names every fault at once, and what is allowed', async () => {
+  test('names every invalid setting at once, with the allowed values', async () => {
     const env = { PORT: '99999', WORKERS: '0', LOG_LEVEL: 'loud', JWT_EXPIRATION: '15', APP_SECRET: 'short' }
     for (const command of ['config', 'serve']) {
       const { status, err } = await run([command], { env })
@@ -181,7 +181,7 @@ describe('bukhindor config', () => {
     }
   })
 
-  it('asks for a secret where several instances must share one', async () => {
+  test('requires APP_SECRET with PostgreSQL', async () => {
     const { status, err } = await run(['config'], { env: { DATABASE_URL: 'postgres://me@db.example/app' } })
     assert.equal(status, 2)
     assert.match(err, /APP_SECRET: required with PostgreSQL/)
@@ -189,7 +189,7 @@ describe('bukhindor config', () => {
 })
 
 describe('bukhindor migrate', () => {
-  it('goes up and down, and tells where it is', async () => {
+  test('applies and reverts migrations and shows the status', async () => {
     const applied = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied
     assert.equal(applied[0], 'users_and_sessions')
     assert.match((await run(['migrate', 'up'])).out, /nothing to do/)
@@ -205,7 +205,7 @@ describe('bukhindor migrate', () => {
 })
 
 describe('bukhindor migrate down', () => {
-  it('asks nobody who cannot answer: without --yes nothing happens', async () => {
+  test('changes nothing without --yes where no terminal can answer', async () => {
     await run(['migrate', 'up'])
     const before = (await run(['migrate', 'status'])).out
     for (const args of [[], ['--json']]) {
@@ -216,13 +216,14 @@ describe('bukhindor migrate down', () => {
     assert.equal((await run(['migrate', 'status'])).out, before)
   })
 
-  it('says what will be lost before it is, and with --dry-run does no more', async () => {
+  test('prints the data that will be lost first, and only that with --dry-run', async () => {
     const [newest] = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied.slice(-1)
     const tried = JSON.parse((await run(['migrate', 'down', '--dry-run', '--json'])).out)
     assert.deepEqual([tried.reverted, tried.would_revert], [null, newest])
     const { err, out } = await run(['migrate', 'down', '--yes'])
     assert.equal(out, `rolled back ${newest}\n`)
     assert.match(err, new RegExp(`\\(${newest}\\) is the newest`))
+    assert.equal(err.match(/, rows/g)?.length ?? 0, tried.losses.length)
     for (const { table, column, rows } of tried.losses)
       assert.ok(
         err.includes(
@@ -231,7 +232,7 @@ describe('bukhindor migrate down', () => {
       )
   })
 
-  it('is refused while a service runs on the database, and allowed once it has stopped', async () => {
+  test('is refused while a service uses the database and allowed once it has stopped', async () => {
     const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
     for (const args of [['--yes'], ['--yes', '--json'], ['--dry-run']]) {
       const { status, out, err } = await run(['migrate', 'down', ...args])
@@ -244,7 +245,7 @@ describe('bukhindor migrate down', () => {
 })
 
 describe('bukhindor openapi', () => {
-  it('prints the document as JSON or YAML, and leaves nothing behind', async () => {
+  test('prints the document as JSON or YAML and creates no files', async () => {
     const document = JSON.parse((await run(['openapi'])).out)
     assert.equal(document.openapi, '3.1.0')
     assert.match((await run(['openapi', '--yaml'])).out, /^openapi: 3\.1\.0\n/)

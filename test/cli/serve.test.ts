@@ -4,14 +4,16 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
+import { createClient, signUp } from '../support/process-client.ts'
 import { startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 import { folder, run, secret } from './run.ts'
 
-describe('bukhindor serve says in one message why it cannot start', () => {
-  it('when the data folder cannot be made', async () => {
+describe('bukhindor serve prints one message when it cannot start', () => {
+  test('when the data folder cannot be created', async () => {
     for (const DATA_DIR of ['/dev/null/data', '/proc/data']) {
       const { status, err } = await run(['serve'], { env: { DATA_DIR } })
       assert.equal(status, 1)
@@ -19,14 +21,14 @@ describe('bukhindor serve says in one message why it cannot start', () => {
     }
   })
 
-  it('when the database file is none', async () => {
+  test('when the database file is not a database', async () => {
     await writeFile(join(folder, 'bukhindor.db'), 'no database, but a text that is long enough to look at'.repeat(20))
     const { status, err } = await run(['serve'])
     assert.equal(status, 1)
     assert.match(err, /bukhindor\.db: file is not a database\n$/)
   })
 
-  it('when the database was made by a newer version', async () => {
+  test('when the database was made by a newer version', async () => {
     await run(['migrate', 'up'])
     const database = new BetterSqlite(join(folder, 'bukhindor.db'))
     database.exec(
@@ -40,21 +42,21 @@ describe('bukhindor serve says in one message why it cannot start', () => {
     }
   })
 
-  it('when PostgreSQL is not there, without its password', async () => {
+  test('when PostgreSQL cannot be reached, without its password', async () => {
     const env = { DATABASE_URL: 'postgres://me:hidden@127.0.0.1:1/app', APP_SECRET: secret }
     const { status, err } = await run(['serve'], { env })
     assert.equal(status, 1)
     assert.match(err, /cannot reach PostgreSQL at postgres:\/\/me:\*\*\*@127\.0\.0\.1:1\/app/)
   })
 
-  it('when the secret in the data folder is none', async () => {
+  test('when the secret in the data folder is invalid', async () => {
     await writeFile(join(folder, 'secret.key'), 'short\n')
     const { status, err } = await run(['serve'])
     assert.equal(status, 2)
     assert.match(err, /secret\.key: must be at least 32 random bytes/)
   })
 
-  it('when the secret is lost and there are accounts, and makes no other one', async () => {
+  test('when the secret is missing although there are accounts, and creates no other secret', async () => {
     await run(['user', 'create', '--email', 'anna@example.org', '--name', 'Anna'])
     await rm(join(folder, 'secret.key'))
     const { status, err } = await run(['serve'])
@@ -63,7 +65,7 @@ describe('bukhindor serve says in one message why it cannot start', () => {
     await assert.rejects(stat(join(folder, 'secret.key')))
   })
 
-  it('when the port is taken', async () => {
+  test('when the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => other.once('listening', resolve))
     const { port } = other.address() as { port: number }
@@ -73,14 +75,14 @@ describe('bukhindor serve says in one message why it cannot start', () => {
     assert.match(err, new RegExp(`port ${port} is taken.*Set PORT to a free one`))
   })
 
-  it('when the address is not of this machine', async () => {
+  test('when HOST is not an address of this machine', async () => {
     const { status, err } = await run(['serve'], { env: { HOST: '192.0.2.1', PORT: '0' } })
     assert.equal(status, 1)
     assert.match(err, /HOST=192\.0\.2\.1 is no address of this machine/)
   })
 })
 
-describe('bukhindor serve, where its log is for programs,', () => {
+describe('bukhindor serve with a JSON log', () => {
   const cases: [string, Record<string, string>, number, RegExp][] = [
     ['a wrong setting', { REQUEST_TIMEOUT: 'soon' }, 2, /REQUEST_TIMEOUT is "soon"/],
     ['a proxy that is no address', { TRUST_PROXY: 'bad' }, 2, /TRUST_PROXY is "bad": must be off/],
@@ -94,7 +96,7 @@ describe('bukhindor serve, where its log is for programs,', () => {
     ['an address that is not of this machine', { HOST: '192.0.2.1', PORT: '0' }, 1, /HOST=192\.0\.2\.1 is no address/],
   ]
   for (const [name, env, expected, sentence] of cases)
-    it(`tells of ${name} there as well as to people`, async () => {
+    test(`reports ${name} in the log as well as on standard error`, async () => {
       const { status, out, err } = await run(['serve'], { env })
       assert.equal(status, expected)
       assert.match(err, sentence)
@@ -108,24 +110,21 @@ describe('bukhindor serve, where its log is for programs,', () => {
 
 describe('bukhindor serve', () => {
   for (const WORKERS of ['1', '2'])
-    it(`puts the port that it has found into links, with PORT=0 and WORKERS=${WORKERS}`, async () => {
+    test(`puts the actual port into links with PORT=0 and WORKERS=${WORKERS}`, async () => {
       const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', WORKERS, PORT: '0' })
       const { port } = new URL(server.url)
       assert.notEqual(port, '0')
-      const headers = { 'content-type': 'application/json' }
-      const credentials = { email: 'a@example.org', password: 'a walk along the river' }
-      const post = (path: string, body: object) =>
-        fetch(`${server.url}/api/v1/auth/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
-      assert.equal((await post('register', { ...credentials, name: 'A' })).status, 201)
-      const { user } = (await (await post('login', credentials)).json()) as { user: { access_token: string } }
-      const [, claims = ''] = user.access_token.split('.')
+      const client = createClient(server.url)
+      const { access_token } = await signUp(client, 'a@example.org')
+      client.close()
+      const [, claims = ''] = access_token.split('.')
       assert.equal(JSON.parse(Buffer.from(claims, 'base64url').toString()).iss, `http://localhost:${port}`)
       const link = new RegExp(`"link":"http://localhost:${port}/`)
-      while (!link.test(server.output())) await pause(20)
+      await until(() => link.test(server.output()), { details: server.output })
       assert.equal(await server.stop('SIGINT'), 0)
     })
 
-  it('goes on when nobody reads its log any more', async () => {
+  test('keeps running when the reader of its log is gone', async () => {
     const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
     server.closeOutput()
     for (let n = 0; n < 5; n++) {
@@ -135,7 +134,7 @@ describe('bukhindor serve', () => {
     assert.equal(await server.stop('SIGINT'), 0)
   })
 
-  it('tells where it is, where the data lies, and how to make the first administrator; keeps its secret to itself', async () => {
+  test('prints its URL, the data folder and how to create the first administrator, but no secret', async () => {
     const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
     assert.equal(await server.stop(), 0)
     const output = server.output()
@@ -146,7 +145,7 @@ describe('bukhindor serve', () => {
     assert.ok(!output.includes((await readFile(join(folder, 'secret.key'), 'utf8')).trim()))
   })
 
-  it('prints a command for the first administrator that works where it is printed', async () => {
+  test('prints a command for the first administrator that works as printed', async () => {
     const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' })
     const [, command = ''] = /first administrator {2}(.*)\n/.exec(server.output()) ?? []
     const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
@@ -162,7 +161,7 @@ describe('bukhindor serve', () => {
     assert.ok(installed.output().includes(`| enter ${hostname()} run user create --email`))
   })
 
-  it('warns of what is seldom meant in production, and only there', async () => {
+  test('warns of unusual settings in production only', async () => {
     const said = async (env: Record<string, string>) => {
       const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...env })
       await server.stop('SIGINT')

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -73,7 +73,7 @@ interface Diagnostic {
   location: { path: string }
 }
 
-describe('The linter keeps the boundaries that docs/architecture.md draws', () => {
+describe('The linter enforces the import boundaries of docs/architecture.md', () => {
   const folders: string[] = []
 
   /** Lints a tree of these files under the rules of the project. */
@@ -93,19 +93,19 @@ describe('The linter keeps the boundaries that docs/architecture.md draws', () =
 
   after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
 
-  describe('it refuses', () => {
+  describe('refuses', () => {
     let diagnostics: Diagnostic[]
     before(async () => {
       diagnostics = await lint(REFUSED)
     })
     for (const [file, line, message] of REFUSED)
-      it(`${line} in ${file}`, () => {
+      test(`${line} in ${file}`, () => {
         const said = diagnostics.filter(({ location }) => location.path === file).map((found) => found.message)
         assert.match(said.join('\n'), message)
       })
   })
 
-  it('lets pass what goes the right way', async () => {
+  test('accepts allowed imports', async () => {
     assert.deepEqual(await lint(ALLOWED), [])
   })
 })

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(import.meta.resolve('../../'))
 const RUNS_ANYTHING = /\b(?:npx|npm exec|bunx|pnpx|pnpm dlx|yarn dlx)\s+(?:-\S+\s+)*bukhindor\b/
 
-describe('Commands that people are told to type', () => {
-  test('never reach for a package of that name in a registry', async () => {
+describe('Documented commands', () => {
+  test('never run a package of that name from a registry', async () => {
     const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
       cwd: ROOT,
       encoding: 'utf8',
@@ -21,7 +21,7 @@ describe('Commands that people are told to type', () => {
     assert.deepEqual(told, [])
   })
 
-  test('are a script of the package, which is quiet and fails by name elsewhere', () => {
+  test('work through npm run, from any folder, without npm output', () => {
     const env = { PATH: `${dirname(process.execPath)}:${process.env.PATH}` }
     const run = (cwd: string, args: string[]) => spawnSync('npm', args, { cwd, encoding: 'utf8', env })
     const here = run(ROOT, ['run', '-s', 'bukhindor', '--', '--version'])
@@ -33,7 +33,7 @@ describe('Commands that people are told to type', () => {
     assert.equal(away.stdout, here.stdout)
   })
 
-  test('are set in everything that installs the service', async () => {
+  test('are configured in every deployment file', async () => {
     for (const [file, command] of [
       ['deploy/Dockerfile', /^ENV COMMAND_LINE="docker exec -i \{hostname\} node bin\/bukhindor\.js"$/m],
       [

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type ServerProcess, startServer } from '../support/processes.ts'
@@ -17,7 +17,7 @@ const shellBlocks = (markdown: string): string[] =>
   [...markdown.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block]) => block as string)
 
 for (const name of ['README.md', 'README.ru.md'])
-  describe(`What ${name} says to type`, () => {
+  describe(`The commands in ${name}`, () => {
     let folder: string
     let server: ServerProcess
     let blocks: string[]
@@ -43,7 +43,7 @@ for (const name of ['README.md', 'README.ru.md'])
       return stdout
     }
 
-    it('is a session from sign-up to sign-out', async () => {
+    test('take a session from registration to logout', async () => {
       const [registered, me, sessions, same, signedOut, refused, ...rest] = (await paste('API=')).trim().split('\n')
       assert.equal(JSON.parse(registered as string).user.email, 'anna@example.org')
       assert.equal(JSON.parse(me as string).name, 'Анна')
@@ -56,7 +56,7 @@ for (const name of ['README.md', 'README.ru.md'])
       assert.deepEqual(rest, [])
     })
 
-    it('makes the first administrator, who can sign in', async () => {
+    test('create the first administrator, who can sign in', async () => {
       assert.match(await paste('user create'), /you@example\.org \(admin/)
       const answer = await fetch(`${server.url}/api/v1/auth/login`, {
         method: 'POST',
@@ -68,8 +68,8 @@ for (const name of ['README.md', 'README.ru.md'])
     })
   })
 
-describe('The pages for readers', () => {
-  it('link to nothing that is not there', async () => {
+describe('The documentation', () => {
+  test('has no dead links', async () => {
     const pages = (await readdir(ROOT, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.name.endsWith('.md') && !/node_modules|\.git|\/data/.test(entry.parentPath))
       .map((entry) => join(entry.parentPath, entry.name))
@@ -84,7 +84,7 @@ describe('The pages for readers', () => {
     assert.deepEqual(dead, [])
   })
 
-  it('name every dependency, and what it is for', async () => {
+  test('lists every dependency', async () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
       await readFile(join(ROOT, 'package.json'), 'utf8'),
     )
@@ -96,7 +96,7 @@ describe('The pages for readers', () => {
     )
   })
 
-  it('that are made from the code are up to date', async () => {
+  test('has up-to-date generated pages', async () => {
     await exec(process.execPath, ['scripts/docs.ts', '--check'], { cwd: ROOT })
   })
 })

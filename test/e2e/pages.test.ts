@@ -16,7 +16,7 @@ const PHONE = { width: 360, height: 740 }
 /** Where to leave pictures of every page and mail, for people to look at. */
 const PICTURES = process.env.TEST_PICTURES
 
-describe('By clicking on a phone, without JavaScript', { skip: withoutBrowser }, () => {
+describe('On a phone without JavaScript', { skip: withoutBrowser }, () => {
   const app = useApp('sqlite', { env: smtp.env })
   let browser: Browser
   before(async () => {
@@ -41,7 +41,7 @@ describe('By clicking on a phone, without JavaScript', { skip: withoutBrowser },
   }
 
   for (const locale of LOCALES)
-    test(`a person does every step that a mail asks for, in ${locale}`, async () => {
+    test(`every link in an email can be followed to its end, in ${locale}`, async () => {
       const { page, complaints, close } = await open(locale, locale === 'ru' ? 'dark' : 'light')
       let step = 0
       const look = async (name: string) => {
@@ -62,7 +62,7 @@ describe('By clicking on a phone, without JavaScript', { skip: withoutBrowser },
 
       const email = `browser.${locale}@example.org`
       const body = { email, password: PASSWORD, name: locale === 'ru' ? 'Анна Каренина' : 'Anna Karenina', locale }
-      await app.api.post('/api/v1/auth/register', { body })
+      await app.api.register(body)
       const welcome = await smtp.waitFor(mailTo(email))
       await follow(welcome, 'verify')
       await press('verified')
@@ -105,7 +105,7 @@ describe('By clicking on a phone, without JavaScript', { skip: withoutBrowser },
       await close()
     })
 
-  test('every mail fits, in light and dark, and loads nothing', async () => {
+  test('every email fits the screen in light and dark and loads nothing', async () => {
     const at = '2026-11-22T12:00:00.000Z'
     const link = `https://accounts.example.org/verify-email?token=${'a1B2-'.repeat(9).slice(0, 43)}&lang=ru`
     const data = {

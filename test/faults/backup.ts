@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createClient } from './support/client.ts'
-import { type Fault, SETTINGS, until } from './support/fault.ts'
+import { createClient } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import { type Fault, SETTINGS } from './support/fault.ts'
 import { auditLedger, sqliteQuery, startLedger } from './support/ledger.ts'
 
 const run = promisify(execFile)
@@ -38,7 +39,7 @@ export const backup: Fault = {
     const different = [...(restored ?? [])].filter(([id, row]) => live?.get(id) !== row).length
     const other = await context.server({ DATA_DIR: join(context.folder, 'elsewhere') })
     const client = createClient(other.url)
-    const login = await client.login(before[0] as string)
+    const login = await client.login({ email: before[0] as string })
     client.close()
     return {
       ok: lost + half + different === 0 && check?.integrity_check === 'ok' && login.status === 200,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { gzipSync } from 'node:zlib'
-import { createClient, quantile, tally } from './support/client.ts'
+import { createClient, quantile, tally } from '../support/process-client.ts'
 import type { Fault } from './support/fault.ts'
 
 const LIMIT = 100 * 1024

@@ -1,7 +1,8 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createClient, signUp } from './support/client.ts'
-import { type Fault, Missing, until } from './support/fault.ts'
+import { createClient, signUp } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import { type Fault, Missing } from './support/fault.ts'
 import { sqliteQuery } from './support/ledger.ts'
 
 const DAYS_30 = 30 * 86_400_000

@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Postgres, PostgresOptions } from '../support/postgres.ts'
+import { type Answer, createClient, signUp, tally } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
 import { outage } from './postgres-restart.ts'
-import { type Answer, createClient, signUp, tally } from './support/client.ts'
-import { type Context, type Fault, until } from './support/fault.ts'
+import type { Context, Fault } from './support/fault.ts'
 import { startStandby } from './support/standby.ts'
 
 /** How long there are two standbys and no primary, in ms. */
@@ -71,11 +72,14 @@ async function quietSwitch(context: Context) {
   const begun = await signUp(elsewhere, 'clara@example.org')
   const began = performance.now()
   const after: [string, number][] = []
-  await until(async () => {
-    for (const [name, token] of Object.entries({ ended, kept, begun }))
-      after.push([name, (await client.me(token.access_token)).status])
-    return (await client.get('/health/ready')).status === 200 && after.slice(-3).every(([, status]) => status !== 503)
-  }, 10_000).catch(() => null)
+  await until(
+    async () => {
+      for (const [name, token] of Object.entries({ ended, kept, begun }))
+        after.push([name, (await client.me(token.access_token)).status])
+      return (await client.get('/health/ready')).status === 200 && after.slice(-3).every(([, status]) => status !== 503)
+    },
+    { patience: 10_000 },
+  ).catch(() => null)
   const healthy = performance.now() - began
   const renamed = await client.rename(begun.access_token, 'Clara')
   client.close()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createClient, signUp, tally } from './support/client.ts'
+import { createClient, signUp, tally } from '../support/process-client.ts'
 import { type Fault, Missing } from './support/fault.ts'
 import { sqliteQuery } from './support/ledger.ts'
 

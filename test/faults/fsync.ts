@@ -2,8 +2,9 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createClient, signUp } from './support/client.ts'
-import { type Fault, Missing, until } from './support/fault.ts'
+import { createClient, signUp } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import { type Fault, Missing } from './support/fault.ts'
 
 const COMMITS = 100
 

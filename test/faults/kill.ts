@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { quantile } from './support/client.ts'
-import { type Context, type Fault, type Outcome, until } from './support/fault.ts'
+import { quantile } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import type { Context, Fault, Outcome } from './support/fault.ts'
 import { auditLedger, postgresQuery, sqliteQuery, startLedger } from './support/ledger.ts'
 
 const title = (engine: string) => `kill -9 under writes, ${engine}`

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createClient } from '../support/process-client.ts'
 import { startSmtp } from '../support/smtp.ts'
+import { until } from '../support/until.ts'
 import { fakeTime } from './clock-jump.ts'
-import { createClient } from './support/client.ts'
-import { type Fault, until } from './support/fault.ts'
+import type { Fault } from './support/fault.ts'
 
 /** The service's clock runs so many times faster: its hour is 30 s. */
 const SPEED = 120
@@ -27,7 +28,8 @@ export const mailDown: Fault = {
     for (let start = 0; start < 2; start++) {
       const server = await context.server(env)
       const client = createClient(server.url)
-      for (const email of people.slice((start * PEOPLE) / 2, ((start + 1) * PEOPLE) / 2)) await client.register(email)
+      for (const email of people.slice((start * PEOPLE) / 2, ((start + 1) * PEOPLE) / 2))
+        await client.register({ email })
       await pause(5000)
       await server.stop('SIGKILL')
       client.close()
@@ -37,7 +39,7 @@ export const mailDown: Fault = {
     await smtp.start()
     const back = performance.now()
     const missing = () => people.filter((email) => !smtp.mails.some(({ recipients }) => recipients.includes(email)))
-    await until(async () => missing().length === 0, 120_000).catch(() => {})
+    await until(async () => missing().length === 0, { patience: 120_000 }).catch(() => {})
     const twice = smtp.mails.length - new Set(smtp.mails.map(({ messageId }) => messageId)).size
     return {
       ok: missing().length === 0,

@@ -1,21 +1,11 @@
 import { firstGeneration, type Generations, refresh, see } from '../../src/modules/sessions/generations.ts'
-import { createClient, PASSWORD } from './support/client.ts'
+import { createClient } from '../support/process-client.ts'
+import { createRandom } from '../support/random.ts'
 import type { Fault } from './support/fault.ts'
 
 const GRACE = 10_000
 const RULES = { grace: GRACE, tolerance: 0 }
 const STEPS = 30
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32, public domain). */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** A device on a bad network, and a thief who copies its refresh token once, against the rules themselves. */
 function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; found: boolean } {
@@ -59,14 +49,12 @@ function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; 
 /** The same against a real server, whose answers are dropped and whose requests are doubled. */
 async function real(url: string, sessions: number, next: () => number) {
   const client = createClient(url, { sockets: 32 })
-  await client.register('anna@example.org')
+  await client.register({ email: 'anna@example.org' })
   let signedOut = 0
   let thieves = 0
   let found = 0
   const one = async (n: number) => {
-    const { body } = await client.post('/api/v1/auth/login', {
-      body: { email: 'anna@example.org', password: PASSWORD },
-    })
+    const { body } = await client.login({ email: 'anna@example.org' })
     let token = body.user.refresh_token
     const isRobbed = n % 4 === 0
     let stolen = ''
@@ -112,7 +100,7 @@ export const network: Fault = {
   holds: '0 legitimate devices signed out, every theft detected',
   quick: true,
   async run(context) {
-    const next = random(1)
+    const next = createRandom(1).next
     const model = { honest: 0, signedOut: 0, thieves: 0, found: 0 }
     for (let n = 0; n < 10_000; n++) {
       const isRobbed = n % 4 === 0

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { type Answer, createClient, quantile, signUp, tally } from './support/client.ts'
+import { type Answer, createClient, quantile, signUp, tally } from '../support/process-client.ts'
 import { type Fault, Missing } from './support/fault.ts'
 
 const run = promisify(execFile)
@@ -88,7 +88,7 @@ export const loginFlood: Fault = {
     const client = createClient(server.url, { sockets: 2000 })
     const people = await Promise.all(Array.from({ length: 20 }, (_, n) => signUp(client, `p${n}@example.org`)))
     let n = 0
-    const login = () => client.login((people[n++ % people.length] as { email: string }).email)
+    const login = () => client.login({ email: (people[n++ % people.length] as { email: string }).email })
     const began = performance.now()
     let peakCount = 0
     await Promise.all(

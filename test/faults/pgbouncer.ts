@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createClient, signUp, tally } from '../support/process-client.ts'
 import { afterThisProcess, freePort } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 import { manyRequests } from './sigterm.ts'
 import { startBalancer } from './support/balancer.ts'
-import { createClient, signUp, tally } from './support/client.ts'
-import { type Context, type Fault, Missing, until } from './support/fault.ts'
+import { type Context, type Fault, Missing } from './support/fault.ts'
 import { postgresQuery } from './support/ledger.ts'
 import { startStandby } from './support/standby.ts'
 
@@ -73,7 +74,7 @@ export const pgbouncer: Fault = {
     const answers = await manyRequests(client, user.access_token, count, () => {})
     const others = await Promise.all([
       client.refresh(user.refresh_token),
-      ...Array.from({ length: 20 }, (_, n) => client.register(`p${n}@example.org`)),
+      ...Array.from({ length: 20 }, (_, n) => client.register({ email: `p${n}@example.org` })),
     ])
     const logout = await client.post('/api/v1/auth/logout', { token: user.access_token })
     const after = await Promise.all(Array.from({ length: 20 }, () => client.me(user.access_token)))

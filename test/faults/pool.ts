@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient, signUp, tally } from './support/client.ts'
-import { type Fault, until } from './support/fault.ts'
+import { createClient, signUp, tally } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import type { Fault } from './support/fault.ts'
 import { postgresQuery } from './support/ledger.ts'
 import { startProxy } from './support/proxy.ts'
 

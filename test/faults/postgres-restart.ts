@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient, tally } from './support/client.ts'
-import { type Context, type Fault, type Outcome, until } from './support/fault.ts'
+import { createClient, tally } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import type { Context, Fault, Outcome } from './support/fault.ts'
 import { type Audit, auditLedger, postgresQuery, startLedger } from './support/ledger.ts'
 
 /** How long the service is without a database, in ms. */

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { simpleParser } from 'mailparser'
-import { createClient, PASSWORD, signUp, tally } from './support/client.ts'
-import { type Context, type Fault, SETTINGS, until } from './support/fault.ts'
+import { createClient, PASSWORD, signUp, tally } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import { type Context, type Fault, SETTINGS } from './support/fault.ts'
 
 const times = <T>(count: number, work: (n: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, n) => work(n)))
@@ -17,7 +18,7 @@ export const registrations: Fault = {
   quick: true,
   async run(context) {
     const client = createClient((await context.server()).url, { sockets: 100 })
-    const answers = await times(100, () => client.register('anna@example.org'))
+    const answers = await times(100, () => client.register({ email: 'anna@example.org' }))
     client.close()
     return { ok: count(answers, 201) === 1 && count(answers, 409) === 99, figure: tally(answers) }
   },
@@ -35,7 +36,7 @@ export const refreshes: Fault = {
     let single = 0
     let found = 0
     for (let run = 0; run < runs; run++) {
-      const { body } = await client.login('anna@example.org')
+      const { body } = await client.login({ email: 'anna@example.org' })
       const first = body.user.refresh_token
       const answers = await times(50, () => client.refresh(first))
       const successors = new Set(answers.map(({ body }) => body.user?.refresh_token))
@@ -117,7 +118,7 @@ export const edits: Fault = {
     await makeAdmin(context)
     const client = createClient((await context.server()).url, { sockets: 50 })
     const { id } = await signUp(client, 'anna@example.org')
-    const token = (await client.login('admin@example.org')).body.user.access_token
+    const token = (await client.login({ email: 'admin@example.org' })).body.user.access_token
     const rounds = 20
     let right = 0
     for (let round = 0; round < rounds; round++) {

@@ -1,7 +1,8 @@
+import { type Answer, type Client, createClient, signUp, tally } from '../support/process-client.ts'
 import { freePort } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 import { startBalancer } from './support/balancer.ts'
-import { type Answer, type Client, createClient, signUp, tally } from './support/client.ts'
-import { type Context, type Fault, until } from './support/fault.ts'
+import type { Context, Fault } from './support/fault.ts'
 
 /** Sends `count` requests over kept connections, reads and writes, as fast as sixteen callers can. */
 export async function manyRequests(client: Client, token: string, count: number, onProgress: (done: number) => void) {
@@ -31,7 +32,9 @@ async function run(context: Context) {
     if (done < count / 4 || ended) return
     const began = performance.now()
     const stopped = leaving.stop('SIGTERM')
-    const turned = until(async () => (await direct.get('/health/ready')).status === 503, 5000).catch(() => false)
+    const turned = until(async () => (await direct.get('/health/ready')).status === 503, { patience: 5000 }).catch(
+      () => false,
+    )
     ended = Promise.all([stopped, turned]).then(([status, turned]) => ({
       status,
       turned,

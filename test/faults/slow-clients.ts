@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { createClient, quantile, signUp } from './support/client.ts'
+import { createClient, quantile, signUp } from '../support/process-client.ts'
 import type { Fault } from './support/fault.ts'
 
 const CONNECTIONS = 2000

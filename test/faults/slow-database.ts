@@ -1,4 +1,4 @@
-import { createClient, quantile, signUp, tally } from './support/client.ts'
+import { createClient, quantile, signUp, tally } from '../support/process-client.ts'
 import type { Fault } from './support/fault.ts'
 import { startProxy } from './support/proxy.ts'
 
@@ -25,7 +25,7 @@ export const slowDatabase: Fault = {
     const slow = Promise.all([
       ...Array.from({ length: 30 }, () => client.me(access_token)),
       ...Array.from({ length: 10 }, (_, n) => client.rename(access_token, `Anna ${n}`)),
-      ...Array.from({ length: 10 }, (_, n) => client.register(`slow-${n}@example.org`)),
+      ...Array.from({ length: 10 }, (_, n) => client.register({ email: `slow-${n}@example.org` })),
     ])
     const live = []
     for (let n = 0; n < 20; n++) live.push(await client.get('/health/live'))

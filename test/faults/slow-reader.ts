@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createClient, tally } from './support/client.ts'
-import { type Context, type Fault, until } from './support/fault.ts'
+import { createClient, tally } from '../support/process-client.ts'
+import { until } from '../support/until.ts'
+import type { Context, Fault } from './support/fault.ts'
 
 /** So long slow readers may live, and so long it is looked whether the process outlives its deadlines, in ms. */
 const CUT_WITHIN_MS = 30_000

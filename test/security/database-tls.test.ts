@@ -22,7 +22,7 @@ function isMissing(program: string): string | false {
   }
 }
 
-describe('The way to PostgreSQL, with sslmode=verify-full', { skip }, () => {
+describe('The connection to PostgreSQL with sslmode=verify-full', { skip }, () => {
   let folder: string
   let cluster: Postgres | null
   before(async () => {
@@ -47,14 +47,14 @@ describe('The way to PostgreSQL, with sslmode=verify-full', { skip }, () => {
     return openDatabase(loadConfig({ DATABASE_URL: url.href, APP_SECRET: 'c2VjcmV0'.repeat(6) }))
   }
 
-  test('is encrypted, where the certificate is made out to the host by a known authority', async () => {
+  test('is encrypted if a known authority issued the certificate for the host', async () => {
     const database = await open('127.0.0.1', { sslrootcert: join(folder, 'cert.pem') })
     const { rows } = await sql`select ssl from pg_stat_ssl where pid = pg_backend_pid()`.execute(database.db)
     await database.close()
     assert.deepEqual(rows, [{ ssl: true }])
   })
 
-  test('is not taken when nobody known has signed the certificate, or it names another host', async () => {
+  test('is refused if the authority is unknown or the certificate names another host', async () => {
     await assert.rejects(open('127.0.0.1', {}), { name: 'DatabaseError', message: /certificate/ })
     await assert.rejects(open('localhost', { sslrootcert: join(folder, 'cert.pem') }), {
       name: 'DatabaseError',

@@ -4,6 +4,7 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { createClient } from '../support/process-client.ts'
 import { startServer } from '../support/processes.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'bukhindor-files-'))
@@ -17,14 +18,13 @@ const everything = (folder: string): string[] => [
 const modeOf = (file: string): number => statSync(file).mode & 0o777
 const cache = `bukhindor-${process.getuid?.() ?? 'cache'}`
 
-describe('What the service writes to the disk', { skip: process.platform === 'win32' }, () => {
-  test('nobody else can read: the secret, the database, the mails, the folders themselves', async () => {
+describe('The files of the service', { skip: process.platform === 'win32' }, () => {
+  test('are readable by the owner only: secret, database, emails and folders', async () => {
     const folder = join(root, 'not', 'there', 'yet')
     const server = await startServer({ DATA_DIR: folder, TMPDIR: root })
-    const body = JSON.stringify({ email: 'anna@example.org', name: 'Anna', password: 'a walk along the river' })
-    const headers = { 'content-type': 'application/json' }
-    const answer = await fetch(`${server.url}/api/v1/auth/register`, { method: 'POST', headers, body })
-    assert.equal(answer.status, 201)
+    const client = createClient(server.url)
+    assert.equal((await client.register({ email: 'anna@example.org' })).status, 201)
+    client.close()
     await server.stop() // the mail has been written by then
     const files = everything(folder)
     assert.deepEqual(
@@ -35,7 +35,7 @@ describe('What the service writes to the disk', { skip: process.platform === 'wi
     for (const file of files) assert.equal(modeOf(file) & 0o077, 0, file)
   })
 
-  test('is not run from a folder that somebody else could have filled', async () => {
+  test('are not loaded from a compile cache that others can write', async () => {
     const tmp = join(root, 'tmp')
     const planted = join(tmp, cache)
     await mkdir(planted, { recursive: true })

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../support/app.ts'
 
-describeOnEachEngine('Somebody signed in', (engine) => {
+describeOnEachEngine('A signed-in user', (engine) => {
   const app = useApp(engine)
 
-  test('who knocks at closed doors all day is always refused, and fills no table', async () => {
+  test('who calls forbidden routes all day is always refused and fills no table', async () => {
     const { id, access_token: token } = await signIn(app.api, await register(app.api))
     for (let knock = 0; knock < 70; knock++)
       assert.equal((await app.api.get('/api/v1/users', { token })).body.reason, 'forbidden')
@@ -15,7 +15,7 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     assert.equal(app.logs.filter(({ reason, user_id }) => reason === 'forbidden' && user_id === id).length, 70)
   })
 
-  test('cannot fill the mailbox of a stranger, however many accounts they have', async () => {
+  test('cannot fill the mailbox of another person, even with many accounts', async () => {
     const ask = async () => {
       const { access_token: token } = await signIn(app.api, await register(app.api))
       const body = { new_email: 'Stranger@example.org', password: PASSWORD }
@@ -24,14 +24,14 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     assert.deepEqual([await ask(), await ask(), await ask(), await ask()], [200, 200, 200, 429])
   })
 
-  test('gets ten exports in an hour', async () => {
+  test('gets ten exports an hour', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const ask = async () => (await app.api.get('/api/v1/auth/me/export', { token })).status
     for (let times = 0; times < 10; times++) assert.equal(await ask(), 200)
     assert.equal(await ask(), 429)
   })
 
-  test('writes a few hundred times in a minute over all routes, and is told when to go on; others are not touched', async () => {
+  test('may write a few hundred times a minute over all routes, without affecting others', async () => {
     const person = await signIn(app.api, await register(app.api))
     const other = await signIn(app.api, await register(app.api))
     const own = `/api/v1/users/${person.id}`
@@ -48,7 +48,7 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     assert.deepEqual([over.status, over.body.reason], [429, 'rate_limited'])
     assert.ok(Number(over.headers.get('retry-after')) <= 60)
     assert.match(`${over.headers.get('ratelimit-policy')}`, /"writes";q=240;w=60/)
-    assert.equal((await app.api.get('/api/v1/auth/me', { token: person.access_token })).status, 200, 'reads go on')
+    assert.equal((await app.api.me(person.access_token)).status, 200, 'reads go on')
     assert.equal(
       (await app.api.patch('/api/v1/auth/me', { token: other.access_token, body: { name: 'B' } })).status,
       200,
@@ -57,7 +57,7 @@ describeOnEachEngine('Somebody signed in', (engine) => {
     assert.equal((await write(242)).status, 200)
   })
 
-  test('leaves one event for the same change of their profile in a minute, and one for each that differs', async () => {
+  test('creates one audit event a minute for the same profile change, and one for each different change', async () => {
     const person = await signIn(app.api, await register(app.api))
     const again = await signIn(app.api, person)
     const write = (body: object, { access_token: token } = person) => app.api.patch('/api/v1/auth/me', { token, body })

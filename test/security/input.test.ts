@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../support/app.ts'
 
-describeOnEachEngine('What an attacker writes into a query', (engine) => {
+describeOnEachEngine('Hostile input in a query', (engine) => {
   const app = useApp(engine)
   let token = ''
   before(async () => {
@@ -31,7 +31,7 @@ describeOnEachEngine('What an attacker writes into a query', (engine) => {
     ['a negative number', '/api/v1/audit-events?limit=-1'],
   ]
   for (const [name, path] of refused)
-    test(`${name} is refused and reaches no database`, async () => {
+    test(`${name} is refused before it reaches the database`, async () => {
       const answer = await get(path)
       assert.equal(answer.status, 400, JSON.stringify(answer.body))
       assert.equal(answer.body.reason, 'validation_failed')
@@ -51,13 +51,13 @@ describeOnEachEngine('What an attacker writes into a query', (engine) => {
     '*',
     '^vic',
   ])
-    test(`a search for ${q} looks for that text and is no expression`, async () => {
+    test(`the search term ${q} is matched literally`, async () => {
       const answer = await get(`/api/v1/users?q=${encodeURIComponent(q)}`)
       assert.equal(answer.status, 200)
       assert.deepEqual(answer.body.users, [])
     })
 
-  test('a login takes any text for an address, and an object for none', async () => {
+  test('a login accepts any string as an address, and no object', async () => {
     const login = (email: unknown) => app.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
     for (const email of [
       "' or 1=1 --",

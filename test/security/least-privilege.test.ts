@@ -15,7 +15,7 @@ const [, documented = ''] =
   /```sql\n([^`]*)```/.exec(readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8')) ?? []
 const GRANTS = documented.replaceAll('bukhindor_app', ROLE).replace('change me', PASSWORD)
 
-describe('As a database role that may only read and write rows', {
+describe('A database role that may only read and write rows', {
   skip: !CLUSTER && 'PostgreSQL is not installed',
 }, () => {
   let url: string
@@ -43,7 +43,7 @@ describe('As a database role that may only read and write rows', {
     await owner.query(sql).finally(() => owner.end())
   }
 
-  test('the service does all that it does', async () => {
+  test('is enough for every function of the service', async () => {
     const { api, services, clock } = app
     const admin = await signIn(api, await createAdmin(services))
     const person = await register(api)
@@ -67,7 +67,7 @@ describe('As a database role that may only read and write rows', {
     await done('PATCH', `/users/${id}`, { role: 'admin' }, admin.access_token)
     await done('GET', '/audit-events', undefined, admin.access_token)
     await done('POST', '/auth/change-password', { current_password: PASSWORD, new_password: 'a walk along the sea' })
-    const wrong = await api.post('/api/v1/auth/login', { body: { email: person.email, password: 'wrong' } })
+    const wrong = await api.login({ email: person.email, password: 'wrong' })
     assert.equal(wrong.status, 401)
     await done('DELETE', `/users/${id}`, undefined, admin.access_token)
     clock.advance(500 * 24 * 3_600_000)
@@ -87,5 +87,5 @@ describe('As a database role that may only read and write rows', {
     'create role mine superuser',
     "copy users to '/tmp/users'",
   ])
-    test(`nobody can: ${sql}`, () => assert.rejects(role.query(sql), { code: '42501' }))
+    test(`cannot ${sql}`, () => assert.rejects(role.query(sql), { code: '42501' }))
 })

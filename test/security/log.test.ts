@@ -10,7 +10,7 @@ describe('The log', () => {
     return lines
   }
 
-  test('tells of an error what it is and where it was, and not what it quotes', async () => {
+  test('has the type and place of an error without quoted values', async () => {
     const row = Object.assign(new Error('new row violates a check constraint'), {
       code: '23514',
       detail: 'Failing row contains (anna@example.org, $argon2id$v=19$...).',
@@ -29,25 +29,25 @@ describe('The log', () => {
     assert.doesNotMatch(line, /anna|argon2/)
   })
 
-  test('has no secret, should an object that holds one ever be logged', async () => {
+  test('redacts secrets in logged objects', async () => {
     const secrets = { password: 'S3cret!', refresh_token: 'S3cret!', authorization: 'S3cret!', cookie: 'S3cret!' }
     const [line = ''] = await linesOf((log) => log.info({ ...secrets, body: secrets, headers: secrets }, 'request'))
     assert.doesNotMatch(line, /S3cret/)
   })
 
-  test('keeps each entry on its line, whatever is in it', async () => {
+  test('keeps each entry on one line', async () => {
     const lines = await linesOf((log) => log.info({ route: '/a\n{"level":"fatal"}\r\u2028\u001b[31m' }, 'a\nb'))
     assert.equal(lines.length, 1)
     assert.equal(lines[0]?.trimEnd().split('\n').length, 1)
     assert.ok(!lines[0]?.includes('\u001b'))
   })
 
-  test('writes times in UTC', async () => {
+  test('has times in UTC', async () => {
     const [line = ''] = await linesOf((log) => log.info('now'))
     assert.match(JSON.parse(line).time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
   })
 
-  test('shows the address of a database without its password, wherever that stands and however wrong it is', () => {
+  test('shows connection strings without the password, even malformed ones', () => {
     for (const [url, shown] of [
       ['postgres://app:S3cret!@db:5432/app', 'postgres://app:***@db:5432/app'],
       ['postgres://app:S3@cret!@one,two/app?sslmode=verify-full', 'postgres://app:***@one,two/app?sslmode=verify-full'],

@@ -42,7 +42,7 @@ function assertLinear(name: string, check: (text: string) => unknown): void {
     }
 }
 
-describe('A check of what people send takes time in proportion to its length', () => {
+describe('Input is checked in linear time', () => {
   test('by the pattern of any schema', async () => {
     // Those that requests are checked by: the document leaves out what generators cannot compile.
     const files = globSync('**/*schemas.ts', { cwd: SOURCE })

@@ -4,7 +4,7 @@ import { useApp } from '../support/app.ts'
 import { sendRaw } from '../support/raw.ts'
 
 // What is no HTTP at all is in `test/kernel/http/raw-http.test.ts`; here is what another reader might take for something else.
-describe('Bytes on the wire', () => {
+describe('Raw requests', () => {
   const app = useApp('sqlite')
   const send = (bytes: string) => sendRaw(app.url, Buffer.from(bytes, 'latin1'))
   const statuses = (answer: string) => [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status))
@@ -25,7 +25,7 @@ describe('Bytes on the wire', () => {
     ['bytes beyond ASCII in its path', 'GET /\x9b31m HTTP/1.1\r\nHost: a\r\n\r\n'],
   ]
   for (const [name, bytes] of malformed)
-    test(`with ${name} are answered once, by 400, and the connection closes`, async () => {
+    test(`with ${name} get one 400 and the connection is closed`, async () => {
       const answer = await send(bytes)
       assert.deepEqual(statuses(answer), [400], answer)
       assert.match(answer, /"reason":"malformed_request"/)
@@ -53,15 +53,15 @@ describe('Bytes on the wire', () => {
     '/.env',
     '/data/secret.key',
   ])
-    test(`that ask for ${path} find nothing: paths are taken as they are, once decoded`, async () => {
+    test(`for ${path} get 404: paths are decoded once and not normalized`, async () => {
       assert.deepEqual(statuses(await send(closing(`GET ${path}`))), [404])
     })
 
-  test('that name another host on the first line change nothing about who may enter', async () => {
+  test('in absolute form with another host get no other access', async () => {
     assert.deepEqual(statuses(await send(closing('GET http://evil.example/api/v1/users'))), [401])
   })
 
-  test('that trace or connect get no echo', async () => {
+  test('with TRACE or CONNECT get no echo', async () => {
     const traced = await send(closing('TRACE /health', 'Cookie: secret=1\r\n'))
     assert.deepEqual(statuses(traced), [405])
     assert.doesNotMatch(traced, /secret/)

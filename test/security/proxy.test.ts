@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { describe, test } from 'node:test'
-import { PASSWORD, register, type TestApp, useApp } from '../support/app.ts'
+import { register, signIn, type TestApp, useApp } from '../support/app.ts'
 import { tryFrom } from '../support/strangers.ts'
 
 /** Where somebody who signs in with these headers is seen to come from, by their session and by the log. */
 async function seenOf(app: TestApp, headers: Record<string, string>): Promise<unknown> {
   const { email } = await register(app.api)
-  const login = { body: { email, password: PASSWORD }, headers }
-  const { access_token: token } = (await app.api.post('/api/v1/auth/login', login)).body.user
+  const { access_token: token } = await signIn(app.api, { email }, headers)
   const { sessions } = (await app.api.get('/api/v1/auth/sessions', { token })).body
   const events = await app.services.database.db.selectFrom('audit_events').select('ip').orderBy('id', 'desc').execute()
   const line = app.logs.filter(({ route }) => route === '/api/v1/auth/login').at(-1)
@@ -35,12 +34,12 @@ for (const [name, trust, seen] of settings)
   describe(`Where ${name}`, () => {
     const app = useApp('sqlite', { env: { TRUST_PROXY: trust } })
 
-    test(`a caller who claims addresses comes from ${seen}`, async () => {
+    test(`a client that forges headers is seen as ${seen}`, async () => {
       assert.equal(await seenOf(app, FORGED), seen)
     })
   })
 
-describe('What a trusted proxy writes', () => {
+describe('A client address from a trusted proxy', () => {
   const app = useApp('sqlite', { env: { TRUST_PROXY: '1' } })
 
   for (const [written, seen] of [
@@ -54,11 +53,11 @@ describe('What a trusted proxy writes', () => {
     ['203.0.113.7, unknown', '127.0.0.1'],
     ['', '127.0.0.1'],
   ] as const)
-    test(`as "${written}" is the address ${seen}`, async () => {
+    test(`"${written}" gives the address ${seen}`, async () => {
       assert.equal(await seenOf(app, { 'x-forwarded-for': written }), seen)
     })
 
-  test('with a port that changes with each connection is one address for the limits', async () => {
+  test('with a changing port counts as one address for the limits', async () => {
     const statuses = []
     for (let number = 0; number < 52; number++)
       statuses.push((await tryFrom(app, `203.0.113.9:${4000 + number}`, `sprayed-${number}@example.org`)).status)
@@ -66,14 +65,14 @@ describe('What a trusted proxy writes', () => {
     assert.ok(statuses.slice(50).includes(429), String(statuses.slice(50)))
   })
 
-  test('and what is no address counts for the proxy, whatever it is', async () => {
+  test('that is invalid counts as the proxy', async () => {
     const statuses = []
     for (let number = 0; number < 52; number++)
       statuses.push((await tryFrom(app, `not-${number}`, `hidden-${number}@example.org`)).status)
     assert.ok(statuses.includes(429))
   })
 
-  test('shows in the log of a request that no route ever saw', async () => {
+  test('is logged for requests that reach no route', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.77:1' }
     await new Promise((resolve) =>
       request(`${app.url}/%E0%A4%A`, { headers }, (answer) => answer.resume().on('end', resolve)).end(),
@@ -87,15 +86,15 @@ async function letThrough(app: TestApp, headers: Record<string, string>): Promis
   let count = 0
   for (let number = 0; number < 60; number++) {
     const body = { email: `anybody-${number}@example.org`, password: 'a wrong walk' }
-    if ((await app.api.post('/api/v1/auth/login', { body, headers })).status === 401) count++
+    if ((await app.api.login(body, { headers })).status === 401) count++
   }
   return count
 }
 
-describe('A proxy on this machine that TRUST_PROXY does not name', () => {
+describe('A local proxy that TRUST_PROXY does not name', () => {
   const app = useApp('sqlite', { env: { TRUST_PROXY: 'off' } })
 
-  test('is counted as one address, whatever it claims, and told of once', async () => {
+  test('counts as one address, whatever it sends, and is reported once', async () => {
     assert.ok((await letThrough(app, { 'x-forwarded-for': '203.0.113.7' })) < 60)
     const warnings = app.logs.filter(({ level }) => level === 'warn')
     assert.equal(warnings.length, 1)
@@ -104,11 +103,11 @@ describe('A proxy on this machine that TRUST_PROXY does not name', () => {
   })
 
   for (const header of ['forwarded', 'x-real-ip', 'via'])
-    test(`is counted by its ${header} alone`, async () => {
+    test(`is detected by its ${header} header alone`, async () => {
       assert.ok((await letThrough(app, { [header]: 'x' })) < 60)
     })
 
-  test('while the machine itself is not limited in development', async () => {
+  test('is limited, while loopback without a proxy is not in development', async () => {
     assert.equal(await letThrough(app, {}), 60)
   })
 })
@@ -116,7 +115,7 @@ describe('A proxy on this machine that TRUST_PROXY does not name', () => {
 describe('In production', () => {
   const app = useApp('sqlite', { env: { NODE_ENV: 'production' } })
 
-  test('the machine itself is counted as well: it may be a proxy that says nothing of whom it speaks for', async () => {
+  test('loopback is limited as well: it may be a proxy without headers', async () => {
     assert.ok((await letThrough(app, {})) < 60)
   })
 })

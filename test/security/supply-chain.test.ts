@@ -18,9 +18,10 @@ interface Locked {
 const manifest = JSON.parse(read('package.json'))
 const packages: Record<string, Locked> = JSON.parse(read('package-lock.json')).packages
 const installed = Object.entries(packages).filter(([path]) => path.startsWith('node_modules/'))
+assert.ok(installed.length > 100, 'the lock file lists what is installed')
 
-describe('What the service is built from', () => {
-  test('is named by exact versions, the same in the lock file', () => {
+describe('The dependencies', () => {
+  test('have exact versions that match the lock file', () => {
     for (const group of ['dependencies', 'devDependencies', 'optionalDependencies'])
       for (const [name, version] of Object.entries<string>(manifest[group])) {
         assert.match(version, /^\d+\.\d+\.\d+$/, name)
@@ -28,7 +29,7 @@ describe('What the service is built from', () => {
       }
   })
 
-  test('runs nothing when it is installed', () => {
+  test('run no install scripts', () => {
     assert.deepEqual(
       installed.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path),
       [],
@@ -37,11 +38,11 @@ describe('What the service is built from', () => {
       assert.equal(manifest.scripts[script], undefined)
   })
 
-  test('is known by its hash, package by package, in all that reaches production', () => {
+  test('have an integrity hash if they reach production', () => {
     for (const [path, { dev, integrity }] of installed) if (!dev) assert.match(integrity ?? '', /^sha512-/, path)
   })
 
-  test('is listed by one command, as CycloneDX', async () => {
+  test('can be listed as a CycloneDX SBOM', async () => {
     const npm = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only']
     const { stdout } = await promisify(execFile)('npm', npm, { cwd: root, maxBuffer: 2 ** 24 })
     const { bomFormat, components } = JSON.parse(stdout)
@@ -56,7 +57,7 @@ describe('The source', () => {
   const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => ({ file, text: read(file) }))
   const filesWith = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
 
-  test('makes no code out of text, and starts no program but itself', () => {
+  test('evaluates no text as code and starts only its own program', () => {
     assert.deepEqual(filesWith(/\beval\(|new Function\(|node:vm\b/), [])
     // The reader of SQLite is a file of our own, in a process that can be killed.
     const reader = filesWith(/child_process/).filter((file) => /\bfork\(/.test(read(file)))
@@ -75,15 +76,15 @@ describe('The source', () => {
     }
   })
 
-  test('asks no other host but the database and the mail server', () => {
+  test('connects to no host but the database and the mail server', () => {
     assert.deepEqual(filesWith(/\bfetch\(|node:https?'\)|http\.request|undici/), [])
   })
 
-  test('leaves cryptography to Node and to known libraries, without broken algorithms', () => {
+  test('uses no broken cryptographic algorithms', () => {
     assert.deepEqual(filesWith(/['"](md5|sha1|des|rc4|aes-\d+-(ecb|cbc))['"]|Math\.random\(\)\.toString/i), [])
   })
 
-  test('has no secret in it', () => {
+  test('contains no secrets', () => {
     assert.deepEqual(filesWith(/-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}|xox[bp]-/), [])
   })
 })

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { PASSWORD } from './auth-calls.ts'
 
 const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
 
-export const ADMINISTRATOR = { email: 'admin@example.org', password: 'a walk along the river' }
+export const ADMINISTRATOR = { email: 'admin@example.org', password: PASSWORD }
 
 /** Makes an administrator by the command line, for a server with the settings `env` that runs or is going to. */
 export async function createAdministrator(env: Record<string, string>, { email, password } = ADMINISTRATOR) {

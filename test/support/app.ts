@@ -10,6 +10,7 @@ import type { Engine } from '../../src/kernel/db/database.ts'
 import type { App } from '../../src/kernel/http/types.ts'
 import { createLog } from '../../src/kernel/log/log.ts'
 import type { Services } from '../../src/services.ts'
+import { PASSWORD, requireStatus } from './auth-calls.ts'
 import { type Api, createApi } from './client.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 import { copyDatabase, createDatabase, dropDatabase } from './postgres.ts'
@@ -112,15 +113,14 @@ async function migratedDatabase(): Promise<string> {
   return copyDatabase(await template)
 }
 
-export const PASSWORD = 'a walk along the river'
+export { PASSWORD }
 
 let people = 0
 
 /** Registers somebody. Returns the user and the password. */
 export async function register(api: Api, input: { email?: string; name?: string; password?: string } = {}) {
-  const body = { email: `person-${++people}@example.org`, name: 'Анна Каренина', password: PASSWORD, ...input }
-  const answer = await api.post('/api/v1/auth/register', { body })
-  assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  const body = { email: `person-${++people}@example.org`, password: PASSWORD, ...input }
+  const answer = requireStatus(201, await api.register(body))
   return { ...answer.body.user, password: body.password }
 }
 
@@ -141,9 +141,7 @@ export async function signIn(
   { email, password = PASSWORD }: { email: string; password?: string },
   headers: Record<string, string> = {},
 ) {
-  const answer = await api.post('/api/v1/auth/login', { body: { email, password }, headers })
-  assert.equal(answer.status, 200, JSON.stringify(answer.body))
-  return answer.body.user
+  return requireStatus(200, await api.login({ email, password }, { headers })).body.user
 }
 
 /** Makes an administrator as the command line does. Returns the user and the password. */

@@ -1,3 +1,4 @@
+import { createAuthCalls } from './auth-calls.ts'
 import { type Answer, createContract } from './contract.ts'
 
 export interface RequestOptions {
@@ -52,6 +53,7 @@ export function createApi(url: string, document: unknown) {
   return {
     url,
     request,
+    ...createAuthCalls(request),
     get: (path: string, options?: RequestOptions) => request('GET', path, options),
     post: (path: string, options?: RequestOptions) => request('POST', path, options),
     put: (path: string, options?: RequestOptions) => request('PUT', path, options),

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { parseRaw } from './raw.ts'
+
+const CONTINUE = /^HTTP\/1\.1 100 Continue\r\n\r\n/
 
 /** A request whose headers have been sent, and whose body has not yet arrived whole. */
 export interface HeldRequest {
@@ -11,7 +14,10 @@ export interface HeldRequest {
   abandon(): void
 }
 
-/** Sends a request as far as the last byte of its body. */
+/**
+ * Sends a request as far as the last byte of its body. With the header `Expect: 100-continue` it first waits until the
+ * server asks for the body: it is then at work on the request.
+ */
 export async function holdRequest(
   url: string,
   method: string,
@@ -32,13 +38,14 @@ export async function holdRequest(
   })
   let text = ''
   const answer = new Promise<ReturnType<typeof parseRaw>>((resolve) =>
-    socket.once('close', () => resolve(parseRaw(text))),
+    socket.once('close', () => resolve(parseRaw(text.replace(CONTINUE, '')))),
   )
   socket.on('error', () => {}) // A server that refuses closes the connection: what it has said counts.
   socket.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
   })
   socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`)
+  if (headers.expect) await once(socket, 'data')
   socket.write(payload.subarray(0, -1))
   return {
     answer,

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { type Postgres, startPostgres } from './postgres.ts'
+import { until } from './until.ts'
 
 const query = async (url: string, text: string) => {
   const client = new pg.Client({ connectionString: url })
@@ -18,7 +18,7 @@ const query = async (url: string, text: string) => {
   }
 }
 
-suite('a private PostgreSQL cluster', () => {
+describe('A private PostgreSQL cluster', () => {
   let cluster: Postgres | null
   before(async () => {
     cluster = await startPostgres({ settings: { max_connections: '20' } })
@@ -34,7 +34,7 @@ suite('a private PostgreSQL cluster', () => {
     assert.deepEqual(row, { encoding: 'UTF8', lower: 'ёж', connections: '20' })
   })
 
-  test('makes databases that do not see each other', async (t) => {
+  test('creates isolated databases', async (t) => {
     if (!cluster) return t.skip('PostgreSQL is not installed')
     const [one, two] = await Promise.all([cluster.createDatabase(), cluster.createDatabase('with "quotes" and Ы')])
     await query(one, 'create table only_here (id int)')
@@ -61,7 +61,7 @@ suite('a private PostgreSQL cluster', () => {
     }
   })
 
-  test('tells why it did not start', async (t) => {
+  test('reports why it did not start', async (t) => {
     if (!cluster) return t.skip('PostgreSQL is not installed')
     await assert.rejects(startPostgres({ settings: { no_such_setting: '1' } }), /did not start:[\s\S]*no_such_setting/)
   })
@@ -77,6 +77,6 @@ test('a cluster does not outlive a process that was killed', async (t) => {
   child.kill('SIGKILL')
   const cluster = JSON.parse(String(line))
   if (!cluster) return t.skip('PostgreSQL is not installed')
-  while (existsSync(dirname(cluster.dataDir))) await delay(20)
+  await until(() => !existsSync(dirname(cluster.dataDir)))
   await assert.rejects(query(cluster.url, 'select 1'), { code: 'ECONNREFUSED' })
 })

@@ -33,11 +33,7 @@ export const tryFrom = (
   email: string,
   password = WRONG,
   headers: Record<string, string> = {},
-) =>
-  api.post('/api/v1/auth/login', {
-    body: { email, password },
-    headers: { 'x-forwarded-for': ip, 'user-agent': 'stranger', ...headers },
-  })
+) => api.login({ email, password }, { headers: { 'x-forwarded-for': ip, 'user-agent': 'stranger', ...headers } })
 
 /** The device that somebody has: the same one wherever it is. What it says of itself proves nothing. */
 export const DEVICE = { 'x-device-id': '4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10', 'user-agent': 'the app' }

@@ -1,3 +1,4 @@
+import { requireStatus } from './auth-calls.ts'
 import type { Api, Response } from './client.ts'
 
 /** A browser in which the published web build is open: its storage, and where it is. */
@@ -61,9 +62,7 @@ export function openTab(api: Api, browser: Browser) {
       return signedOut
     },
     async login(email: string, password: string): Promise<void> {
-      const answer = await send('POST', '/auth/login', { email, password })
-      if (answer.status !== 200) throw new Error(`login: ${answer.status} ${JSON.stringify(answer.body)}`)
-      keep(answer)
+      keep(requireStatus(200, await send('POST', '/auth/login', { email, password })))
       signedOut = false
     },
     /** Shows a screen. Returns the reason of the refusal, or null. */

@@ -81,3 +81,6 @@ export const problemSchema = (members: Record<string, TSchema>) =>
     },
     { $id: 'Problem', additionalProperties: false },
   )
+
+/** An error as it is sent. */
+export type Problem = Static<ReturnType<typeof problemSchema>>

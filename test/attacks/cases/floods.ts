@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { tally } from '../../faults/support/client.ts'
+import { requireStatus } from '../../support/auth-calls.ts'
+import { newKey } from '../../support/idempotency.ts'
+import { tally } from '../../support/process-client.ts'
 import { type Attack, newAddress, PASSWORD } from '../target.ts'
 
 const inTurns = async (times: number, width: number, work: (n: number) => Promise<unknown>) => {
@@ -15,14 +16,13 @@ const inTurns = async (times: number, width: number, work: (n: number) => Promis
 export const idempotencyFlood: Attack = {
   name: 'idempotency-flood',
   point: 9,
-  title:
-    'strangers do not fill the database with idempotency keys: what was refused to nobody in particular is not kept',
+  title: 'anonymous requests that fail store no idempotency keys',
   quick: true,
   async run({ client, query }) {
     const before = await query('select id from idempotency_keys')
     const ip = newAddress()
     const paths = ['/verify-email', '/change-email/confirm', '/undo-deletion', '/reset-password/confirm', '/refresh']
-    await inTurns(500, 20, (n) => {
+    await inTurns(100, 20, (n) => {
       const path = paths[n % paths.length]
       const body = {
         '/refresh': { refresh_token: 'x'.repeat(900) },
@@ -30,55 +30,50 @@ export const idempotencyFlood: Attack = {
       }
       return client.post(`/api/v1/auth${path}`, {
         body: (body as Record<string, object>)[path as string] ?? { token: 'x'.repeat(200) },
-        headers: { 'idempotency-key': randomUUID(), 'x-forwarded-for': ip },
+        headers: { ...newKey(), 'x-forwarded-for': ip },
       })
     })
     const after = await query('select id from idempotency_keys')
-    assert.ok(after.length - before.length < 50, `${after.length - before.length} keys of 500 were kept`)
+    assert.equal(after.length, before.length)
   },
 }
 
 export const keptRefusal: Attack = {
   name: 'kept-refusal',
   point: 9,
-  title: 'a sign-in that was refused under a key is tried again: the right password is not answered by an old refusal',
+  title: 'a failed sign-in is not replayed by its idempotency key once the password is right',
   quick: true,
   async run(target) {
     const email = `late-${Date.now()}-${target.engine}@example.org`
-    const login = { body: { email, password: PASSWORD }, headers: { 'idempotency-key': randomUUID() } }
-    assert.equal((await target.client.post('/api/v1/auth/login', login)).status, 401)
-    assert.equal((await target.client.register(email)).status, 201)
-    const again = await target.client.post('/api/v1/auth/login', login)
-    assert.equal(again.status, 200, JSON.stringify(again.body))
+    const headers = newKey()
+    requireStatus(401, await target.client.login({ email }, { headers }))
+    requireStatus(201, await target.client.register({ email }))
+    requireStatus(200, await target.client.login({ email }, { headers }))
   },
 }
 
 export const junkRefreshes: Attack = {
   name: 'junk-refreshes',
   point: 18,
-  title: 'refresh tokens that nobody has made do not close refresh for the others of an address',
+  title: 'invalid refresh tokens do not use up the refresh limit of an address',
   quick: true,
   async run(target) {
     const ip = { 'x-forwarded-for': newAddress() }
     const person = await target.newPerson()
-    await inTurns(3200, 50, (n) =>
-      target.client.post('/api/v1/auth/refresh', { body: { refresh_token: `junk-${n}` }, headers: ip }),
-    )
-    const body = { refresh_token: person.refresh_token }
-    const answer = await target.client.post('/api/v1/auth/refresh', { body, headers: ip })
-    assert.equal(answer.status, 200, JSON.stringify(answer.body))
+    await inTurns(3200, 50, (n) => target.client.refresh(`junk-${n}`, { headers: ip }))
+    requireStatus(200, await target.client.refresh(person.refresh_token, { headers: ip }))
   },
 }
 
 export const refusedRegistrations: Attack = {
   name: 'refused-registrations',
   point: 18,
-  title: 'registrations with a password that is refused do not use up those of a whole address',
+  title: 'registrations with a refused password do not use up the limit of an address',
   quick: true,
   async run({ client }) {
     const headers = { 'x-forwarded-for': newAddress() }
     const register = (email: string, password: string) =>
-      client.post('/api/v1/auth/register', { body: { email, password, name: 'Anna' }, headers })
+      client.register({ email, password, name: 'Anna' }, { headers })
     await inTurns(120, 10, (n) => register(`refused-${n}@example.org`, 'password1'))
     const answer = await register(`welcome-${Date.now()}-${Math.random()}@example.org`, PASSWORD)
     assert.equal(answer.status, 201, JSON.stringify(answer.body))
@@ -92,8 +87,8 @@ export const manySessions: Attack = {
   quick: true,
   async run(target) {
     const person = await target.newPerson()
-    await inTurns(115, 4, () => target.client.login(person.email))
-    const { body } = await target.client.login(person.email)
+    await inTurns(103, 4, () => target.client.login({ email: person.email }))
+    const { body } = await target.client.login({ email: person.email })
     const { status, body: list } = await target.client.get('/api/v1/auth/sessions', { token: body.user.access_token })
     assert.equal(status, 200)
     const live = await target.query(`select id from sessions where user_id = '${person.id}' and ended_at is null`)
@@ -111,11 +106,13 @@ export const writeFlood: Attack = {
   async run(target) {
     const person = await target.newPerson()
     const answers: { status: number }[] = []
-    await inTurns(2500, 20, async (n) => answers.push(await target.client.rename(person.access_token, `Anna ${n}`)))
+    await inTurns(600, 20, async (n) => answers.push(await target.client.rename(person.access_token, `Anna ${n}`)))
     const events = await target.query(`select id from audit_events where actor_id = '${person.id}'`)
-    assert.ok(events.length < 1500, `${events.length} events were written: ${tally(answers)}`)
+    // One for each minute in which the name was changed, and one for the sign-in.
+    assert.ok(events.length <= 10, `${events.length} events were written: ${tally(answers)}`)
+    assert.ok(answers.some(({ status }) => status === 200) && answers.some(({ status }) => status === 429))
     assert.ok(
-      answers.every(({ status }) => status < 500 || status === 503),
+      answers.every(({ status }) => [200, 429, 503].includes(status)),
       tally(answers),
     )
   },
@@ -127,7 +124,7 @@ const SMALL_HEAP = '--max-old-space-size=96'
 export const exportBomb: Attack = {
   name: 'export-bomb',
   point: 26,
-  title: 'three exports at once of a person with 200,000 events do not end a process with a small heap',
+  title: 'three parallel exports with 200,000 events do not crash a process with a small heap',
   quick: false,
   env: { NODE_OPTIONS: SMALL_HEAP },
   async run(target) {
@@ -155,5 +152,6 @@ async function plantEvents({ engine, query, execute }: Parameters<Attack['run']>
       ? `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count}) insert into audit_events (${columns}) select ${values("printf('01900000-0000-7000-8000-%012d', i)")} from n`
       : `insert into audit_events (${columns}) select ${values("('01900000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid")} from generate_series(1, ${count}) i`
   await execute(sql)
-  assert.equal((await query(`select count(*) as n from audit_events where actor_id = '${userId}'`)).length, 1)
+  const [planted] = await query(`select count(*) as n from audit_events where actor_id = '${userId}'`)
+  assert.ok(Number(planted?.n) >= count, `${planted?.n} events`)
 }

@@ -14,7 +14,7 @@ const tryLogin = (
   password: string,
   headers: Record<string, string>,
   token?: string,
-) => client.post('/api/v1/auth/login', { body: { email, password }, headers, ...(token && { token }) })
+) => client.login({ email, password }, { headers, ...(token && { token }) })
 
 /** Somebody whose app has signed in before from an address, with what it then keeps. */
 async function owner(target: Target, ip: string): Promise<Person & { device_token?: string }> {
@@ -37,7 +37,7 @@ async function requireOwnerIn(target: Target, person: Person & { device_token?: 
 export const neighbour: Attack = {
   name: 'neighbour',
   point: 4,
-  title: 'a neighbour behind the same address, with the same app, does not use up the tries of the owner',
+  title: 'attempts from the same address with the same app do not use up the attempts of the owner',
   quick: true,
   async run(target) {
     const ip = newAddress()
@@ -51,7 +51,7 @@ export const neighbour: Attack = {
 export const learntDevice: Attack = {
   name: 'learnt-device-id',
   point: 4,
-  title: 'whoever has learnt an X-Device-ID does not use up the tries of its owner, from anywhere',
+  title: 'attempts with a leaked X-Device-ID do not use up the attempts of its owner',
   quick: true,
   async run(target) {
     const ip = newAddress()
@@ -65,8 +65,7 @@ export const learntDevice: Attack = {
 export const plantedDevices: Attack = {
   name: 'planted-devices',
   point: 4,
-  title:
-    'devices that were planted while a thief knew the password give no further guesses: at most 100 wrong ones in a row',
+  title: 'devices registered by a thief give no further attempts after a password change',
   quick: false,
   async run(target) {
     const person = await target.newPerson()
@@ -94,7 +93,7 @@ export const plantedDevices: Attack = {
 export const sameHeaders: Attack = {
   name: 'same-headers',
   point: 4,
-  title: 'the headers of a refused sign-in do not tell whether an account exists',
+  title: 'the headers of a refused sign-in do not reveal whether an account exists',
   quick: true,
   async run(target) {
     const person = await owner(target, newAddress())
@@ -115,7 +114,7 @@ export const sameHeaders: Attack = {
 export const starvingOwners: Attack = {
   name: 'starving-owners',
   point: 13,
-  title: 'owners on proven devices sign in beside 200 guessers',
+  title: 'owners on known devices can sign in during an attack by 200 clients',
   quick: false,
   async run(target) {
     const ip = newAddress()
@@ -140,12 +139,12 @@ export const starvingOwners: Attack = {
 export const commonPasswords: Attack = {
   name: 'common-passwords',
   point: 12,
-  title: 'common words in the usual dress are refused as passwords',
+  title: 'common words with the usual substitutions are refused as passwords',
   quick: true,
   async run({ client }) {
     for (const password of ['Welcome1!', 'Qwerty123!', 'Summer2026!', 'P@ssw0rd2026', 'dragon_1234', 'Monkey-2025!']) {
       const body = { email: `common-${Date.now()}-${Math.random()}@example.org`, password, name: 'Anna' }
-      const answer = await client.post('/api/v1/auth/register', { body })
+      const answer = await client.register(body)
       assert.deepEqual([answer.status, answer.body.reason], [400, 'password_refused'], password)
     }
   },

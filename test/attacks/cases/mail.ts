@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
 import { type Attack, newAddress, PASSWORD, type Target } from '../target.ts'
 
 const LURE = 'Security team: confirm at https://evil.example/login'
@@ -8,28 +7,27 @@ const LURE = 'Security team: confirm at https://evil.example/login'
 async function signInAsMany({ client }: Target, email: string, times: number): Promise<void> {
   const answers = await Promise.all(
     Array.from({ length: times }, (_, n) =>
-      client.post('/api/v1/auth/login', {
-        body: { email, password: PASSWORD },
-        headers: { 'user-agent': `${LURE}?${n}`, 'x-device-id': `device-${n}`, 'x-forwarded-for': newAddress() },
-      }),
+      client.login(
+        { email },
+        { headers: { 'user-agent': `${LURE}?${n}`, 'x-device-id': `device-${n}`, 'x-forwarded-for': newAddress() } },
+      ),
     ),
   )
   assert.ok(answers.some(({ status }) => status === 200))
 }
 
+/** The notices to somebody: each is written in the transaction of its sign-in. */
 const noticesTo = ({ query }: Target, email: string) =>
   query(`select id from outbox where recipient = '${email}' and kind = 'new_sign_in'`)
 
 export const mailboxFlood: Attack = {
   name: 'mailbox-flood',
   point: 3,
-  title:
-    'whoever registers a stranger’s address cannot make the service mail to it: no notice goes to an unverified address',
+  title: 'sign-ins send no notices to an unverified address',
   quick: true,
   async run(target) {
     const { email } = await target.newPerson()
-    await signInAsMany(target, email, 60)
-    await pause(500)
+    await signInAsMany(target, email, 10)
     assert.equal((await noticesTo(target, email)).length, 0)
   },
 }
@@ -37,14 +35,13 @@ export const mailboxFlood: Attack = {
 export const verifiedMailboxFlood: Attack = {
   name: 'verified-mailbox-flood',
   point: 3,
-  title: 'a verified mailbox gets few notices however many sign-ins there are, and never the text of a stranger',
+  title: 'a verified address gets a limited number of notices, without text from the client',
   quick: true,
   async run(target) {
     const { email, id } = await target.newPerson()
     const { access_token: token } = await target.administrator()
     await target.client.send('PATCH', `/api/v1/users/${id}`, { token, body: { email_verified: true } })
-    await signInAsMany(target, email, 60)
-    await pause(500)
+    await signInAsMany(target, email, 30)
     const notices = await noticesTo(target, email)
     assert.ok(notices.length >= 1 && notices.length <= 20, `${notices.length} notices`)
     for (const text of await target.mailsTo(email, 'new_sign_in')) assert.doesNotMatch(text, /evil|Security team/)
@@ -54,7 +51,7 @@ export const verifiedMailboxFlood: Attack = {
 export const nameInMail: Attack = {
   name: 'name-in-mail',
   point: 3,
-  title: 'a name that is a lure is not repeated in a mail to an address that nobody has verified',
+  title: 'a name that looks like a link is left out of emails to an unverified address',
   quick: true,
   async run(target) {
     for (const [n, name] of [
@@ -64,7 +61,7 @@ export const nameInMail: Attack = {
     ].entries()) {
       const email = `stranger-${n}-${target.engine}-${Date.now()}@example.org`
       const body = { email, password: PASSWORD, name }
-      assert.equal((await target.client.post('/api/v1/auth/register', { body })).status, 201)
+      assert.equal((await target.client.register(body)).status, 201)
       const [text = ''] = await target.mailsTo(email, 'verify_email')
       assert.ok(text.length > 50)
       assert.doesNotMatch(text, /evil/, name)

@@ -22,8 +22,9 @@ function standStill(target: Target, path: string): Socket {
 export const slowReader: Attack = {
   name: 'slow-reader',
   point: 1,
-  title: 'a connection that asks for large files and reads nothing does not end the process',
+  title: 'a client that requests large files and reads nothing does not crash the process',
   quick: true,
+  engine: 'sqlite',
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
     const path = await largestAsset(target)
@@ -37,8 +38,9 @@ export const slowReader: Attack = {
 export const abandonedDownload: Attack = {
   name: 'abandoned-download',
   point: 1,
-  title: 'a download that is read slowly, or abandoned, does not end the process',
+  title: 'a slow or abandoned download does not crash the process',
   quick: true,
+  engine: 'sqlite',
   env: { REQUEST_TIMEOUT: '1s' },
   async run(target) {
     const path = await largestAsset(target)
@@ -59,8 +61,9 @@ export const abandonedDownload: Attack = {
 export const slowReadersAreCut: Attack = {
   name: 'slow-readers-are-cut',
   point: 1,
-  title: '200 connections that do not read are all cut within 45 s, and others are served meanwhile',
+  title: '200 connections that read nothing are closed within 45 s while others are served',
   quick: false,
+  engine: 'sqlite',
   async run(target) {
     const path = await largestAsset(target)
     const sockets: Socket[] = []
@@ -89,6 +92,7 @@ export const debuggerSignal: Attack = {
   point: 36,
   title: 'SIGUSR1 does not open the inspector',
   quick: true,
+  engine: 'sqlite',
   env: { LOG_LEVEL: 'info', NODE_ENV: 'production' },
   async run(target) {
     process.kill(target.server.pid, 'SIGUSR1')

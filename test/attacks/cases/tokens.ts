@@ -24,7 +24,7 @@ async function requireRefused({ client }: Target, token: string, what: string): 
 export const forgedTokens: Attack = {
   name: 'forged-tokens',
   point: 19,
-  title: 'no token that was forged without the key is let in: algorithms, types, keys within and beside it',
+  title: 'tokens forged without the key are refused: algorithms, types, embedded and referenced keys',
   quick: true,
   async run(target) {
     const { access_token: real } = await target.newPerson()
@@ -67,7 +67,7 @@ export const forgedTokens: Attack = {
 export const oddClaims: Attack = {
   name: 'odd-claims',
   point: 19,
-  title: 'a token that is signed with our own key, and odd in what it says, is refused, and never answered with a 5xx',
+  title: 'a token signed with the right key but with invalid claims is refused without a 5xx',
   quick: true,
   async run(target) {
     const { access_token: real } = await target.newPerson()
@@ -106,7 +106,7 @@ export const oddClaims: Attack = {
 export const oldTab: Attack = {
   name: 'old-tab',
   point: 5,
-  title: 'an old tab of the same browser goes on with the session; a thief elsewhere ends it',
+  title: 'an old tab of the same browser keeps the session; a refresh from elsewhere ends it',
   quick: true,
   env: { REFRESH_GRACE: '1s' },
   async run(target) {
@@ -116,12 +116,9 @@ export const oldTab: Attack = {
       'x-app-type': 'web',
     }
     const { email } = await target.newPerson()
-    const login = await target.client.post('/api/v1/auth/login', {
-      body: { email, password: 'a walk along the river' },
-      headers: browser,
-    })
+    const login = await target.client.login({ email }, { headers: browser })
     const refresh = (refresh_token: string, headers: Record<string, string>) =>
-      target.client.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
+      target.client.refresh(refresh_token, { headers })
     const first: string = login.body.user.refresh_token
     let pair = login.body.user
     for (let n = 0; n < 4; n++) {

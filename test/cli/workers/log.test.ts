@@ -8,13 +8,14 @@ import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { forwardLines } from '../../../src/cli/worker-logs.ts'
-import { createClient } from '../../faults/support/client.ts'
+import { createClient } from '../../support/process-client.ts'
 import { freePort } from '../../support/processes.ts'
+import { until } from '../../support/until.ts'
 
 const REQUESTS = 6000
 
-describe('The log of several processes', () => {
-  test('has whole lines, every one of them, though its reader is slow', async () => {
+describe('The log of several workers', () => {
+  test('has every line, and each of them whole, with a slow reader', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-worker-log-'))
     const port = await freePort()
     execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
@@ -29,7 +30,7 @@ describe('The log of several processes', () => {
     })
     const ended = once(child, 'close')
     const url = `http://127.0.0.1:${port}`
-    while (!log().includes('listening')) await pause(20)
+    await until(() => log().includes('listening'))
     const client = createClient(url, { sockets: 24 })
     const path = `/health?${'x'.repeat(50)}`
     for (let sent = 0; sent < REQUESTS; sent += 600)
@@ -50,7 +51,7 @@ describe('The log of several processes', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('gets them in whole lines, wherever the pieces end, and the end of one that was cut off', async () => {
+  test('is forwarded in whole lines, whatever the chunks, including a truncated last line', async () => {
     const output = new PassThrough()
     const written: string[] = []
     const done = forwardLines(output, { writeLines: async (lines) => void written.push(lines.toString()) })

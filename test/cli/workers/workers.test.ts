@@ -1,35 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
+import { requireStatus } from '../../support/auth-calls.ts'
+import { type Client, createClient } from '../../support/process-client.ts'
 import { type ServerProcess, startServer } from '../../support/processes.ts'
+import { until } from '../../support/until.ts'
 
-const PERSON = { email: 'anna@example.org', password: 'a walk along the river', name: 'Анна' }
+const EMAIL = 'anna@example.org'
 
 /** A client that keeps one connection, and so one worker, for itself. */
-function openConnection(url: string) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  return {
-    close: () => agent.destroy(),
-    // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
-    send: (method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: any }> =>
-      new Promise((resolve, reject) => {
-        const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
-        request(`${url}/api/v1/auth${path}`, { method, agent, headers }, async (response) =>
-          resolve({ status: response.statusCode as number, body: await json(response) }),
-        )
-          .on('error', reject)
-          .end(body && JSON.stringify(body))
-      }),
-  }
-}
-
-type Connection = ReturnType<typeof openConnection>
+const openConnection = (url: string) => createClient(url, { sockets: 1 })
 
 const lines = (server: ServerProcess) =>
   server
@@ -44,68 +27,61 @@ const childrenOf = (pid: number) =>
     .split(/\s+/)
     .map(Number)
 
-describe('several processes on one port', () => {
+describe('Several workers on one port', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-workers-'))
   let server: ServerProcess
   before(async () => {
     server = await startServer({ DATA_DIR: folder, WORKERS: '2' })
-    while (!lines(server).some(({ msg }) => msg === 'listening')) await pause(20) // Ready is when the first of them is.
+    // The server is ready when the first of its processes is.
+    await until(() => lines(server).some(({ msg }) => msg === 'listening'), { details: server.output })
   })
   after(async () => {
     await server.stop('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('a logout at one is seen at the very next request at the other', async () => {
+  test('a logout in one is seen by the next request in the other', async () => {
     const connections = [openConnection(server.url), openConnection(server.url)] as const
-    await connections[0].send('POST', '/register', PERSON)
+    requireStatus(201, await connections[0].register({ email: EMAIL }))
     for (let round = 0; round < 20; round++) {
-      const login = await connections[round % 2 ? 0 : 1].send('POST', '/login', {
-        email: PERSON.email,
-        password: PERSON.password,
-      })
-      const token = login.body.user.access_token
-      for (const connection of connections)
-        assert.equal((await connection.send('GET', '/me', undefined, token)).status, 200)
-      assert.equal((await connections[round % 2 ? 1 : 0].send('POST', '/logout', undefined, token)).status, 200)
-      for (const connection of connections)
-        assert.equal((await connection.send('GET', '/me', undefined, token)).status, 401)
+      const login = await connections[round % 2 ? 0 : 1].login({ email: EMAIL })
+      const token = requireStatus(200, login).body.user.access_token
+      for (const connection of connections) assert.equal((await connection.me(token)).status, 200)
+      assert.equal((await connections[round % 2 ? 1 : 0].post('/api/v1/auth/logout', { token })).status, 200)
+      for (const connection of connections) assert.equal((await connection.me(token)).status, 401)
     }
     for (const connection of connections) connection.close()
     const served = () => new Set(lines(server).flatMap(({ worker, route }) => (route?.endsWith('/me') ? [worker] : [])))
-    while (served().size < 2) await pause(20) // The log is written a moment later.
+    await until(() => served().size === 2) // The log is written a moment later.
   })
 
-  test('writes at both at once wait for each other, and none is refused', async () => {
+  test('concurrent writes in both wait for each other and none is refused', async () => {
     const connections = Array.from({ length: 8 }, () => openConnection(server.url))
-    const [first] = connections as [Connection]
-    const { body } = await first.send('POST', '/login', { email: PERSON.email, password: PERSON.password })
+    const [first] = connections as [Client]
+    const { body } = requireStatus(200, await first.login({ email: EMAIL }))
     const answers = await Promise.all(
       connections.flatMap((connection) =>
-        Array.from({ length: 25 }, (_, n) =>
-          connection.send('PATCH', '/me', { name: `Анна ${n}` }, body.user.access_token),
-        ),
+        Array.from({ length: 25 }, (_, n) => connection.rename(body.user.access_token, `Анна ${n}`)),
       ),
     )
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
     for (const connection of connections) connection.close()
   })
 
-  test('one that dies is replaced, and the others serve meanwhile', async () => {
+  test('a worker that dies is replaced while the others serve', async () => {
     const workers = childrenOf(server.pid)
     assert.equal(workers.length, 2)
     process.kill(workers[0] as number, 'SIGKILL')
-    while (!lines(server).some(({ msg }) => msg === 'a worker died') || childrenOf(server.pid).length < 2)
-      await pause(20)
+    await until(() => lines(server).some(({ msg }) => msg === 'a worker died') && childrenOf(server.pid).length === 2)
     assert.ok(!childrenOf(server.pid).includes(workers[0] as number))
     for (let n = 0; n < 10; n++) {
       const connection = openConnection(server.url)
-      assert.equal((await connection.send('GET', '/me')).status, 401)
+      assert.equal((await connection.get('/api/v1/auth/me')).status, 401)
       connection.close()
     }
   })
 
-  test('SIGTERM ends all of them in order, with status 0', async () => {
+  test('SIGTERM stops all of them with exit status 0', async () => {
     const workers = childrenOf(server.pid)
     assert.equal(await server.stop('SIGTERM'), 0)
     for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
@@ -113,7 +89,7 @@ describe('several processes on one port', () => {
   })
 })
 
-test('a port that is taken is told by one message, and nothing stays behind', async () => {
+test('a port in use is reported by one message', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-workers-'))
   const first = await startServer({ DATA_DIR: folder })
   const env = {

@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createClient } from '../../support/process-client.ts'
 import { afterThisProcess, freePort } from '../../support/processes.ts'
-import { createClient } from './client.ts'
-import { type Context, Missing, until } from './fault.ts'
+import { until } from '../../support/until.ts'
+import { type Context, Missing } from './fault.ts'
 
 /**
  * A haproxy before servers on the given ports, which asks each twice a second whether it is ready. As in production it

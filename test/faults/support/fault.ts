@@ -70,14 +70,3 @@ export async function runFault(fault: Fault, quick: boolean): Promise<Outcome> {
     for (const cleanUp of cleanUps) await cleanUp()
   }
 }
-
-/** `work` until it gives something, or an error after `patience` ms. */
-export async function until<T>(work: () => Promise<T | null | undefined | false>, patience = 30_000): Promise<T> {
-  const deadline = performance.now() + patience
-  for (;;) {
-    const result = await work()
-    if (result) return result
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${work}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import pg from 'pg'
-import { type Answer, createClient } from './client.ts'
+import { type Answer, createClient } from '../../support/process-client.ts'
 
 /**
  * Writes without end at a service that may die at any moment, and keeps a book of what was acknowledged: registrations,
@@ -19,7 +19,7 @@ export function startLedger(url: string, name: string, writers = 3) {
       const email = `${name}-${++count}@example.org`
       const headers = { 'idempotency-key': email }
       for (;;) {
-        const answer = await client.register(email, headers)
+        const answer = await client.register({ email }, { headers: headers })
         answers.push(answer)
         if (answer.status === 201) registered.push(email)
         const isFinal = answer.status > 0 && answer.status < 500 && !answer.headers['retry-after']

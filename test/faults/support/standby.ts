@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import type { Postgres } from '../../support/postgres.ts'
 import { findBinaries, unprivilegedUser } from '../../support/postgres-binaries.ts'
 import { afterThisProcess, freePort } from '../../support/processes.ts'
-import { until } from './fault.ts'
+import { until } from '../../support/until.ts'
 import { postgresQuery } from './ledger.ts'
 
 const exec = promisify(execFile)

@@ -19,7 +19,7 @@ const faultsOf = (env: Record<string, string>): string[] => {
 }
 
 describe('The configuration', () => {
-  test('needs nothing: every setting has its default', () => {
+  test('has a default for every setting', () => {
     const config = loadConfig({})
     assert.deepEqual([config.host, config.port, config.production], ['127.0.0.1', 8080, false])
     assert.equal(config.appUrl, 'http://localhost:8080')
@@ -29,15 +29,15 @@ describe('The configuration', () => {
     assert.ok(Object.isFrozen(config))
   })
 
-  test('in production lets no other origin in unless told', () => {
+  test('allows no other origin in production by default', () => {
     assert.deepEqual(loadConfig({ NODE_ENV: 'production' }).corsAllowedOrigins, [])
   })
 
-  test('takes an empty value for an absent one', () => {
+  test('treats an empty value as absent', () => {
     assert.equal(loadConfig({ PORT: '', HOST: '  ' }).port, 8080)
   })
 
-  test('tells every fault at once, each with its name and what is allowed', () => {
+  test('reports every fault at once, each with its name and the allowed values', () => {
     const env = {
       PORT: '70000',
       LOG_LEVEL: 'loud',
@@ -51,7 +51,7 @@ describe('The configuration', () => {
     assert.throws(() => loadConfig(env), /5 faults:\n {2}- /)
   })
 
-  test('shows no secret in a fault', () => {
+  test('does not show secrets in faults', () => {
     const env = { APP_SECRET: 'my-secret!', DATABASE_URL: 'mysql://root:hunter2@x/y', SMTP_URL: 'http://u:hunter2@x' }
     assert.equal(faultsOf(env).length, 3)
     assert.doesNotMatch(faultsOf(env).join(), /my-secret|hunter2/)
@@ -89,7 +89,7 @@ describe('The configuration', () => {
       assert.match(String(faultsOf(env)[0]), message)
     })
 
-  test('reads what can be written in more than one way', () => {
+  test('accepts equivalent spellings of values', () => {
     const env = {
       TRUST_PROXY: '10.0.0.0/8, ::1',
       REQUIRE_VERIFIED_EMAIL: '1',
@@ -108,7 +108,7 @@ describe('The configuration', () => {
     assert.equal(loadConfig({ APP_URL: 'https://x.org/api/' }).appUrl, 'https://x.org/api')
   })
 
-  test('shows its settings with the secrets masked, and where each is from', () => {
+  test('shows its settings and their origin, with secrets masked', () => {
     const env = { PORT: '1', APP_SECRET: SECRET, DATABASE_URL: 'postgres://u:hunter2@h/d' }
     const shown = effectiveSettings(env, loadConfig(env))
     assert.deepEqual(Object.keys(shown), Object.keys(SETTINGS))
@@ -117,7 +117,7 @@ describe('The configuration', () => {
     assert.deepEqual(shown.JWT_EXPIRATION, { value: '15m', from: 'default' })
   })
 
-  test('reads .env of a folder, and the environment of the process before it', (t) => {
+  test('reads .env of a folder; the environment of the process wins', (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-env-'))
     t.after(() => rmSync(folder, { recursive: true }))
     assert.equal(readEnvironment(folder).BUKHINDOR_TEST, undefined)

@@ -5,7 +5,7 @@ import { loadLookupKey } from '../../../src/kernel/crypto/lookup-key.ts'
 import { deriveKeys } from '../../../src/kernel/crypto/secrets.ts'
 import { describeOnEachEngine, useApp } from '../../support/app.ts'
 
-describeOnEachEngine('The key of fingerprints', (engine) => {
+describeOnEachEngine('The lookup key', (engine) => {
   const app = useApp(engine)
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)]
   const shared = (...secrets: Buffer[]) =>
@@ -13,12 +13,12 @@ describeOnEachEngine('The key of fingerprints', (engine) => {
   const forget = () => app.services.database.db.deleteFrom('lookup_keys').execute()
   const derived = (secret: Buffer) => deriveKeys([secret]).of('lookup')[0]?.toString('hex')
 
-  test('is that of the first secret when nothing is kept, as versions before this one have it', async () => {
+  test('is derived from the first secret where none is stored, as in earlier versions', async () => {
     await forget()
     assert.equal(await shared(a, b), derived(a))
   })
 
-  test('is one for instances that start at the same moment, whatever the order of their secrets', async () => {
+  test('is the same for instances that start at once, whatever the order of their secrets', async () => {
     for (let round = 0; round < 5; round++) {
       await forget()
       const lists = [
@@ -32,13 +32,13 @@ describeOnEachEngine('The key of fingerprints', (engine) => {
     }
   })
 
-  test('outlives every secret that is left out after another has come beside it', async () => {
+  test('survives the removal of any secret after a rotation', async () => {
     await forget()
     const key = await shared(a)
     for (const list of [[a, b], [b, a], [b], [b, c], [c]]) assert.equal(await shared(...list), key)
   })
 
-  test('is the older one, from then on for all, where somebody had started without the old secret', async () => {
+  test('stays the stored one where an instance started without the old secret', async () => {
     await forget()
     const key = await shared(a)
     app.clock.advance(1000)
@@ -47,7 +47,7 @@ describeOnEachEngine('The key of fingerprints', (engine) => {
     assert.equal(await shared(b), key)
   })
 
-  test('is kept sealed, and one that was changed counts as none', async () => {
+  test('is stored sealed, and a modified one is ignored', async () => {
     await forget()
     const key = await shared(a)
     const { db } = app.services.database

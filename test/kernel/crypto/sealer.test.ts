@@ -5,7 +5,7 @@ import { createSealer } from '../../../src/kernel/crypto/sealer.ts'
 
 const [older, newer] = [randomBytes(32), randomBytes(32)]
 
-test('what is sealed opens again in its context, in any script and of any length', () => {
+test('a sealed text opens in its context, in any script and of any length', () => {
   const sealer = createSealer([newer])
   for (const text of ['', 'Привет 🌍', 'x'.repeat(100_000)]) {
     assert.equal(sealer.open(sealer.seal(text, 'row 1'), 'row 1'), text)
@@ -13,14 +13,14 @@ test('what is sealed opens again in its context, in any script and of any length
   assert.equal(sealer.open(sealer.seal(Buffer.from('bytes'), 'row 1'), 'row 1'), 'bytes')
 })
 
-test('sealed text tells nothing of the text, and two of one text differ', () => {
+test('sealed text reveals nothing, and sealing twice gives different results', () => {
   const sealer = createSealer([newer])
   const sealed = [sealer.seal('a secret', 'row 1'), sealer.seal('a secret', 'row 1')] as const
   assert.notEqual(sealed[0], sealed[1])
   for (const one of sealed) assert.ok(!Buffer.from(one, 'base64url').includes('a secret'))
 })
 
-test('what was changed, cut short, or belongs to another context does not open', () => {
+test('text that was modified, truncated or sealed for another context does not open', () => {
   const sealer = createSealer([newer])
   const sealed = sealer.seal('a secret', 'row 1')
   assert.equal(sealer.open(sealed, 'row 2'), null)
@@ -33,7 +33,7 @@ test('what was changed, cut short, or belongs to another context does not open',
   }
 })
 
-test('after a rotation the first key seals and each of them opens', () => {
+test('after a rotation the first key seals and every key opens', () => {
   const before = createSealer([older])
   const between = createSealer([newer, older])
   const after = createSealer([newer])

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ConfigError, loadConfig } from '../../../src/kernel/config/config.ts'
 import { deriveKeys, loadSecrets } from '../../../src/kernel/crypto/secrets.ts'
 
-describe('The secret', () => {
+describe('APP_SECRET', () => {
   let folder = ''
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'bukhindor-secret-'))
@@ -16,7 +16,7 @@ describe('The secret', () => {
   const load = (env = {}, hasAccounts = false) =>
     loadSecrets(loadConfig({ DATA_DIR: folder, ...env }), async () => hasAccounts)
 
-  test('is made at the first start, readable by nobody else, and the same ever after', async () => {
+  test('is created at the first start, readable by the owner only, and reused', async () => {
     const first = await load()
     const file = join(folder, 'secret.key')
     assert.equal(statSync(file).mode & 0o777, 0o600)
@@ -25,20 +25,20 @@ describe('The secret', () => {
     assert.equal(readFileSync(file, 'utf8').trim(), first[0]?.toString('base64url'))
   })
 
-  test('of the environment wins, and no file is made', async () => {
+  test('from the environment wins, and no file is created', async () => {
     const given = Buffer.alloc(32, 9)
     assert.deepEqual(await load({ APP_SECRET: given.toString('base64url') }, true), [given])
     assert.throws(() => statSync(join(folder, 'secret.key')), { code: 'ENOENT' })
   })
 
-  test('in a file that is spoilt stops the start, and is not replaced', async () => {
+  test('in a corrupt file stops the start and is not replaced', async () => {
     const file = join(folder, 'secret.key')
     writeFileSync(file, 'half a sec')
     await assert.rejects(load(), (error) => error instanceof ConfigError && error.message.includes(file))
     assert.equal(readFileSync(file, 'utf8'), 'half a sec')
   })
 
-  test('in a file that may not be read stops the start', {
+  test('in an unreadable file stops the start', {
     skip: process.getuid?.() === 0 && 'root may read all',
   }, async () => {
     const file = join(folder, 'secret.key')
@@ -47,7 +47,7 @@ describe('The secret', () => {
     await assert.rejects(load(), ConfigError)
   })
 
-  test('that is lost is not replaced in silence where there are accounts; the message says what to do, and that works', async () => {
+  test('that is missing is not replaced where there are accounts, and the message says what to do', async () => {
     const file = join(folder, 'secret.key')
     const error = await load({}, true).catch((error) => error)
     assert.ok(error instanceof ConfigError)
@@ -62,7 +62,7 @@ describe('The secret', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600)
   })
 
-  test('that another process makes meanwhile is taken, though it has made an account as well', async () => {
+  test('that another process creates meanwhile is used, even with an account already created', async () => {
     const other = await loadSecrets(loadConfig({ DATA_DIR: join(folder, 'other') }), async () => false)
     const secrets = await loadSecrets(loadConfig({ DATA_DIR: folder }), async () => {
       writeFileSync(join(folder, 'secret.key'), String(other[0]?.toString('base64url')), { mode: 0o600 })
@@ -71,7 +71,7 @@ describe('The secret', () => {
     assert.deepEqual(secrets, other)
   })
 
-  test('in a file that others can read or change is refused', { skip: process.platform === 'win32' }, async () => {
+  test('in a file that others can read or write is refused', { skip: process.platform === 'win32' }, async () => {
     await load()
     const file = join(folder, 'secret.key')
     for (const mode of [0o644, 0o640, 0o604, 0o620]) {
@@ -89,7 +89,7 @@ describe('The secret', () => {
     assert.deepEqual(readdirSync(folder), ['secret.key'])
   })
 
-  test('gives another key for each purpose, and the same keys for the same secret', () => {
+  test('gives a different key for each purpose, and the same keys for the same secret', () => {
     const secret = Buffer.alloc(32, 1)
     const purposes = ['access-token', 'refresh-token', 'device-token', 'cursor', 'sealing', 'lookup']
     const bytes = (of: Buffer) => purposes.map((purpose) => String(deriveKeys([of]).of(purpose)[0]))

@@ -60,7 +60,7 @@ describeOnEachEngine('Migrations', (engine) => {
       .filter((name) => !name.startsWith('users_search'))
       .sort()
 
-  test('go up one by one, all the way down, and up again to the same schema', async () => {
+  test('go up one by one, down to nothing, and up again to the same schema', async () => {
     const database = await connect()
     const pending = (await migrationStatus(database)).map(({ name, applied_at }) => [name, applied_at])
     assert.ok(pending.length >= 1 && pending.every(([, at]) => at === null))
@@ -85,7 +85,7 @@ describeOnEachEngine('Migrations', (engine) => {
     assert.deepEqual(await tables(database), schema)
   })
 
-  test('have the checksums that databases of earlier versions have recorded', async () => {
+  test('have the checksums recorded in databases of earlier versions', async () => {
     const database = await openDatabase(config)
     open.push(database)
     await migrateUp(database)
@@ -94,7 +94,7 @@ describeOnEachEngine('Migrations', (engine) => {
     assert.deepEqual(Object.fromEntries(recorded.map((row) => [row.version, row.checksum.slice(0, 16)])), SHIPPED)
   })
 
-  test('that were changed after they had been applied are refused', async () => {
+  test('that changed after they were applied are refused', async () => {
     const database = await connect()
     await migrateUp(database)
     await database.db.updateTable('schema_migrations').set({ checksum: 'x' }).where('version', '=', 1).execute()
@@ -102,7 +102,7 @@ describeOnEachEngine('Migrations', (engine) => {
       await assert.rejects(work(database), { name: 'DatabaseError', message: /migration 1 .*was changed after/ })
   })
 
-  test('of a newer version are refused, and nothing is touched', async () => {
+  test('of a newer version are refused without any change', async () => {
     const database = await connect()
     await migrateUp(database)
     const row = { version: 9999, name: 'future', checksum: 'x', applied_at: new Date().toISOString() }
@@ -119,7 +119,7 @@ describeOnEachEngine('Migrations', (engine) => {
       .values({ version: 9999, name: 'future', checksum: 'x', applied_at: new Date().toISOString(), compatible_from })
       .execute()
 
-  test('of a newer version are accepted where they say that this one can work with them', async () => {
+  test('of a newer version are accepted where they declare compatibility', async () => {
     const database = await connect()
     await migrateUp(database)
     const newest = Number((await migrationStatus(database)).at(-1)?.version)
@@ -139,7 +139,7 @@ describeOnEachEngine('Migrations', (engine) => {
     await assert.rejects(migrationStatus(database), /9999 \(future\).*cannot work with it/)
   })
 
-  test('that are missing below one of a newer version are left to that version', async () => {
+  test('that are missing below one of a newer version are not applied', async () => {
     const database = await connect()
     await migrateUp(database)
     const newest = Number((await migrationStatus(database)).at(-1)?.version)
@@ -148,7 +148,7 @@ describeOnEachEngine('Migrations', (engine) => {
     await assert.rejects(migrateUp(database), /lacks migration 4 \(idempotency\), and has 9999 \(future\) of a newer/)
   })
 
-  test('note which older version can work with them', async () => {
+  test('record the oldest compatible version', async () => {
     const database = await connect()
     await migrateUp(database)
     const rows = await database.db.selectFrom('schema_migrations').selectAll().execute()
@@ -156,7 +156,7 @@ describeOnEachEngine('Migrations', (engine) => {
     assert.equal(rows.find(({ version }) => version === 1)?.compatible_from, null)
   })
 
-  test('are taken back only when no instance runs; one that was killed counts for a while', async () => {
+  test('are reverted only when no instance runs; a killed one counts for a while', async () => {
     const [database, ...others] = (await Promise.all(Array.from({ length: 3 }, connect))) as [Database, ...Database[]]
     await migrateUp(database)
     const instances = others.map((database) => createInstance({ database }))
@@ -176,7 +176,7 @@ describeOnEachEngine('Migrations', (engine) => {
     await instances[1]?.end()
   })
 
-  test('that are taken back while an instance begins are found missing by it', async () => {
+  test('that are reverted while an instance starts are noticed by it', async () => {
     const [database, other] = (await Promise.all([connect(), connect()])) as [Database, Database]
     for (let round = 0; round < 5; round++) {
       await migrateUp(database)
@@ -189,7 +189,7 @@ describeOnEachEngine('Migrations', (engine) => {
     }
   })
 
-  test('tell what taking them back would lose, and lose nothing by telling', async () => {
+  test('list what reverting them would lose, without losing it', async () => {
     const database = await connect()
     await migrateUp(database, 4)
     const now = new Date().toISOString()
@@ -212,14 +212,14 @@ describeOnEachEngine('Migrations', (engine) => {
     assert.equal((await database.db.selectFrom('idempotency_keys').selectAll().execute()).length, 2)
   })
 
-  test('of five that begin at once are applied once each', async () => {
+  test('are applied once each by five instances that start at once', async () => {
     const databases = await Promise.all(Array.from({ length: 5 }, connect))
     const applied = (await Promise.all(databases.map((database) => migrateUp(database)))).flat()
     const names = (await migrationStatus(databases[0] as Database)).map(({ name }) => name)
     assert.deepEqual(applied.toSorted(), names.toSorted())
   })
 
-  test('that fail half way leave nothing behind', async () => {
+  test('that fail half-way leave nothing behind', async () => {
     const database = await connect()
     // A table of that name is there already: something in the middle of the first migration fails.
     await database.db.schema.createTable('sessions').addColumn('x', 'integer').execute()

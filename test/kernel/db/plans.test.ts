@@ -11,6 +11,8 @@ import { deleteExpiredTokens } from '../../../src/modules/credentials/one-time-t
 import { deleteExpired } from '../../../src/modules/rate-limits/rate-limits.store.ts'
 import { deleteSessionsBefore, sessionsAfter } from '../../../src/modules/sessions/sessions.store.ts'
 import { describeOnEachEngine, useApp } from '../../support/app.ts'
+import { addEvents } from '../../support/audit-events.ts'
+import { queriesOf } from '../../support/queries.ts'
 
 const id = (n: number) => `0190a000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
 const TIME = '2026-03-01T00:00:00.000Z'
@@ -31,20 +33,6 @@ const FILTERS = [{}, { action: 'user.deleted' }].flatMap((action) =>
   ),
 )
 
-/** Runs `work` and gives the queries that it has made, none of which changes anything. */
-async function queriesOf(db: Db, work: (db: Db) => Promise<unknown>): Promise<CompiledQuery[]> {
-  const queries: CompiledQuery[] = []
-  const watched = db.withPlugin({
-    transformQuery: ({ node, queryId }) => {
-      queries.push(db.getExecutor().compileQuery(node, queryId))
-      return node
-    },
-    transformResult: async ({ result }) => result,
-  })
-  await work(watched)
-  return queries
-}
-
 /** The steps of a plan, one a line. */
 async function planOf(db: Db, engine: Engine, { sql: text, parameters }: CompiledQuery): Promise<string> {
   const values = [...parameters].map((value) => (typeof value === 'boolean' ? Number(value) : value))
@@ -53,36 +41,25 @@ async function planOf(db: Db, engine: Engine, { sql: text, parameters }: Compile
   return rows.map((row) => (engine === 'sqlite' ? row.detail : row['QUERY PLAN'])).join('\n')
 }
 
-async function addEvents(db: Db, count: number): Promise<void> {
-  for (let from = 0; from < count; from += 500)
-    await db
-      .insertInto('audit_events')
-      .values(
-        Array.from({ length: 500 }, (_, i) => ({
-          id: eventId(from + i),
-          at: at(from + i),
-          action: i % 3 ? 'login.succeeded' : 'user.updated',
-          outcome: 'success' as const,
-          actor_type: 'user' as const,
-          actor_id: i % 4 === 0 ? ADMIN : i % 4 === 1 ? HEAVY : null,
-          target_id: i % 4 === 1 ? HEAVY : id(100 + (i % 50)),
-          session_id: null,
-          request_id: null,
-          ip: null,
-          user_agent: null,
-          details: '{}',
-        })),
-      )
-      .execute()
-}
+const addManyEvents = (db: Db) =>
+  addEvents(db, 20_000, (n) => ({
+    id: eventId(n),
+    at: at(n),
+    action: n % 3 ? 'login.succeeded' : 'user.updated',
+    actor_id: n % 4 === 0 ? ADMIN : n % 4 === 1 ? HEAVY : null,
+    target_id: n % 4 === 1 ? HEAVY : id(100 + (n % 50)),
+  }))
 
-describeOnEachEngine('Whatever is asked for', (engine) => {
+describeOnEachEngine('Query plans', (engine) => {
   const app = useApp(engine)
 
-  for (const size of ['with nothing stored', 'with 20,000 events', 'with 20,000 events and statistics'])
-    test(`every filter of the audit list is led by one index in the order of the list, ${size}`, async () => {
+  // The planner of PostgreSQL goes by the rows that are there and by statistics, so an empty table tells nothing of it.
+  const sizes = ['with nothing stored', 'with 20,000 events', 'with 20,000 events and statistics']
+  for (const size of engine === 'sqlite' ? sizes : sizes.slice(-1))
+    test(`every filter of the audit list uses one index in the order of the list, ${size}`, async () => {
       const { db } = app.services.database
-      if (size === 'with 20,000 events') await addEvents(db, 20_000)
+      if (size !== sizes[0] && !(await db.selectFrom('audit_events').select('id').executeTakeFirst()))
+        await addManyEvents(db)
       if (size.endsWith('statistics')) await sql`analyze`.execute(db)
       for (const filters of FILTERS) {
         const queries = await queriesOf(db, (watched) => listEvents(watched, { ...filters, limit: 51 }))
@@ -92,11 +69,14 @@ describeOnEachEngine('Whatever is asked for', (engine) => {
         if (engine === 'sqlite') {
           assert.match(plan, /^SEARCH audit_events USING INDEX [^\n]*$/, text)
           assert.doesNotMatch(plan, /ANY\(|TEMP B-TREE|SCAN/, text)
-        } else if (size.endsWith('statistics')) assert.doesNotMatch(plan, /Seq Scan/, text)
+        } else {
+          assert.match(plan, /Index/, text)
+          assert.doesNotMatch(plan, /Seq Scan/, text)
+        }
       }
     })
 
-  test('what an export and the retention read is led by an index', async () => {
+  test('exports and retention jobs use indexes', async () => {
     const { db } = app.services.database
     const now = TIME
     const works: ((db: Db) => Promise<unknown>)[] = [
@@ -111,12 +91,18 @@ describeOnEachEngine('Whatever is asked for', (engine) => {
       (db) => deleteExpiredKeys(db, 0, 200),
       (db) => claimDue(db, now, now, 10),
     ]
-    for (const work of works)
-      for (const query of await queriesOf(db, work)) {
-        if (engine === 'postgres') await sql`set enable_seqscan = off`.execute(db)
-        const plan = await planOf(db, engine, query)
+    for (const work of works) {
+      const queries = await queriesOf(db, work)
+      assert.ok(queries.length > 0, String(work))
+      for (const query of queries) {
+        const plan = await db.transaction().execute(async (trx) => {
+          // Where a table is small, PostgreSQL would rather read it whole than use the index that it has.
+          if (engine === 'postgres') await sql`set local enable_seqscan = off`.execute(trx)
+          return planOf(trx, engine, query)
+        })
         const bad = engine === 'sqlite' ? /SCAN (audit_events|sessions|outbox|one_time|throttles|idem)/ : /Seq Scan/
         assert.doesNotMatch(plan, bad, `${query.sql}\n${plan}`)
       }
+    }
   })
 })

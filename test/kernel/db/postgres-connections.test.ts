@@ -5,10 +5,11 @@ import { migrate } from '../../../src/app.ts'
 import { loadConfig } from '../../../src/kernel/config/config.ts'
 import { register, signIn, startApp, type TestApp } from '../../support/app.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 const MAX_CONNECTIONS = 20
 
-describe('Of a server that grants fewer connections than the pool may have', {
+describe('A server with fewer connections than the pool size', {
   skip: process.env.TEST_POSTGRES_URL ? false : 'PostgreSQL is not installed',
 }, () => {
   let cluster: Postgres
@@ -32,7 +33,7 @@ describe('Of a server that grants fewer connections than the pool may have', {
 
   /** Connections of others until the server has none left. */
   async function takeTheRest(): Promise<void> {
-    for (;;) {
+    for (let taken = 0; taken < 100; taken++) {
       const other = new pg.Client({ connectionString: cluster.url })
       other.on('error', () => {})
       try {
@@ -43,17 +44,17 @@ describe('Of a server that grants fewer connections than the pool may have', {
         return
       }
     }
+    assert.fail('the server grants more than 100 connections')
   }
   const leave = () => Promise.all(others.splice(0).map((other) => other.end()))
-  const askAtOnce = (count: number) =>
-    Promise.all(Array.from({ length: count }, () => app.api.get('/api/v1/auth/me', { token })))
+  const askAtOnce = (count: number) => Promise.all(Array.from({ length: count }, () => app.api.me(token)))
 
-  test('a request waits for one of the connections that are there', async () => {
+  test('makes requests wait for an existing connection', async () => {
     for (let round = 0; round < 5; round++)
       for (const { status } of await askAtOnce(2 * MAX_CONNECTIONS)) assert.equal(status, 200)
   })
 
-  test('no further one is asked for again and again meanwhile', async () => {
+  test('is not asked for more connections again and again', async () => {
     const began = performance.now()
     let asked = 0
     const original = pg.Client.prototype.connect
@@ -70,12 +71,14 @@ describe('Of a server that grants fewer connections than the pool may have', {
     assert.ok(asked <= MAX_CONNECTIONS * Math.ceil(seconds + 1), `${asked} in ${seconds} s`)
   })
 
-  test('with none at all it waits for a second, and is answered when one comes free in that time', async () => {
+  test('makes a request wait up to a second for a free connection, and then answer 503', async () => {
     const [other] = others as [pg.Client]
-    await other.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bukhindor'")
-    await takeTheRest()
-    const refused = await askAtOnce(3)
-    for (const { status } of refused) assert.ok(status === 503 || status === 200)
+    // The service connects again at once, so it takes a try or two until the others have every connection.
+    await until(async () => {
+      await other.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bukhindor'")
+      await takeTheRest()
+      return (await askAtOnce(3)).every(({ status }) => status === 503)
+    })
     const waiting = askAtOnce(3)
     await leave()
     for (const { status } of await waiting) assert.equal(status, 200)

@@ -9,8 +9,8 @@ import { createDatabase, dropDatabase } from '../../support/postgres.ts'
 const CLUSTER = process.env.TEST_POSTGRES_URL
 const options = { poolSize: 2, deadlines: deadlinesOf(15_000) }
 
-describe('an address of PostgreSQL', () => {
-  test('with several hosts is one address for each, all else equal', () => {
+describe('A connection string of PostgreSQL', () => {
+  test('with several hosts gives one for each, all else equal', () => {
     assert.deepEqual(parsePostgresUrl('postgres://u:p%40w@h1:5432,h2,[::1]:6432/db?sslmode=verify-full').urls, [
       'postgres://u:p%40w@h1:5432/db?sslmode=verify-full',
       'postgres://u:p%40w@h2/db?sslmode=verify-full',
@@ -18,22 +18,22 @@ describe('an address of PostgreSQL', () => {
     ])
   })
 
-  test('is shown without its password, even where that holds an @', () => {
+  test('is shown without its password, even with an @ in it', () => {
     assert.equal(masked('postgres://u:p@w@h1,h2:5432/db'), 'postgres://u:***@h1,h2:5432/db')
     assert.equal(masked('postgres://h1/db'), 'postgres://h1/db')
   })
 
-  test('says whether a pooler stands between that follows no prepared statements', () => {
+  test('says whether a pooler without prepared statements is used', () => {
     assert.equal(parsePostgresUrl('postgres://h/db?pgbouncer=true').pooled, true)
     assert.equal(parsePostgresUrl('postgres://h/db?x=pgbouncer').pooled, false)
   })
 })
 
-describe('several hosts', { skip: CLUSTER ? false : 'PostgreSQL is not installed' }, () => {
+describe('A connection string with several hosts', { skip: CLUSTER ? false : 'PostgreSQL is not installed' }, () => {
   /** The same database by a host that is not there and one that is. */
   const withDeadHost = (url: string) => url.replace(/@([^/]+)\//, '@127.0.0.1:1,$1/')
 
-  test('the one that answers is used', async () => {
+  test('uses the host that answers', async () => {
     const url = await createDatabase(String(CLUSTER))
     const database = await openPostgres(withDeadHost(url), options)
     await database.ping()
@@ -41,7 +41,7 @@ describe('several hosts', { skip: CLUSTER ? false : 'PostgreSQL is not installed
     await dropDatabase(url)
   })
 
-  test('one that is read-only is not, and the message tells so of each', async () => {
+  test('uses no read-only host, and the message names each', async () => {
     const url = await createDatabase(String(CLUSTER))
     const client = new pg.Client({ connectionString: url })
     await client.connect()
@@ -51,7 +51,7 @@ describe('several hosts', { skip: CLUSTER ? false : 'PostgreSQL is not installed
     await dropDatabase(url)
   })
 
-  test('times are UTC and deadlines are set without a word to the server after connecting', async () => {
+  test('sets UTC and timeouts while connecting, without further queries', async () => {
     const url = await createDatabase(String(CLUSTER))
     const database = await openPostgres(url, options)
     const { rows } = await database.db.executeQuery<Record<string, string>>({

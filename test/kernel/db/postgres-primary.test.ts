@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { migrate } from '../../../src/app.ts'
 import { loadConfig } from '../../../src/kernel/config/config.ts'
 import { deadlinesOf } from '../../../src/kernel/config/deadlines.ts'
@@ -13,10 +12,11 @@ import { startStandby } from '../../faults/support/standby.ts'
 import { createAdmin, register, type StartOptions, signIn, startApp, type TestApp } from '../../support/app.ts'
 import { startPooler } from '../../support/pooler.ts'
 import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 const skip = process.env.TEST_POSTGRES_URL ? false : 'PostgreSQL is not installed'
 
-describe('Of a primary and its standby', { skip }, () => {
+describe('A primary and its standby', { skip }, () => {
   const cleanUps: (() => unknown)[] = []
   afterEach(async () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
@@ -52,15 +52,7 @@ describe('Of a primary and its standby', { skip }, () => {
     await primary.start()
   }
 
-  async function until(isTrue: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 30_000
-    while (!(await isTrue())) {
-      assert.ok(performance.now() < deadline, `waited in vain for ${isTrue}`)
-      await pause(20)
-    }
-  }
-
-  test('the standby alone is not taken, and the message says what it is', async () => {
+  test('a standby alone is refused, and the message says that it is one', async () => {
     const { standbyUrl } = await startPair()
     await assert.rejects(openPostgres(standbyUrl, { poolSize: 2, deadlines: deadlinesOf(15_000) }), {
       name: 'DatabaseError',
@@ -68,7 +60,7 @@ describe('Of a primary and its standby', { skip }, () => {
     })
   })
 
-  test('a lone server that becomes a standby is not ready and answers nobody until it is the primary again', async () => {
+  test('a server that becomes a standby makes the service unready until it is the primary again', async () => {
     const { primary, url } = await startPair()
     const { api } = await start(url)
     const { access_token: token } = await signIn(api, await register(api))
@@ -77,28 +69,25 @@ describe('Of a primary and its standby', { skip }, () => {
       const ready = await api.get('/health/ready')
       assert.equal(ready.status, 503)
       assert.deepEqual(ready.body.checks, { database: 'failed', accepting: 'ok' })
-      assert.equal((await api.get('/api/v1/auth/me', { token })).status, 503)
+      assert.equal((await api.me(token)).status, 503)
     }
     await postgresQuery(primary.url)('select pg_promote()')
     await until(async () => (await api.get('/health/ready')).status === 200)
-    assert.equal((await api.get('/api/v1/auth/me', { token })).status, 200)
+    assert.equal((await api.me(token)).status, 200)
   })
 
-  test('a demoted one is left for the promoted one, and its old rows are never an answer', async () => {
+  test('the service moves from a demoted primary to the promoted one and never serves old rows', async () => {
     const { primary, standby, bothUrl, standbyUrl } = await startPair()
     const { api } = await start(bothUrl)
     const ended = await signIn(api, await register(api))
     await demote(primary)
-    assert.equal((await api.get('/api/v1/auth/me', { token: ended.access_token })).status, 503)
+    assert.equal((await api.me(ended.access_token)).status, 503)
     await standby.promote()
     const elsewhere = await start(standbyUrl)
     await elsewhere.api.post('/api/v1/auth/logout', { token: ended.access_token, body: {} })
     const begun = await signIn(elsewhere.api, await register(elsewhere.api))
     await until(async () => {
-      const [old, fresh] = [
-        await api.get('/api/v1/auth/me', { token: ended.access_token }),
-        await api.get('/api/v1/auth/me', { token: begun.access_token }),
-      ]
+      const [old, fresh] = [await api.me(ended.access_token), await api.me(begun.access_token)]
       assert.notEqual(old.status, 200)
       assert.notEqual(fresh.status, 401)
       return old.status === 401 && fresh.status === 200
@@ -106,7 +95,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.equal((await api.get('/health/ready')).status, 200)
   })
 
-  test('one that takes no more writes is left at the first that it refuses, though its connections stay open', async () => {
+  test('the service leaves a primary at the first refused write, even with open connections', async () => {
     const { primary, standby, bothUrl } = await startPair()
     const { api } = await start(bothUrl)
     const { access_token: token } = await signIn(api, await register(api))
@@ -118,7 +107,7 @@ describe('Of a primary and its standby', { skip }, () => {
     assert.ok(row)
   })
 
-  test('behind a pooler a query that reaches the standby is not believed, nor is the service ready', async () => {
+  test('behind a pooler a query that reaches the standby fails, and the service is not ready', async () => {
     const { primary, standby, url, on } = await startPair({ trust: true })
     const pooler = await startPooler([primary.port, standby.port])
     cleanUps.push(pooler.close)
@@ -130,28 +119,28 @@ describe('Of a primary and its standby', { skip }, () => {
     await direct.api.post('/api/v1/auth/logout', { token: ended.access_token, body: {} })
     const begun = await signIn(direct.api, await register(direct.api))
     pooler.use(1)
-    for (const { access_token: token } of [ended, begun])
-      assert.equal((await api.get('/api/v1/auth/me', { token })).status, 503)
+    for (const { access_token: token } of [ended, begun]) assert.equal((await api.me(token)).status, 503)
     assert.equal((await api.get('/health/ready')).status, 503)
     pooler.use(0)
     await until(async () => (await api.get('/health/ready')).status === 200)
-    assert.equal((await api.get('/api/v1/auth/me', { token: ended.access_token })).status, 401)
-    assert.equal((await api.get('/api/v1/auth/me', { token: begun.access_token })).status, 200)
+    assert.equal((await api.me(ended.access_token)).status, 401)
+    assert.equal((await api.me(begun.access_token)).status, 200)
   })
 
-  test('one whose host hangs is left, though every connection waits for it', async () => {
+  test('the service leaves a hanging primary, even when every connection waits for it', async () => {
     const { primary, standby, bothUrl } = await startPair()
     const { api, services } = await start(bothUrl, { DATABASE_POOL_SIZE: '2' })
     const { access_token: token } = await signIn(api, await createAdmin(services))
     const pids = clusterPids(primary)
+    assert.ok(pids.length > 0)
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     cleanUps.push(() => {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     })
-    const hung = Promise.all(Array.from({ length: 4 }, () => api.get('/api/v1/auth/me', { token })))
+    const hung = Promise.all(Array.from({ length: 4 }, () => api.me(token)))
     await standby.promote()
     const began = performance.now()
-    await until(async () => (await api.get('/api/v1/auth/me', { token })).status === 200)
+    await until(async () => (await api.me(token)).status === 200)
     const { statement } = deadlinesOf(15_000)
     assert.ok(performance.now() - began < statement, 'it did not wait for the hung queries to time out')
     for (const { status } of await hung) assert.equal(status, 503)

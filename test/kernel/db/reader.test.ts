@@ -3,12 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
 import { sql } from 'kysely'
 import { createSqliteReader } from '../../../src/kernel/db/sqlite/reader.ts'
 import { openSqlite } from '../../../src/kernel/db/sqlite/sqlite.ts'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
+import { until } from '../../support/until.ts'
 
 /** Counts for hours, without a row in between: nothing but the end of its process ends it. */
 const ENDLESS = {
@@ -17,7 +17,7 @@ const ENDLESS = {
 }
 const MIGRATION_DEADLINES = { lock: 20_000, statement: 30_000 }
 
-describe('Reads outside of the process', () => {
+describe('Reads in a separate process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-reader-'))
   const file = join(folder, 'test.db')
   let writer: BetterSqlite.Database
@@ -40,7 +40,7 @@ describe('Reads outside of the process', () => {
     }
   }
 
-  test('start no process before they are needed, and see what was committed a moment ago', async () => {
+  test('start the process on first use and see the latest commit', async () => {
     const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     assert.deepEqual(reader.pids(), [])
     for (let n = 1; n <= 50; n++) {
@@ -54,7 +54,7 @@ describe('Reads outside of the process', () => {
     await reader.close()
   })
 
-  test('are interrupted at their deadline while this process goes on, and the next read is answered', async () => {
+  test('are interrupted at their deadline without blocking, and the next read is answered', async () => {
     const reader = createSqliteReader(file, { lock: 20_000, statement: 1500 })
     let turns = 0
     const clock = setInterval(() => turns++, 10)
@@ -69,12 +69,12 @@ describe('Reads outside of the process', () => {
     assert.equal(await late, 'deadline_exceeded')
     clearInterval(clock)
     assert.ok(turns > 20, `the event loop turned ${turns} times meanwhile`)
-    while (isAlive(pid)) await pause(10)
+    await until(() => !isAlive(pid))
     assert.equal((await reader.run({ sql: 'select 1', parameters: [] })).length, 1)
     await reader.close()
   })
 
-  test('run two at a time; who finds no place in time gets 503, as does who would wait behind a hundred', async () => {
+  test('run two at a time; a read that waits too long or behind a hundred others gets 503', async () => {
     const reader = createSqliteReader(file, { lock: 300, statement: 30_000 })
     const endless = [reader.run(ENDLESS).catch(reason), reader.run(ENDLESS).catch(reason)]
     const many = Array.from({ length: 150 }, () => reader.run({ sql: 'select 1', parameters: [] }).catch(reason))
@@ -84,7 +84,7 @@ describe('Reads outside of the process', () => {
     assert.deepEqual(new Set(await Promise.all(endless)), new Set(['database_unavailable']))
   })
 
-  test('survive the death of their process', async () => {
+  test('work again after their process died', async () => {
     const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await reader.run({ sql: 'select 1', parameters: [] })
     for (let round = 0; round < 5; round++) {
@@ -97,7 +97,7 @@ describe('Reads outside of the process', () => {
     assert.equal(await reader.run({ sql: 'select 1', parameters: [] }).catch(reason), 'shutting_down')
   })
 
-  test('pass errors on as SQLite gave them, and go on', async () => {
+  test('pass on the errors of SQLite and continue', async () => {
     const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await assert.rejects(reader.run({ sql: 'select nonsense from t', parameters: [] }), { code: 'SQLITE_ERROR' })
     await assert.rejects(reader.run({ sql: 'delete from t', parameters: [] }))
@@ -105,7 +105,7 @@ describe('Reads outside of the process', () => {
     await reader.close()
   })
 
-  test('know no secret of the environment, and end on no signal but with their parent', async () => {
+  test('get no secrets from the environment and end only with their parent', async () => {
     process.env.APP_SECRET = 'a secret of the environment'
     const reader = createSqliteReader(file, MIGRATION_DEADLINES)
     await reader.run({ sql: 'select 1', parameters: [] })
@@ -119,7 +119,7 @@ describe('Reads outside of the process', () => {
     assert.ok(!isAlive(pid))
   })
 
-  test('of a database take selects only, and leave it closed without a trace', async () => {
+  test('accept selects only and leave no files behind', async () => {
     const path = join(folder, 'other.db')
     const database = openSqlite(path, MIGRATION_DEADLINES)
     await sql`create table leases (name text, holder text, until text)`.execute(database.db)

@@ -5,7 +5,7 @@ import { AppError, defineErrors } from '../../../src/kernel/errors/app-error.ts'
 const text = { en: 'No.', ru: 'Нет.' }
 
 describe('An error', () => {
-  test('is thrown by its definition, which knows its own reason', () => {
+  test('is created from its definition, which knows its reason', () => {
     const errors = defineErrors({ too_late: { status: 409, action: 'none', title: 'Too late', text, about: 'Late.' } })
     const error = new AppError(errors.too_late)
     assert.deepEqual([error.reason, error.status, error.message], ['too_late', 409, 'Too late'])
@@ -13,7 +13,7 @@ describe('An error', () => {
   })
 
   // The type checker refuses each of these, and refuses this file if it ever stops doing so.
-  test('does not compile without a sentence in each language, or by its mere name', () => {
+  test('does not compile without a sentence in each language, or with a reason instead of a definition', () => {
     // @ts-expect-error There is no Russian sentence.
     defineErrors({ too_late: { status: 409, action: 'none', title: 'Too late', text: { en: 'No.' }, about: 'Late.' } })
     const errors = defineErrors({ too_late: { status: 409, action: 'none', title: 'Too late', text, about: 'Late.' } })

@@ -55,7 +55,7 @@ describe('Registering with', () => {
     ['a text as its body', 'null' as never, ['/ type']],
   ]
   for (const [name, body, expected] of refused)
-    test(`${name} is refused, and named`, async () => {
+    test(`${name} is refused, and the field is named`, async () => {
       const answer = await register(body)
       assert.equal(answer.status, 400, JSON.stringify(answer.body))
       assert.deepEqual(faults(answer), expected)
@@ -63,7 +63,7 @@ describe('Registering with', () => {
       assert.ok(!JSON.stringify(answer.body).includes('x'.repeat(100)), 'what was sent does not come back')
     })
 
-  test('several faults names them all at once, in the language of the person', async () => {
+  test('several faults names them all at once, in the requested language', async () => {
     const answer = await register({ email: 'x', name: '' }, { 'accept-language': 'ru' })
     assert.deepEqual(faults(answer).sort(), ['/email email', '/name blank', '/password required'])
     assert.equal(answer.body.error, 'Проверьте отмеченные поля.')
@@ -118,21 +118,21 @@ describe('A body', () => {
       assert.equal(answer.body.reason, 'malformed_json', JSON.stringify(answer.body))
     })
 
-  test('with a byte order mark is read, as RFC 8259 lets us', async () => {
+  test('with a byte order mark is accepted (RFC 8259)', async () => {
     const answer = await login('\ufeff{"email":"a@b.org","password":"x"}')
     assert.equal(answer.body.reason, 'invalid_credentials')
   })
 
-  test('of 32 levels is read', async () => {
+  test('of 32 levels is accepted', async () => {
     assert.equal((await login(nested(32))).body.reason, 'validation_failed')
   })
 
-  test('of brackets within a text is not deep', async () => {
+  test('with brackets inside a string does not count as nested', async () => {
     const body = JSON.stringify({ email: '[{"'.repeat(50), password: 'x' })
     assert.equal((await login(body)).body.reason, 'invalid_credentials')
   })
 
-  test('of 100 KiB is read, and of one byte more is not', async () => {
+  test('of 100 KiB is accepted, and one byte more is refused', async () => {
     const ofSize = (size: number) => {
       const frame = JSON.stringify({ email: 'a@b.org', password: '' })
       return frame.replace('""', `"${'x'.repeat(size - frame.length)}"`)
@@ -144,7 +144,7 @@ describe('A body', () => {
   })
 
   for (const encoding of ['gzip', 'br', 'deflate', 'x-unknown', 'gzip, identity'])
-    test(`that says it is compressed by ${encoding} is refused and not unpacked`, async () => {
+    test(`with the content encoding ${encoding} is refused and not decompressed`, async () => {
       const bomb = gzipSync(Buffer.alloc(10_000_000))
       const answer = await login(bomb, { 'content-encoding': encoding })
       assert.equal(answer.status, 415)
@@ -165,12 +165,12 @@ describe('A body', () => {
     })
 
   for (const type of ['application/json; charset=utf-8', 'Application/JSON', 'application/json;charset=UTF-8'])
-    test(`of the type ${type} is read`, async () => {
+    test(`of the type ${type} is accepted`, async () => {
       const answer = await login('{"email":"a@b.org","password":"x"}', { 'content-type': type })
       assert.equal(answer.body.reason, 'invalid_credentials')
     })
 
-  test('that is missing where there must be one is named', async () => {
+  test('that is missing where it is required gets 400', async () => {
     const answer = await app.api.post('/api/v1/auth/login', { headers: { 'content-type': 'application/json' } })
     assert.equal(answer.body.reason, 'validation_failed')
   })
@@ -206,11 +206,11 @@ describe('A path', () => {
       assert.equal(answer.body.reason, 'not_found', JSON.stringify(answer.body))
     })
 
-  test('that cannot be decoded is refused', async () => {
+  test('that cannot be decoded gets 400', async () => {
     assert.equal((await app.api.get('/api/v1/users/%zz', { token })).body.reason, 'malformed_request')
   })
 
-  test('with a part of 200 characters is too long, and with one of 15,000 too', async () => {
+  test('with a segment of 200 or 15,000 characters is too long', async () => {
     const answer = await app.api.get(`/api/v1/users/${'x'.repeat(200)}`, { token })
     assert.deepEqual([answer.status, answer.body.reason], [414, 'uri_too_long'])
     assert.doesNotMatch(JSON.stringify(answer.body), /xxxx/, 'the path is not echoed')
@@ -226,20 +226,20 @@ describe('A path', () => {
     ['OPTIONS', '/api/v1/auth/me', ['GET', 'HEAD', 'PATCH', 'DELETE']],
   ]
   for (const [method, path, allowed] of wrong)
-    test(`${path} does not know ${method}, and says what it knows`, async () => {
+    test(`${path} refuses ${method} and lists the allowed methods`, async () => {
       const answer = await app.api.request(method, path)
       assert.deepEqual([answer.status, answer.body.reason], [405, 'method_not_allowed'])
       assert.deepEqual(answer.headers.get('allow')?.split(', ').sort(), allowed.toSorted())
     })
 })
 
-describeOnEachEngine('A text of 64 KiB in every field', (engine) => {
+describeOnEachEngine('A string of 64 KiB', (engine) => {
   const app = useApp(engine)
   const LONG = ['x', 'ё', '\\', '"', ' ', '\u0301', '%', '@', '.', 'a@'].map((part) =>
     part.repeat(65_536 / part.length / 2),
   )
 
-  test('is answered with a 4xx, in every field of every body', async () => {
+  test('gets a 4xx in every field of every body', async () => {
     const { access_token: token, id } = await signIn(app.api, await createAdmin(app.services))
     const { paths, components } = app.app.swagger() as unknown as Document
     let asked = 0

@@ -9,7 +9,7 @@ describe('A browser', () => {
   const open = (path: string, headers: Record<string, string> = {}) =>
     fetch(app.url + path, { redirect: 'manual', headers: { accept: BROWSER, ...headers } })
 
-  test('gets a page for what is not there, in its language', async () => {
+  test('gets a 404 page in its language', async () => {
     for (const [language, sentence] of [
       ['en', 'This page does not exist.'],
       ['ru', 'Такой страницы нет.'],
@@ -26,14 +26,14 @@ describe('A browser', () => {
     assert.match((await open('/%zz')).headers.get('content-type') ?? '', /^text\/html/)
   })
 
-  test('gets JSON from the API, and so does everybody else from anywhere', async () => {
+  test('gets JSON from the API, and other clients get JSON everywhere', async () => {
     for (const path of ['/api/v1/nowhere', '/api/v1/auth/me', '/health/nowhere', '/openapi.xml'])
       assert.match((await open(path)).headers.get('content-type') ?? '', /^application\/problem\+json/, path)
     for (const accept of ['*/*', 'application/json', 'application/json, text/html', 'text/html-sandboxed'])
       assert.match((await open('/nowhere', { accept })).headers.get('content-type') ?? '', /problem\+json/, accept)
   })
 
-  test('finds /docs/ and the icon where it looks for them', async () => {
+  test('finds /docs/ and /favicon.ico', async () => {
     const docs = await open('/docs/')
     assert.deepEqual([docs.status, docs.headers.get('location')], [308, '/docs'])
     const icon = await open('/favicon.ico')

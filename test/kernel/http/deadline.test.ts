@@ -11,6 +11,7 @@ import { createSlowReaderGuard } from '../../../src/kernel/http/plugins/slow-rea
 import { createServer } from '../../../src/kernel/http/server.ts'
 import type { App } from '../../../src/kernel/http/types.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
+import { until } from '../../support/until.ts'
 
 const DEADLINE_MS = 1000
 
@@ -19,7 +20,7 @@ const uncaught: unknown[] = []
 process.on('uncaughtException', (error) => uncaught.push(error))
 afterEach(() => assert.deepEqual(uncaught, []))
 
-describe('At its deadline a request', () => {
+describe('A request at its deadline', () => {
   const lines: Record<string, unknown>[] = []
   let app: App
   let url = ''
@@ -69,7 +70,7 @@ describe('At its deadline a request', () => {
 
   const linesOf = (route: string) => lines.filter((line) => line.msg === 'request' && line.route === route)
 
-  test('is answered by 503, and the handler that ends after it says nothing more', async () => {
+  test('gets 503, and the late result of its handler is ignored', async () => {
     const answer = await fetch(`${url}/late`)
     assert.equal(answer.status, 503)
     assert.equal(answer.headers.get('retry-after'), '1')
@@ -83,29 +84,29 @@ describe('At its deadline a request', () => {
     )
   })
 
-  test('whose answer goes on is let finish', async () => {
+  test('may finish an answer that is being sent', async () => {
     const answer = await fetch(`${url}/drip`)
     assert.equal(answer.status, 200)
     assert.equal(await answer.text(), 'drop\n'.repeat(12))
   })
 
-  test('whose answer stands still loses its connection, and leaves a line in the log', async () => {
+  test('is disconnected and logged when its answer has stalled', async () => {
     const answer = await fetch(`${url}/stuck`)
     assert.equal(answer.status, 200)
     await assert.rejects(answer.text())
-    while (linesOf('/stuck').length === 0) await pause(20)
+    await until(() => linesOf('/stuck').length > 0)
     assert.deepEqual(
       linesOf('/stuck').map(({ status, aborted }) => [status, aborted]),
       [[200, true]],
     )
   })
 
-  test('whose answer has hooks at work is answered once, by its handler', async () => {
+  test('is answered once, by its handler, while onSend hooks run', async () => {
     const answer = await fetch(`${url}/hooked`)
     assert.deepEqual([answer.status, await answer.json()], [200, { hooked: true }])
   })
 
-  test('whose caller has gone is forgotten, and leaves one line in the log', async () => {
+  test('is logged once when its client has disconnected', async () => {
     const before = linesOf('/late').length
     const { port } = new URL(url)
     const socket = connect(Number(port), '127.0.0.1')
@@ -113,7 +114,7 @@ describe('At its deadline a request', () => {
     await once(socket, 'connect')
     await pause(100)
     socket.resetAndDestroy()
-    while (linesOf('/late').length === before) await pause(20)
+    await until(() => linesOf('/late').length > before)
     proceed()
     await pause(100)
     assert.equal(linesOf('/late').length, before + 1)
@@ -121,7 +122,7 @@ describe('At its deadline a request', () => {
   })
 })
 
-describe('A reader', () => {
+describe('A client', () => {
   const WINDOW_MS = 1500
   const MIN_BYTES = 64 * 1024
   const BODY = Buffer.alloc(8 * 1024 * 1024, 'x')
@@ -154,12 +155,12 @@ describe('A reader', () => {
     return socket
   }
 
-  test('that takes nothing is cut, and so is one that takes a byte now and then', () =>
+  test('that reads nothing, or a byte now and then, is disconnected', () =>
     withGuard(async (port, lines) => {
       const still = ask(port, '/').pause()
       const trickling = ask(port, '/').pause()
       const drip = setInterval(() => trickling.read(1), 100)
-      while (lines.length < 2) await pause(50)
+      await until(() => lines.length >= 2)
       clearInterval(drip)
       assert.ok(lines.every((line) => line.includes('slow reader cut')))
       for (const socket of [still, trickling]) {
@@ -169,7 +170,7 @@ describe('A reader', () => {
       }
     }))
 
-  test('that takes its time gets everything', () =>
+  test('that reads slowly but steadily gets the whole answer', () =>
     withGuard(async (port, lines) => {
       const response = await fetch(`http://127.0.0.1:${port}/`)
       let read = 0
@@ -181,7 +182,7 @@ describe('A reader', () => {
       assert.deepEqual(lines, [])
     }))
 
-  test('that has everything may keep its connection', () =>
+  test('that has read everything keeps its connection', () =>
     withGuard(async (port, lines) => {
       const socket = ask(port, '/small')
       await once(socket, 'data')

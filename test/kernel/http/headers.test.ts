@@ -20,7 +20,7 @@ describe('Other origins', () => {
     'http://localhost:54321',
   ]
   for (const origin of allowed)
-    test(`${origin} may call, and read what it needs`, async () => {
+    test(`${origin} may call and read the exposed headers`, async () => {
       const { headers } = await ask(origin)
       assert.equal(headers.get('access-control-allow-origin'), origin)
       assert.equal(headers.get('access-control-allow-credentials'), 'true')
@@ -62,7 +62,7 @@ describe('Other origins', () => {
       }
     })
 
-  test('ask beforehand, and get an answer that they may keep for two hours', async () => {
+  test('get a preflight answer that is valid for two hours', async () => {
     const headers = { origin: 'https://app.example.org', ...preflight }
     const answer = await app.api.request('OPTIONS', '/api/v1/users/1', { headers })
     assert.equal(answer.status, 204)
@@ -78,7 +78,7 @@ describe('Other origins', () => {
     assert.ok(answer.headers.get('access-control-allow-headers')?.endsWith('X-Tenant, X-Trace'))
   })
 
-  test('may read errors too, those that come before any route included', async () => {
+  test('may read errors, including those before any route', async () => {
     const headers = { origin: 'https://app.example.org' }
     for (const path of ['/nowhere', '/api/v1/auth/me', '/%zz', `/api/v1/users/${'x'.repeat(300)}`]) {
       const answer = await app.api.get(path, { headers })
@@ -100,7 +100,7 @@ describe('Without a list of origins', () => {
     }
   })
 
-  test('nobody may in production, which asks for HTTPS for two years', async () => {
+  test('no origin may call in production, and HSTS is set for two years', async () => {
     const answer = await production.api.get('/health', { headers })
     assert.equal(answer.headers.get('access-control-allow-origin'), null)
     for (const path of ['/health', '/', '/nowhere', '/%zz'])
@@ -111,11 +111,11 @@ describe('Without a list of origins', () => {
 describe('Every answer', () => {
   const app = useApp('sqlite')
 
-  test('carries the security headers, and tells nothing of what runs here', async () => {
+  test('carries the security headers and reveals no software', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const answers = [
       await app.api.get('/health'),
-      await app.api.get('/api/v1/auth/me', { token }),
+      await app.api.me(token),
       await app.api.get('/api/v1/auth/me'),
       await app.api.get('/nowhere'),
       await app.api.get('/%zz'),
@@ -131,13 +131,13 @@ describe('Every answer', () => {
     }
   })
 
-  test('with a token is kept by nobody', async () => {
+  test('to a request with a token is not cacheable', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     for (const path of ['/api/v1/auth/me', '/api/v1/auth/sessions', '/api/v1/users'])
       assert.equal((await app.api.get(path, { token })).headers.get('cache-control'), 'no-store')
   })
 
-  test('to HEAD is that to GET without the body', async () => {
+  test('to HEAD equals that to GET without the body', async () => {
     for (const path of ['/health', '/', '/openapi.json', '/api/v1/auth/me', '/nowhere']) {
       const [head, get] = [await app.api.request('HEAD', path), await app.api.get(path)]
       assert.equal(head.status, get.status, path)
@@ -146,7 +146,7 @@ describe('Every answer', () => {
     }
   })
 
-  test('has an id that is ours, whatever id the request came with', async () => {
+  test('has a request id of the service, whatever the client sent', async () => {
     for (const id of ['abc-123', 'x'.repeat(128), '', 'a b', 'x'.repeat(129), '<script>', '{"a":1}', 'ü']) {
       const given = (await app.api.get('/health', { headers: { 'x-request-id': id } })).headers.get('x-request-id')
       assert.match(given ?? '', /^[0-9a-f-]{36}$/, id)

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { useApp } from '../../support/app.ts'
 import { parseRaw, sendRaw } from '../../support/raw.ts'
 
-describe('What is no proper HTTP', () => {
+describe('Malformed HTTP', () => {
   const app = useApp('sqlite', { env: { REQUEST_TIMEOUT: '1s' } })
   const send = async (...parts: (string | Buffer)[]) => {
     const text = await sendRaw(app.url, ...parts)
@@ -31,23 +31,23 @@ describe('What is no proper HTTP', () => {
     'a path with a line feed': 'GET /a\nb HTTP/1.1\r\nHost: x\r\n\r\n',
   }
   for (const [name, bytes] of Object.entries(malformed))
-    test(`${name}: 400, and the connection closes`, async () => {
+    test(`with ${name} gets 400 and the connection is closed`, async () => {
       const answer = await send(bytes)
       assert.equal(answer.status, 400)
       assert.equal(answer.body.reason, 'malformed_request')
       assert.equal(answer.headers.get('connection'), 'close')
     })
 
-  test('no Host in HTTP/1.1: 400', async () => {
+  test('without Host in HTTP/1.1 gets 400', async () => {
     assert.match(await sendRaw(app.url, 'GET /health HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 400 /)
   })
 
-  test('headers of more than 16 KiB: 431', async () => {
+  test('with headers of more than 16 KiB gets 431', async () => {
     const answer = await send(`GET /health HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(17_000)}\r\n\r\n`)
     assert.deepEqual([answer.status, answer.body.reason], [431, 'headers_too_large'])
   })
 
-  test('a hundred thousand small headers: 431', async () => {
+  test('with 100,000 small headers gets 431', async () => {
     const answer = await send(`GET /health HTTP/1.1\r\nHost: x\r\n${'a: b\r\n'.repeat(100_000)}\r\n`)
     assert.deepEqual([answer.status, answer.body.reason], [431, 'headers_too_large'])
   })
@@ -61,13 +61,13 @@ describe('What is no proper HTTP', () => {
     'chunked twice': `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
   }
   for (const [name, bytes] of Object.entries(refused))
-    test(`${name}: 400, and the connection closes`, async () => {
+    test(`with ${name} gets 400 and the connection is closed`, async () => {
       const answer = await send(bytes, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
       assert.deepEqual([answer.status, answer.body.reason], [400, 'malformed_request'])
       assert.equal(answer.headers.get('connection'), 'close')
     })
 
-  test('an expectation that is not met: 417 with our body, and 100-continue is met', async () => {
+  test('with an unknown expectation gets 417 and a problem body; 100-continue is supported', async () => {
     const answer = await send('GET /health HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n')
     assert.deepEqual([answer.status, answer.body.reason], [417, 'expectation_failed'])
     const met = await sendRaw(
@@ -77,12 +77,12 @@ describe('What is no proper HTTP', () => {
     assert.match(met, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /)
   })
 
-  describe('is told to a page of another origin', () => {
+  describe('is readable for a page of another origin', () => {
     const ORIGIN = 'Origin: http://localhost:3000\r\n'
     const BIG = `X-Big: ${'x'.repeat(17_000)}\r\n`
     const allowed = ({ headers }: { headers: Headers }) => headers.get('access-control-allow-origin')
 
-    test('when its headers are too large, wherever Origin stands among them', async () => {
+    test('when its headers are too large, wherever Origin is among them', async () => {
       for (const headers of [ORIGIN + BIG, BIG + ORIGIN]) {
         const answer = await send(`GET /health HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
         assert.deepEqual([answer.status, allowed(answer)], [431, 'http://localhost:3000'])
@@ -90,12 +90,12 @@ describe('What is no proper HTTP', () => {
       }
     })
 
-    test('when its body is too slow, by the origin of its headers', async () => {
+    test('when its body is too slow', async () => {
       const answer = await send(`${POST}${ORIGIN}Content-Length: 100\r\n\r\n{`)
       assert.deepEqual([answer.status, allowed(answer)], [408, 'http://localhost:3000'])
     })
 
-    test('when its origin is not known, as one that everybody may read; a strange one may not', async () => {
+    test('when its origin is unknown, but not when it is not allowed', async () => {
       assert.equal(allowed(await send('GET / HTTP/9.9\r\nHost: x\r\n\r\n')), '*')
       assert.equal(allowed(await send(`GET / HTTP/9.9\r\nHost: x\r\nOrigin: https://evil.example\r\n\r\n`)), null)
     })
@@ -108,7 +108,7 @@ describe('What is no proper HTTP', () => {
     'chunks that never end': `${POST}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
   }
   // Together, since each waits for its time-out.
-  test('a slow client is cut with 408, whatever it is slow with, while others are served', async () => {
+  test('from a slow client gets 408, whatever part is slow, while others are served', async () => {
     const cut = Object.entries(slow).map(async ([name, bytes]) => {
       const answer = await send(bytes)
       assert.deepEqual([answer.status, answer.body.reason, answer.body.action], [408, 'request_timeout', 'retry'], name)
@@ -117,7 +117,7 @@ describe('What is no proper HTTP', () => {
     await Promise.all(cut)
   })
 
-  test('one answer is all that a request gets, though its body never comes', async () => {
+  test('without its body gets one answer', async () => {
     const body = '\r\nContent-Length: 100\r\n\r\n{'
     const text = await sendRaw(
       app.url,
@@ -126,13 +126,13 @@ describe('What is no proper HTTP', () => {
     assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 401'])
   })
 
-  test('leaves a line in the log with the id of its answer', async () => {
+  test('is logged with the request id of its answer', async () => {
     const { body } = await send('GET / HTTP/9.9\r\n\r\n')
     const line = app.logs.find(({ request_id }) => request_id === body.request_id)
     assert.deepEqual([line?.status, line?.reason, line?.ip], [400, 'malformed_request', '127.0.0.1'])
   })
 
-  test('a client that goes away in the middle leaves the service as it was', async () => {
+  test('from a client that disconnects in the middle does not affect the service', async () => {
     const { port } = new URL(app.url)
     for (let i = 0; i < 20; i++) {
       const socket = connect(Number(port), '127.0.0.1')

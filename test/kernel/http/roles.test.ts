@@ -99,7 +99,7 @@ describe('Every route against every role', () => {
   }
 
   for (const [route, row] of Object.entries(TABLE))
-    test(`${route} is for: ${row.who}`, async () => {
+    test(`${route} is for ${row.who}`, async () => {
       const [method, template] = route.split(' ') as [string, string]
       for (const caller of CALLERS) {
         const [status, reason] = expected(row, caller)
@@ -116,7 +116,7 @@ describe('Every route against every role', () => {
       }
     })
 
-  test('the table has every route of the document, and no other, each with the same access', () => {
+  test('the table has exactly the routes of the document, each with the same access', () => {
     const paths = app.app.swagger().paths as Record<string, Record<string, { security: object[] }>>
     const documented = Object.entries(paths).flatMap(([path, operations]) =>
       Object.entries(operations).map(([method, { security }]) => [

@@ -25,7 +25,7 @@ describe('The language of an answer', () => {
   for (const [header, locale] of cases)
     test(`for "${header}" is ${locale}`, () => assert.equal(negotiateLocale(header), locale))
 
-  test('has every sentence in both, with the same values to fill in', () => {
+  test('has every sentence in both languages, with the same placeholders', () => {
     for (const [key, { en, ru }] of [FIELD_MESSAGES, ...Object.values(messages)].flatMap((page) =>
       Object.entries<Text>(page),
     )) {
@@ -36,7 +36,7 @@ describe('The language of an answer', () => {
     }
   })
 
-  test('fills values in, and nothing that comes with them', () => {
+  test('fills in values without interpreting them', () => {
     assert.equal(fieldMessage({ reason: 'too_long', values: { max: 100 } }, 'en'), 'At most 100 characters.')
     assert.equal(
       fieldMessage({ reason: 'not_allowed', values: { allowed: '{max} $& ru' } }, 'ru'),

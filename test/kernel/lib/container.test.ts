@@ -12,7 +12,7 @@ const MOUNTS = `600 500 0:50 / / ro,relatime master:1 - overlay overlay ro,lower
 630 600 0:60 / /memory rw,relatime - tmpfs tmpfs rw
 640 600 0:61 / /claim/memory rw,relatime - tmpfs tmpfs rw`
 
-describe('A folder in a container', () => {
+describe('A data folder in a container', () => {
   for (const [folder, reason] of [
     ['/data', /emptyDir/],
     ['/data/below', /emptyDir/],
@@ -22,16 +22,16 @@ describe('A folder in a container', () => {
     ['/claim', null],
     ['/claim/data', null],
   ] as const)
-    test(`${folder} ${reason ? 'is known to be lost with it' : 'is on a volume that stays'}`, () => {
+    test(`${folder} ${reason ? 'is known to be lost with the container' : 'is on a persistent volume'}`, () => {
       const found = ephemeralReason(folder, MOUNTS)
       if (reason) assert.match(String(found), reason)
       else assert.equal(found, null)
     })
 
-  test('says nothing where the system does not tell', () => assert.equal(ephemeralReason('/data', ''), null))
+  test('is not reported where the system gives no information', () => assert.equal(ephemeralReason('/data', ''), null))
 })
 
-test('the example of a Kubernetes secret, taken as it is, is refused by the name of each value', () => {
+test('the example Kubernetes secret is refused unchanged, naming each value', () => {
   const file = new URL('../../../deploy/kubernetes/secret.example.yaml', import.meta.url)
   const { stringData } = parse(readFileSync(file, 'utf8'))
   assert.throws(

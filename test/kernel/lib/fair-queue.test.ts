@@ -20,26 +20,26 @@ function queueOf(limit: number) {
 }
 
 describe('A fair queue', () => {
-  test('does the work of one lane in order', () => {
+  test('runs the work of one lane in order', () => {
     const { push, drain } = queueOf(9)
     for (const item of ['a1', 'a2', 'a3']) push(item)
     assert.equal(drain(), 'a1 a2 a3')
   })
 
-  test('lets lanes take turns, however much one of them holds', () => {
+  test('alternates between lanes, however much one of them holds', () => {
     const { push, drain } = queueOf(9)
     for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'c2']) push(item)
     assert.equal(drain(), 'a1 b1 c1 a2 c2 a3 a4')
   })
 
-  test('gives every second place to work with priority, and all of them where there is no other', () => {
+  test('gives every second slot to priority work, and all of them where there is no other work', () => {
     const { push, drain } = queueOf(9)
     for (const item of ['a1', 'a2', 'a3']) push(item)
     for (const item of ['p1', 'p2', 'p3', 'q1', 'q2']) push(item, true)
     assert.equal(drain(), 'p1 a1 q1 a2 p2 a3 q2 p3')
   })
 
-  test('refuses, when it is full, the newest of the lane with the most', () => {
+  test('when full, refuses the newest of the longest lane', () => {
     const { push, refused, drain } = queueOf(4)
     for (const item of ['a1', 'a2', 'a3', 'a4', 'a5']) push(item)
     assert.deepEqual(refused, ['a5'])
@@ -54,7 +54,7 @@ describe('A fair queue', () => {
     assert.equal(drain(), 'a1 b1 c1 d1')
   })
 
-  test('keeps a part of its own for work with priority: no flood fills that, and it fills no other', () => {
+  test('reserves a part for priority work that other work cannot fill, and the reverse', () => {
     const { push, refused, drain } = queueOf(3)
     for (const item of ['a1', 'b1', 'c1', 'd1']) push(item)
     for (const item of ['p1', 'p2', 'p3', 'p4', 'q1']) push(item, true)
@@ -62,7 +62,7 @@ describe('A fair queue', () => {
     assert.equal(drain(), 'p1 a1 q1 b1 p2 c1')
   })
 
-  test('loses nothing and doubles nothing: whatever was put in comes out, once, or is refused', () => {
+  test('returns every item once or refuses it', () => {
     const step = fc.oneof(
       fc.record({ lane: fc.constantFrom('a', 'b', 'c', 'd'), priority: fc.boolean() }),
       fc.constant('shift' as const),

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { isInNetwork, parseAddress, parseNetworks } from '../../../src/kernel/lib/ip-addresses.ts'
 
-test('an address counts for itself in IPv4 and for its networks of 64 and 48 bits in IPv6, however it is written', () => {
+test('an address counts by itself in IPv4 and by its /64 and /48 in IPv6, however it is written', () => {
   const networks: Record<string, [ip: string, network: string, site: string | null]> = {
     '203.0.113.7': ['203.0.113.7', '203.0.113.7', null],
     '203.0.113.7:4711': ['203.0.113.7', '203.0.113.7', null],
@@ -24,14 +24,14 @@ test('an address counts for itself in IPv4 and for its networks of 64 and 48 bit
   }
 })
 
-test('the machine itself is one network, under all of its addresses', () => {
+test('all loopback addresses are one network', () => {
   for (const text of ['127.0.0.1', '127.9.9.9:80', '::ffff:127.0.0.1', '::1', '[::1]:80']) {
     assert.equal(parseAddress(text)?.network, 'loopback', text)
     assert.equal(parseAddress(text)?.isLoopback, true)
   }
 })
 
-test('an IPv4 address is counted as itself where IPv6 wraps it: NAT64, 6to4', () => {
+test('an IPv4 address in NAT64 or 6to4 counts as itself', () => {
   for (const text of [
     '64:ff9b::203.0.113.7',
     '64:ff9b:1::cb00:7107',
@@ -41,7 +41,7 @@ test('an IPv4 address is counted as itself where IPv6 wraps it: NAT64, 6to4', ()
     assert.deepEqual([parseAddress(text)?.network, parseAddress(text)?.site], ['203.0.113.7', null], text)
 })
 
-test('what is no address is none', () => {
+test('an invalid address is refused', () => {
   const texts = [
     '',
     'unknown',
@@ -68,7 +68,7 @@ test('what is no address is none', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseAddress(text)))
 })
 
-test('whatever an address is, its network has it, and its site has the network', () => {
+test('the network of an address contains it, and its site contains the network', () => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
       const address = parseAddress(text)
@@ -80,7 +80,7 @@ test('whatever an address is, its network has it, and its site has the network',
   )
 })
 
-test('a network is an address, a CIDR or one of three names, and nothing else', () => {
+test('a network is an address, a CIDR range or one of three names', () => {
   for (const text of [
     '10.0.0.0/8',
     '10.1.2.3',

@@ -25,21 +25,21 @@ async function machineOf({ ahead = 0 } = {}) {
   return { state, clock, warnings, pass }
 }
 
-describe('A clock that another machine keeps', () => {
-  test('tells the time of that one, and goes on between two questions', async () => {
+describe('A remote clock', () => {
+  test('gives the time of the other machine and runs between two requests', async () => {
     const { state, clock, pass } = await machineOf({ ahead: 5_000_000 })
     assert.equal(clock.now(), state.remote)
     pass(7000)
     assert.equal(clock.now(), state.remote)
   })
 
-  test('does not move when the clock of this machine is set', async () => {
+  test('is not affected when the local clock is set', async () => {
     const { state, clock } = await machineOf()
     state.local -= 3_600_000
     assert.equal(clock.now(), state.remote)
   })
 
-  test('follows when the other one is set, at the next question', async () => {
+  test('follows at the next request when the remote clock is set', async () => {
     const { state, clock } = await machineOf()
     for (const jump of [3_600_000, -7_200_000, 50]) {
       state.remote += jump
@@ -48,7 +48,7 @@ describe('A clock that another machine keeps', () => {
     }
   })
 
-  test('takes the quickest of three answers, and does not jitter within what that leaves open', async () => {
+  test('uses the quickest of three answers and does not jitter within its uncertainty', async () => {
     const { state, clock } = await machineOf()
     state.remote += 40
     state.delays = [900, 100, 700]
@@ -59,14 +59,14 @@ describe('A clock that another machine keeps', () => {
     assert.equal(clock.now(), state.remote)
   })
 
-  test('goes on as it was while nobody answers', async () => {
+  test('keeps running while there is no answer', async () => {
     const { state, clock } = await machineOf()
     state.fails = true
     await assert.rejects(clock.sync())
     assert.equal(clock.now(), state.remote)
   })
 
-  test('warns once when this machine differs by more than a second, and again after that was mended', async () => {
+  test('warns once when the local clock differs by more than a second, and again after it was corrected', async () => {
     const { state, clock, warnings } = await machineOf({ ahead: -1500 })
     assert.deepEqual(warnings, [{ difference_ms: -1500 }])
     await clock.sync()

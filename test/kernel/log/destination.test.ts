@@ -27,7 +27,7 @@ describe('The destination of the log', () => {
   const flushed = (destination: ReturnType<typeof createLogDestination>) =>
     new Promise<void>((resolve) => destination.flush(() => resolve()))
 
-  test('writes every line whole and in order, whatever its letters', async () => {
+  test('writes every line whole and in order, in any script', async () => {
     const written = await intoFile(async (fd) => {
       const destination = createLogDestination(fd)
       for (const each of lines(5000)) destination.write(each)
@@ -36,7 +36,7 @@ describe('The destination of the log', () => {
     assert.equal(written, lines(5000).join(''))
   })
 
-  test('writes a line that is longer than what is gathered, between its neighbours', async () => {
+  test('writes a line longer than the buffer in its place', async () => {
     const long = `${'щ'.repeat(200_000)}\n`
     const written = await intoFile(async (fd) => {
       const destination = createLogDestination(fd)
@@ -46,7 +46,7 @@ describe('The destination of the log', () => {
     assert.equal(written, [line(1), long, line(2), long, line(3)].join(''))
   })
 
-  test('writes without being asked, before long', async () => {
+  test('flushes on its own after a short time', async () => {
     const written = await intoFile(async (fd, file) => {
       createLogDestination(fd).write(line(1))
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -56,7 +56,7 @@ describe('The destination of the log', () => {
     assert.equal(written, line(1))
   })
 
-  test('has written everything when it is told to at once', async () => {
+  test('has written everything after a synchronous flush', async () => {
     const written = await intoFile((fd) => {
       const destination = createLogDestination(fd)
       for (const each of lines(100)) destination.write(each)
@@ -65,7 +65,7 @@ describe('The destination of the log', () => {
     assert.equal(written, lines(100).join(''))
   })
 
-  test('waits for a reader that is slow, and loses nothing at the end of the process', async () => {
+  test('waits for a slow reader and loses nothing at process exit', async () => {
     const script = `
       import { createLogDestination } from './src/kernel/log/destination.ts'
       const destination = createLogDestination(1)

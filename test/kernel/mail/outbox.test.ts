@@ -4,14 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Engine } from '../../../src/kernel/db/database.ts'
 import { openDatabase } from '../../../src/kernel/db/open.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
-import { describeOnEachEngine, PASSWORD, register, startApp, type TestApp, useApp } from '../../support/app.ts'
+import { describeOnEachEngine, register, startApp, type TestApp, useApp } from '../../support/app.ts'
 import { createDatabase, dropDatabase } from '../../support/postgres.ts'
+import { createClient } from '../../support/process-client.ts'
 import { startServer } from '../../support/processes.ts'
 import { mailTo, PHASES, startSmtp, type Trouble, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -32,21 +33,19 @@ async function ownDatabase(engine: Engine): Promise<{ url: string; remove: () =>
 }
 
 /** The log line that says how the try with this number ended. */
-async function tryOf(app: TestApp, tries: number, from = 0): Promise<Record<string, unknown>> {
-  for (;;) {
+const tryOf = (app: TestApp, tries: number, from = 0): Promise<Record<string, unknown>> =>
+  until(() => {
     const line = app.logs.slice(from).find((line) => line.mail_id !== undefined && line.tries === tries)
-    if (line) return line
-    app.services.outbox.wake()
-    await pause(10)
-  }
-}
+    if (!line) app.services.outbox.wake()
+    return line
+  })
 
 const rowsOf = (app: TestApp) => app.services.database.db.selectFrom('outbox').selectAll().orderBy('id').execute()
 
 describeOnEachEngine('The outbox', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
-  test('tries again after growing delays while the mail server is away, and delivers once it is back', async () => {
+  test('retries with growing delays while the mail server is down, and delivers once it is back', async () => {
     await smtp.stop()
     const { email } = await register(app.api)
     const delays = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, HOUR]
@@ -64,7 +63,7 @@ describeOnEachEngine('The outbox', (engine) => {
   })
 
   const troubles: Trouble[] = PHASES.flatMap((at) => (['refuse', 'drop'] as const).map((how) => ({ at, how })))
-  test('loses nothing to a server that refuses or drops a delivery, however far it has come', async () => {
+  test('loses nothing when the server refuses or drops a delivery at any step', async () => {
     for (const trouble of troubles) {
       smtp.trouble = trouble
       const from = app.logs.length
@@ -80,7 +79,7 @@ describeOnEachEngine('The outbox', (engine) => {
     }
   })
 
-  test('a mail whose acceptance got lost goes out again under the same Message-ID', async () => {
+  test('sends an email again with the same Message-ID when the acceptance was lost', async () => {
     smtp.trouble = { at: 'data', how: 'forget' }
     const from = app.logs.length
     const { email } = await register(app.api)
@@ -93,7 +92,7 @@ describeOnEachEngine('The outbox', (engine) => {
     assert.equal(ids[0], ids[1])
   })
 
-  test('what waits cannot be read in the database, and what was sent is not kept', async () => {
+  test('stores pending emails unreadably and forgets sent ones', async () => {
     smtp.trouble = { at: 'connect', how: 'refuse' }
     const from = app.logs.length
     const { email, id } = await register(app.api, { name: 'Unreadable Name' })
@@ -112,7 +111,7 @@ describeOnEachEngine('The outbox', (engine) => {
     assert.ok(!JSON.stringify(await db.selectFrom('one_time_tokens').selectAll().execute()).includes(token))
   })
 
-  test('a mail that nobody takes for three days is given up, its text forgotten, and the others go on', async () => {
+  test('gives up after three days, forgets the text, and sends the others', async () => {
     smtp.trouble = { at: 'rcpt', how: 'refuse' }
     const from = app.logs.length
     await register(app.api)
@@ -128,8 +127,8 @@ describeOnEachEngine('The outbox', (engine) => {
   })
 })
 
-describeOnEachEngine('Two instances over one outbox', (engine) => {
-  test('send each mail once', async () => {
+describeOnEachEngine('Two instances with one outbox', (engine) => {
+  test('send each email once', async () => {
     const { url, remove } = await ownDatabase(engine)
     const env = { ...smtp.env, DATABASE_URL: url }
     const one = await startApp(engine, { env })
@@ -158,8 +157,8 @@ describeOnEachEngine('Two instances over one outbox', (engine) => {
   })
 })
 
-describeOnEachEngine('A mail that waits over a restart', (engine) => {
-  test('is not held up by a server that hangs, nor the restart by it', async () => {
+describeOnEachEngine('A pending email at a restart', (engine) => {
+  test('is not delayed by a hanging server, nor is the restart', async () => {
     const { url, remove } = await ownDatabase(engine)
     const env = { ...smtp.env, DATABASE_URL: url }
     smtp.trouble = { at: 'data', how: 'hang' }
@@ -178,7 +177,7 @@ describeOnEachEngine('A mail that waits over a restart', (engine) => {
     await remove()
   })
 
-  test('can still be read after APP_SECRET was rotated, as long as the old secret is in the list', async () => {
+  test('can be read after a rotation of APP_SECRET while the old secret is in the list', async () => {
     const { url, remove } = await ownDatabase(engine)
     const [old, fresh] = [secret(), secret()]
     smtp.trouble = { at: 'connect', how: 'refuse' }
@@ -205,8 +204,8 @@ describeOnEachEngine('A mail that waits over a restart', (engine) => {
   })
 })
 
-describeOnEachEngine('A process that is killed', (engine) => {
-  test('at any step of a delivery loses no mail', async () => {
+describeOnEachEngine('A killed process', (engine) => {
+  test('loses no email at any step of a delivery', async () => {
     const { url, remove } = await ownDatabase(engine)
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-outbox-'))
     const env = { ...smtp.env, DATABASE_URL: url, DATA_DIR: folder, APP_SECRET: secret(), LOG_LEVEL: 'warn' }
@@ -217,12 +216,9 @@ describeOnEachEngine('A process that is killed', (engine) => {
       const server = await startServer(env)
       const reached = { ...smtp.reached }
       const email = `killed.${people.length}.${engine}@example.org`
-      const answer = await fetch(`${server.url}/api/v1/auth/register`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ email, password: PASSWORD, name: 'Анна' }),
-      })
-      assert.equal(answer.status, 201)
+      const client = createClient(server.url)
+      assert.equal((await client.register({ email })).status, 201)
+      client.close()
       people.push(email)
       if (step) await smtp.until(() => smtp.reached[step.at] > reached[step.at])
       await server.stop('SIGKILL')

@@ -8,6 +8,7 @@ import { createLog } from '../../../src/kernel/log/log.ts'
 import { createTransport } from '../../../src/kernel/mail/transport.ts'
 import { PASSWORD, startApp } from '../../support/app.ts'
 import { linkIn, startSmtp } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const [plain, encrypted] = [await startSmtp(), await startSmtp({ starttls: true })]
 after(() => Promise.all([plain.stop(), encrypted.stop()]))
@@ -21,28 +22,28 @@ async function send(smtpUrl: string, change: Partial<typeof letter> = {}, signal
   await transport.send({ ...letter, ...change }, signal).finally(() => transport.close())
 }
 
-describe('The way to the mail server', () => {
+describe('The connection to the mail server', () => {
   // Another loopback address stands for another machine: only 127.0.0.1 and ::1 are this one.
   const skip = process.platform !== 'linux' && 'only Linux answers at 127.0.0.2'
 
-  test('to another machine is never in the clear', { skip }, async () => {
+  test('to another machine is always encrypted', { skip }, async () => {
     await assert.rejects(send(`smtp://127.0.0.2:${plain.port}`), { code: 'ETLS' })
     assert.equal(plain.reached.mail, 0)
   })
 
-  test('to another machine needs a certificate that can be trusted', { skip }, async () => {
+  test('to another machine needs a trusted certificate', { skip }, async () => {
     for (const scheme of ['smtp', 'smtps'])
       await assert.rejects(send(`${scheme}://127.0.0.2:${encrypted.port}`), /certificate|wrong version|SSL/i)
     assert.equal(encrypted.reached.mail, 0)
   })
 
-  test('within this machine may be in the clear, or encrypted without a name in the certificate', async () => {
+  test('to the local machine may be unencrypted, or use a certificate without a name', async () => {
     await send(`smtp://127.0.0.1:${plain.port}`)
     await send(`smtp://localhost:${encrypted.port}`)
     assert.deepEqual([plain.mails.length, encrypted.mails.length], [1, 1])
   })
 
-  test('cannot be made unsafe by the address of the server', () => {
+  test('cannot be weakened by SMTP_URL', () => {
     for (const options of ['?requireTLS=false', '?tls.rejectUnauthorized=false', '#x'])
       assert.throws(
         () => loadConfig({ SMTP_URL: `smtp://mail.example.org${options}`, MAIL_FROM: 'a@example.org' }),
@@ -50,7 +51,7 @@ describe('The way to the mail server', () => {
       )
   })
 
-  test('ends at the signal, however silent the server is', async () => {
+  test('ends at the abort signal, even if the server is silent', async () => {
     plain.trouble = { at: 'mail', how: 'hang' }
     const leave = new AbortController()
     const sending = send(`smtp://127.0.0.1:${plain.port}`, {}, leave.signal)
@@ -60,7 +61,7 @@ describe('The way to the mail server', () => {
     plain.trouble = null
   })
 
-  test('takes one address for one, whatever is in it', async () => {
+  test('sends to exactly one address, whatever it contains', async () => {
     const before = plain.mails.length
     const sent = await send(`smtp://127.0.0.1:${plain.port}`, {
       to: 'a@example.org\r\nBcc: b@example.org, <c@example.org>',
@@ -73,16 +74,12 @@ describe('The way to the mail server', () => {
   })
 })
 
-test('Without a mail server, mails are files that only the owner can read, and the log has the link', async () => {
+test('without a mail server, emails are files readable by the owner only, and the log has the link', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-mail-'))
   const app = await startApp('sqlite', { env: { DATA_DIR: folder } })
   const body = { email: 'files@example.org', password: PASSWORD, name: 'Анна' }
-  await app.api.post('/api/v1/auth/register', { body })
-  let line: Record<string, unknown> | undefined
-  while (!line) {
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    line = app.logs.find(({ msg }) => msg === 'mail written')
-  }
+  await app.api.register(body)
+  const line = await until(() => app.logs.find(({ msg }) => msg === 'mail written'))
   const [file] = readdirSync(join(folder, 'mail'))
   const path = join(folder, 'mail', file as string)
   assert.equal(line.file, path)

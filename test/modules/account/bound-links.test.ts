@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Db } from '../../../src/kernel/db/database.ts'
 import {
@@ -14,6 +13,7 @@ import {
   useApp,
 } from '../../support/app.ts'
 import { mailTo, startSmtp, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -23,7 +23,7 @@ const WELCOME = /confirm your e-mail/
 const RESET = /reset your password/
 let people = 0
 
-describeOnEachEngine('A link in a mail', (engine) => {
+describeOnEachEngine('A link in an email', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const confirm = (path: string, token: string, more = {}) =>
     app.api.post(`/api/v1/auth/${path}`, { body: { token, ...more } })
@@ -103,7 +103,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
   }
 
   for (const [name, rescue, remaining] of rescues)
-    test(`${name} by an administrator makes a pending change of address worthless`, async () => {
+    test(`becomes invalid for a change of address after ${name} by an administrator`, async () => {
       const { person, links } = await withLinks()
       await rescue(person.id, person.email)
       const { email } = await userOf(person.id)
@@ -116,7 +116,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
       assert.deepEqual(worked, remaining)
     })
 
-  test('that nothing has happened to works, a change of name or of role notwithstanding', async () => {
+  test('stays valid after a change of name or role', async () => {
     const { person, thief, links } = await withLinks()
     await asAdmin('patch', `/api/v1/users/${person.id}`, { name: 'Somebody Else', role: 'admin' })
     assert.equal((await confirm('verify-email', links.verify)).status, 200)
@@ -125,7 +125,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
     await asAdmin('patch', `/api/v1/users/${person.id}`, { role: 'user' })
   })
 
-  test('to an address in flight with its replacement verifies neither the new address nor the old', async () => {
+  test('verifies neither address while the address is being replaced', async () => {
     const { person, links } = await withLinks()
     const { database, users } = app.services
     let answer: ReturnType<typeof confirm> | undefined
@@ -138,7 +138,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
     assert.equal(Boolean((await userOf(person.id)).email_verified), false)
   })
 
-  test('by which a password is reset, in flight with another address, changes nothing', async () => {
+  test('resets no password while the address is being replaced', async () => {
     const { person, links } = await withLinks()
     const { database, users } = app.services
     let answer: ReturnType<typeof confirm> | undefined
@@ -153,7 +153,7 @@ describeOnEachEngine('A link in a mail', (engine) => {
     await signIn(app.api, { email: user.email })
   })
 
-  test('used, asked for and replaced at once by many ends in no dead lock', async () => {
+  test('causes no deadlock when it is used, requested and replaced in parallel', async () => {
     const { person, token, links } = await withLinks()
     const { credentials, database } = app.services
     const body = { new_email: `again.${person.id}@example.org`, password: PASSWORD }
@@ -163,7 +163,8 @@ describeOnEachEngine('A link in a mail', (engine) => {
       ...Array.from({ length: 3 }, () => app.api.post('/api/v1/auth/change-email', { token, body })),
       ...Array.from({ length: 3 }, () => confirm('change-email/confirm', links.change)),
     ])
-    for (const { status, body } of answers) assert.ok(status < 500, JSON.stringify(body))
+    for (const { status, body } of answers) assert.ok([200, 400, 409, 429].includes(status), JSON.stringify(body))
+    assert.ok(answers.some(({ status }) => status === 200))
     const user = await userOf(person.id)
     await Promise.all(
       Array.from({ length: 10 }, (_, number) =>
@@ -176,20 +177,16 @@ describeOnEachEngine('A link in a mail', (engine) => {
 })
 
 /** Waits until a connection of PostgreSQL waits for a lock that another one has. */
-async function untilBlocked(db: Db): Promise<void> {
-  const deadline = performance.now() + 20_000
-  for (;;) {
+const untilBlocked = (db: Db) =>
+  until(async () => {
     const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_stat_activity
       where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
-    if (rows[0]?.waiting) return
-    assert.ok(performance.now() < deadline, 'nobody waits for the lock')
-    await nextTurn()
-  }
-}
+    return rows[0]?.waiting
+  })
 
 const postgres = engines.find(({ engine }) => engine === 'postgres')
 
-test('a change of address that was asked for before a rescue, and is written after it, is worthless', {
+test('a change of address requested before an administrator changes the address is invalid after it', {
   skip: postgres?.skip,
 }, async (t) => {
   const app = await startApp('postgres', { env: smtp.env })

@@ -11,26 +11,25 @@ const NEW = 'a different walk, in the rain'
 const RESET = /reset your password/
 const NEW_ADDRESS = /confirm your new address/
 
-describeOnEachEngine('Changing a password', (engine) => {
+describeOnEachEngine('A password change', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const change = (token: string, current_password: string, new_password: string) =>
     app.api.post('/api/v1/auth/change-password', { token, body: { current_password, new_password } })
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
 
-  test('ends the other sessions, keeps this one, and is told by mail', async () => {
+  test('ends the other sessions, keeps this one and sends a notice', async () => {
     const person = await registerVerified(app)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     assert.equal((await change(here.access_token, PASSWORD, NEW)).status, 200)
-    assert.equal((await me(here.access_token)).status, 200)
-    assert.equal((await me(there.access_token)).body.reason, 'session_ended')
-    const refreshed = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: here.refresh_token } })
+    assert.equal((await app.api.me(here.access_token)).status, 200)
+    assert.equal((await app.api.me(there.access_token)).body.reason, 'session_ended')
+    const refreshed = await app.api.refresh(here.refresh_token)
     assert.equal(refreshed.status, 200)
     const mail = await smtp.waitFor(mailTo(person.email, /password was changed/))
     assert.doesNotMatch(mail.source, /https?:\/\//, 'such a mail has no link that could be imitated')
     await signIn(app.api, { email: person.email, password: NEW })
   })
 
-  test('is refused with the wrong current one, with the same one, and with a bad one; nothing changes then', async () => {
+  test('is refused with a wrong current password, the same password or a bad one, and changes nothing', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const wrong = await change(token, 'not the password', NEW)
@@ -42,7 +41,7 @@ describeOnEachEngine('Changing a password', (engine) => {
     await signIn(app.api, person)
   })
 
-  test('makes the links worthless that an intruder may have asked for', async () => {
+  test('invalidates links requested before', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     await app.api.post('/api/v1/auth/reset-password', { body: { email: person.email } })
@@ -61,7 +60,7 @@ describeOnEachEngine('Changing a password', (engine) => {
     )
   })
 
-  test('of two changes at once one is made', async () => {
+  test('succeeds once when requested twice in parallel', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const answers = await Promise.all([change(token, PASSWORD, `${NEW} 1`), change(token, PASSWORD, `${NEW} 2`)])
@@ -69,15 +68,15 @@ describeOnEachEngine('Changing a password', (engine) => {
   })
 })
 
-describeOnEachEngine('Changing an e-mail', (engine) => {
+describeOnEachEngine('An email change', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const ask = (token: string, new_email: string, password = PASSWORD) =>
     app.api.post('/api/v1/auth/change-email', { token, body: { new_email, password } })
   const confirm = (token: string) => app.api.post('/api/v1/auth/change-email/confirm', { body: { token } })
-  const me = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).body
+  const me = async (token: string) => (await app.api.me(token)).body
   const linkTo = async (email: string) => tokenIn(await smtp.waitFor(mailTo(email, NEW_ADDRESS)))
 
-  test('asks the new address, tells the old one, and is done by the link', async () => {
+  test('asks the new address, notifies the old one, and is confirmed by the link', async () => {
     const person = await registerVerified(app)
     const { access_token: token } = await signIn(app.api, person)
     const address = `New.${engine}@Example.org`
@@ -92,12 +91,12 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.deepEqual([user.email, user.email_verified], [address, true])
     await smtp.waitFor(mailTo(person.email, /your address was changed/))
     await signIn(app.api, { email: address })
-    const old = await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: PASSWORD } })
+    const old = await app.api.login({ email: person.email })
     assert.equal(old.body.reason, 'invalid_credentials')
     await register(app.api, { email: person.email })
   })
 
-  test('works by the page of the link', async () => {
+  test('can be confirmed on the page of the link', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const address = `page.address.${engine}@example.org`
@@ -110,7 +109,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await me(token)).email, address)
   })
 
-  test('is refused with a wrong password, to an address of somebody else, and to one’s own', async () => {
+  test('is refused with a wrong password, to a taken address and to the same address', async () => {
     const [person, other] = [await register(app.api), await register(app.api)]
     const { access_token: token } = await signIn(app.api, person)
     assert.equal((await ask(token, 'x@example.org', 'not the password')).body.reason, 'password_wrong')
@@ -118,7 +117,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await ask(token, person.email)).body.fields[0].reason, 'same_email')
   })
 
-  test('an address that was taken in the meantime is told at the confirmation, and the link stays', async () => {
+  test('fails at the confirmation when the address was taken meanwhile, and the link stays valid', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const address = `soon.taken.${engine}@example.org`
     await ask(token, address)
@@ -132,7 +131,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await confirm(link)).status, 200)
   })
 
-  test('the letters of one’s own address may change their case', async () => {
+  test('is allowed when only the case of letters changes', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const shouted = person.email.toUpperCase()
@@ -141,7 +140,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await me(token)).email, shouted)
   })
 
-  test('by an administrator is told to the old address, and the new one is asked', async () => {
+  test('by an administrator notifies the old address and asks the new one', async () => {
     const person = await registerVerified(app)
     const email = `corrected.by.admin.${engine}@example.org`
     await app.services.operator.update(person.email, { email })
@@ -150,7 +149,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     assert.equal((await app.api.post('/api/v1/auth/verify-email', { body: { token } })).status, 200)
   })
 
-  test('of many confirmations at once one succeeds; a link lives a day and is replaced by the next', async () => {
+  test('succeeds once in parallel; a link is valid for a day and replaced by the next', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const [first, second] = [`first.${engine}@example.org`, `second.${engine}@example.org`]
     await ask(token, first)
@@ -167,13 +166,13 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
   })
 })
 
-describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
+describeOnEachEngine('A sign-in from a new device', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const phone = { 'x-app-type': 'ios', 'user-agent': 'Bukhindor/1.4 (iPhone)' }
   const tablet = { 'x-app-type': 'android', 'x-app-version': '1.4' }
   const SUBJECT = /sign-in from a new device/
 
-  test('is told, with what is known of it; the first sign-in and known devices are not', async () => {
+  test('sends a notice with its details; the first sign-in and known devices send none', async () => {
     const person = await registerVerified(app)
     const tokens = new Map<unknown, string>()
     for (const device of [phone, phone, tablet, tablet, phone]) {
@@ -183,17 +182,16 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
     }
     const mail = await smtp.waitFor(mailTo(person.email, SUBJECT))
     assert.match(mail.text ?? '', /Device: Android app 1\.4\nIP address: 127\.0\.0\.1\nTime: .+ UTC/)
-    await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'wrong one' }, headers: {} })
+    await app.api.login({ email: person.email, password: 'wrong one' }, { headers: {} })
     await register(app.api, { email: `after.devices.${engine}@example.org` })
     await smtp.waitFor(mailTo(`after.devices.${engine}@example.org`))
     assert.equal(smtp.mails.filter(mailTo(person.email, SUBJECT)).length, 1)
   })
 
-  test('the theft of a refresh token is told as well', async () => {
+  test('sends a notice, as the reuse of a refresh token does', async () => {
     const person = await registerVerified(app)
     const { refresh_token } = await signIn(app.api, person, phone)
-    const refresh = (token: string) =>
-      app.api.post('/api/v1/auth/refresh', { body: { refresh_token: token }, headers: tablet })
+    const refresh = (token: string) => app.api.refresh(token, { headers: tablet })
     const next = (await refresh(refresh_token)).body.user.refresh_token
     await refresh(next)
     app.clock.advance(MINUTE)

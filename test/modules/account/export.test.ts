@@ -5,46 +5,30 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
+import { addEvents } from '../../support/audit-events.ts'
 
 /** So many events of so many bytes are more than the sockets between the two ends take in. */
 const MANY = 2500
 const BYTES = 8000
-const BATCH = 250
 
-describeOnEachEngine('An export of all that is stored of a person', (engine) => {
+describeOnEachEngine('A large export', (engine) => {
   const app = useApp(engine)
   const id = (n: number) => `0190a000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
 
   /** Somebody with a history: `count` events, some by them, some to them, some both. */
   async function personWith(count: number, bytes = 200) {
     const person = await signIn(app.api, await register(app.api))
-    await addEvents(person.id, count, bytes)
+    const base = Number.parseInt(person.id.slice(-8), 16) * 2 ** 16
+    await addEvents(app.services.database.db, count, (n) => ({
+      id: id(base + n),
+      actor_id: n % 3 === 1 ? null : person.id,
+      target_id: n % 3 === 2 ? null : person.id,
+      request_id: 'x'.repeat(100),
+      ip: '192.0.2.1',
+      user_agent: 'y'.repeat(bytes),
+      details: '{"fields":"name"}',
+    }))
     return person
-  }
-
-  async function addEvents(userId: string, count: number, bytes: number): Promise<void> {
-    const { db } = app.services.database
-    const base = Number.parseInt(userId.slice(-8), 16) * 2 ** 16
-    for (let from = 0; from < count; from += BATCH)
-      await db
-        .insertInto('audit_events')
-        .values(
-          Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => ({
-            id: id(base + from + i),
-            at: '2026-01-01T00:00:00.000Z',
-            action: 'user.updated',
-            outcome: 'success' as const,
-            actor_type: 'user' as const,
-            actor_id: (from + i) % 3 === 1 ? null : userId,
-            target_id: (from + i) % 3 === 2 ? null : userId,
-            session_id: null,
-            request_id: 'x'.repeat(100),
-            ip: '192.0.2.1',
-            user_agent: 'y'.repeat(bytes),
-            details: '{"fields":"name"}',
-          })),
-        )
-        .execute()
   }
 
   /** Begins an export and reads no more than its headers. */
@@ -71,7 +55,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     }
   }
 
-  test('has every event once and in order, however many pages they fill', async () => {
+  test('has every event once and in order, over any number of pages', async () => {
     for (const count of [0, 199, 200, 201, 1000]) {
       const person = await personWith(count)
       const answer = await app.api.get('/api/v1/auth/me/export', { token: person.access_token })
@@ -90,35 +74,25 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     }
   })
 
-  test('is read from the database only as fast as the person takes it', async () => {
+  test('is read from the database only as fast as the client reads it', async () => {
     const person = await personWith(MANY, BYTES)
     const { response } = await begin(person.access_token)
     assert.equal(response.statusCode, 200)
     const late = `ffffffff-0000-7000-8000-${person.id.slice(-12)}`
     await pause(200) // The sockets fill meanwhile.
-    await app.services.database.db
-      .insertInto('audit_events')
-      .values({
-        id: late,
-        at: '2026-01-01T00:00:00.000Z',
-        action: 'login.failed',
-        outcome: 'failure',
-        actor_type: 'anonymous',
-        actor_id: null,
-        target_id: person.id,
-        session_id: null,
-        request_id: null,
-        ip: null,
-        user_agent: null,
-        details: '{}',
-      })
-      .execute()
+    await addEvents(app.services.database.db, 1, () => ({
+      id: late,
+      action: 'login.failed',
+      outcome: 'failure',
+      actor_type: 'anonymous',
+      target_id: person.id,
+    }))
     const { audit_events } = JSON.parse(await read(response))
     assert.equal(audit_events.length, MANY + 4)
     assert.equal(audit_events.at(-1).id, late, 'an event from after the begin is in it: the end was not read before')
   })
 
-  test('is one at a time for a person, and frees the place when its reader goes away', async () => {
+  test('runs once at a time for a person, and is released when the client disconnects', async () => {
     const [person, other] = [await personWith(MANY, BYTES), await personWith(10)]
     const { request, response } = await begin(person.access_token)
     assert.equal(response.statusCode, 200)
@@ -131,7 +105,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     assert.ok(JSON.parse(await read(again)).audit_events.length > MANY)
   })
 
-  test('that fails half-way breaks the connection: no part of it looks like the whole', async () => {
+  test('that fails half-way breaks the connection instead of ending normally', async () => {
     const person = await personWith(MANY, BYTES)
     const { response } = await begin(person.access_token)
     // At once: the buffers of a fast machine take the rest of it within moments.
@@ -146,7 +120,7 @@ describeOnEachEngine('An export of all that is stored of a person', (engine) => 
     assert.ok(JSON.parse(await read(await whenFree(person.access_token))).audit_events.length > MANY)
   })
 
-  test('asked for by HEAD reads nothing and is no export', async () => {
+  test('requested with HEAD reads nothing and is not logged as an export', async () => {
     const person = await personWith(10)
     const answer = await app.api.request('HEAD', '/api/v1/auth/me/export', { token: person.access_token })
     assert.equal(answer.status, 200)

@@ -9,13 +9,13 @@ after(() => smtp.stop())
 
 const WELCOME = /подтвердите e-mail|confirm your e-mail/
 
-describeOnEachEngine('Verifying an e-mail', (engine) => {
+describeOnEachEngine('Email verification', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const verify = (token: string) => app.api.post('/api/v1/auth/verify-email', { body: { token } })
-  const isVerified = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).body.email_verified
+  const isVerified = async (token: string) => (await app.api.me(token)).body.email_verified
   const letterTo = (email: string) => smtp.waitFor(mailTo(email, WELCOME))
 
-  test('the link of the welcome mail leads to a page whose button does it; opening it does nothing', async () => {
+  test('needs the button on the page of the link; opening the page changes nothing', async () => {
     const person = await register(app.api, { email: `page.${engine}@example.org` })
     const { access_token } = await signIn(app.api, person)
     const link = linkIn(await letterTo(person.email))
@@ -36,7 +36,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.match(await again.text(), /This link does not work any more/)
   })
 
-  test('a page takes its own form and nothing else', async () => {
+  test('accepts only the form of its own page', async () => {
     const post = (init: RequestInit) => fetch(`${app.url}/verify-email`, { method: 'POST', ...init })
     const json = { 'content-type': 'application/json' }
     for (const body of ['{"token":{}}', '{"token":["a"]}', '{"token":1,"lang":{}}', 'null'])
@@ -48,7 +48,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
       assert.equal((await fetch(`${app.url}/reset-password${query}`)).status, 400, query)
   })
 
-  test('by the API: once, and by no other text', async () => {
+  test('works once through the API, and only with the right token', async () => {
     const person = await register(app.api)
     const token = tokenIn(await letterTo(person.email))
     for (const wrong of [token.slice(0, -1), `${token}A`, token.toUpperCase(), 'x', 'A'.repeat(200)])
@@ -57,7 +57,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.equal((await verify(token)).body.reason, 'link_invalid')
   })
 
-  test('a new link replaces the one before', async () => {
+  test('replaces the previous link with a new one', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
     const first = tokenIn(await letterTo(person.email))
@@ -73,7 +73,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.equal(count(), before, 'nothing is sent to whoever is verified')
   })
 
-  test('a link is good for a day', async () => {
+  test('accepts a link for a day', async () => {
     const [early, late] = [await register(app.api), await register(app.api)]
     const [first, second] = [tokenIn(await letterTo(early.email)), tokenIn(await letterTo(late.email))]
     app.clock.advance(DAY - MINUTE)
@@ -82,21 +82,21 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.equal((await verify(second)).body.reason, 'link_invalid')
   })
 
-  test('a link to an address that the account no longer has is worth nothing', async () => {
+  test('refuses a link to a former address of the account', async () => {
     const person = await register(app.api)
     const token = tokenIn(await letterTo(person.email))
     await app.services.operator.update(person.email, { email: `corrected.${engine}@example.org` })
     assert.equal((await verify(token)).body.reason, 'link_invalid')
   })
 
-  test('the mail is in the language of the person, as text and HTML, and no machine answers it', async () => {
+  test('is sent in the language of the person, as text and HTML, marked as automatic', async () => {
     for (const [language, subject] of [
       ['ru', 'Bukhindor: подтвердите e-mail'],
       ['en', 'Bukhindor: confirm your e-mail'],
     ] as const) {
       const email = `${language}.${engine}@example.org`
       const body = { email, password: PASSWORD, name: 'Анна' }
-      await app.api.post('/api/v1/auth/register', { body, headers: { 'accept-language': language } })
+      await app.api.register(body, { headers: { 'accept-language': language } })
       const mail = await letterTo(email)
       assert.equal(mail.subject, subject)
       assert.equal(mail.headers.get('auto-submitted'), 'auto-generated')
@@ -108,7 +108,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     }
   })
 
-  test('the Host header of a request is never in a link', async () => {
+  test('never puts the Host header of a request into a link', async () => {
     const { email } = await register(app.api)
     const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' }
     await app.api.post('/api/v1/auth/reset-password', { body: { email }, headers })
@@ -118,12 +118,12 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
   })
 })
 
-describeOnEachEngine('Where a verified e-mail is required', (engine) => {
+describeOnEachEngine('Where a verified email is required', (engine) => {
   const app = useApp(engine, { env: { ...smtp.env, REQUIRE_VERIFIED_EMAIL: 'true', APP_LINK_URL: 'bukhindor://open' } })
 
-  test('signing in is refused until then, with a reason and a fresh link where the old one is old', async () => {
+  test('a sign-in before it is refused with a reason, and sends a new link when the old one has expired', async () => {
     const { email } = await register(app.api)
-    const attempt = (password = PASSWORD) => app.api.post('/api/v1/auth/login', { body: { email, password } })
+    const attempt = (password = PASSWORD) => app.api.login({ email, password })
     const first = tokenIn(await smtp.waitFor(mailTo(email)))
     assert.equal((await attempt('something else')).body.reason, 'invalid_credentials')
     const refused = await attempt()
@@ -142,18 +142,14 @@ describeOnEachEngine('Where a verified e-mail is required', (engine) => {
 describe('Hostile names and addresses', () => {
   const app = useApp('sqlite', { env: smtp.env })
 
-  test('add no recipient and no header field, whatever they hold', async () => {
+  test('add no recipients and no header fields', async () => {
     for (const email of [
       'a@example.org\r\nBcc: b@example.org',
       'a@example.org, b@example.org',
       '<a@example.org>',
       'a b@c.de',
     ])
-      assert.equal(
-        (await app.api.post('/api/v1/auth/register', { body: { email, password: PASSWORD, name: 'A' } })).status,
-        400,
-        email,
-      )
+      assert.equal((await app.api.register({ email, name: 'A' })).status, 400, email)
     for (const [number, name] of ['"Anna" <b@example.org>', '=?utf-8?q?A?=', "'; drop", 'Ан\u00adна'].entries()) {
       const { email } = await register(app.api, { email: `o'hara+${number}@example.org`, name })
       const mail = await smtp.waitFor(mailTo(email))
@@ -162,7 +158,7 @@ describe('Hostile names and addresses', () => {
     }
   })
 
-  test('letters of any script reach the mail server as IDNA and UTF-8', async () => {
+  test('reach the mail server as IDNA and UTF-8 in any script', async () => {
     const { email } = await register(app.api, { email: 'почта@пример.рф' })
     const mail = await smtp.waitFor(({ recipients }) => recipients.some((to) => /почта|xn--/.test(to)))
     assert.ok(mail.recipients[0]?.endsWith('@xn--e1afmkfd.xn--p1ai') || mail.recipients[0] === email)

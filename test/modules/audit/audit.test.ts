@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { DAY, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../../support/app.ts'
 import { mailTo, startSmtp, tokenIn } from '../../support/smtp.ts'
+import { until } from '../../support/until.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -29,7 +29,7 @@ describeOnEachEngine('The audit log', (engine) => {
   const events = () => app.services.database.db.selectFrom('audit_events').selectAll()
   /** Waits until views, for which no answer waits, are written down. */
   async function written(...actions: string[]): Promise<void> {
-    for (const action of actions) while (!(await events().where('action', '=', action).executeTakeFirst())) await turn()
+    for (const action of actions) await until(() => events().where('action', '=', action).executeTakeFirst())
   }
   const about = async (id: string) => (await list({ target_id: id, limit: 200 })).events.reverse()
   const call = (method: string, path: string, body?: unknown, token?: string, id = 'audit-test') =>
@@ -39,7 +39,7 @@ describeOnEachEngine('The audit log', (engine) => {
       headers: { 'x-request-id': id, 'user-agent': 'the tester' },
     })
 
-  test('knows of every action who did what to whom, when, from where, in which request, and how it ended', async () => {
+  test('records for every action the actor, target, time, address, request and outcome', async () => {
     await list()
     const email = `audited.${engine}@example.org`
     const link = async (subject: RegExp, to = email) => tokenIn(await smtp.waitFor(mailTo(to, subject)))
@@ -139,8 +139,7 @@ describeOnEachEngine('The audit log', (engine) => {
     const [denied] = (await list({ action: 'access.denied' })).events
     assert.deepEqual([denied?.actor_id, denied?.outcome], [stranger.id, 'failure'])
     assert.deepEqual(denied?.details, { method: 'GET', route: '/api/v1/users' })
-    for (let tries = 0; tries < 5; tries++)
-      await app.api.post('/api/v1/auth/login', { body: { email: stranger.email, password: 'no' } })
+    for (let tries = 0; tries < 5; tries++) await app.api.login({ email: stranger.email, password: 'no' })
     const failures = (await list({ target_id: stranger.id, action: 'login.failed' })).events
     assert.deepEqual(
       failures.map(({ details }) => details),
@@ -150,7 +149,7 @@ describeOnEachEngine('The audit log', (engine) => {
     const browser = { origin: 'http://localhost:5000', 'user-agent': 'Mozilla/5.0' }
     const tab = await signIn(app.api, await register(app.api), browser)
     const renew = async (refresh_token: string) =>
-      (await app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers: browser })).body.user
+      (await app.api.refresh(refresh_token, { headers: browser })).body.user
     await renew((await renew(tab.refresh_token)).refresh_token)
     app.clock.advance(MINUTE)
     assert.ok((await renew(tab.refresh_token)).access_token, 'a tab that was left behind')
@@ -166,7 +165,7 @@ describeOnEachEngine('The audit log', (engine) => {
     )
   })
 
-  test('tells which administrator has looked at whom, once in ten minutes, and nothing of one’s own', async () => {
+  test('records which administrator viewed whom, once in ten minutes, but not views of oneself', async () => {
     const viewer = await signIn(app.api, await createAdmin(app.services))
     const { id, access_token: own } = await signIn(app.api, await register(app.api))
     const token = viewer.access_token
@@ -189,18 +188,18 @@ describeOnEachEngine('The audit log', (engine) => {
       `users.listed ${viewer.id} `,
     ]
     await look()
-    while ((await views()).length < expected.length) await turn()
+    await until(async () => (await views()).length >= expected.length)
     assert.deepEqual(await views(), expected)
     app.clock.advance(11 * MINUTE)
     await look()
-    while ((await views()).length < 2 * expected.length) await turn()
+    await until(async () => (await views()).length >= 2 * expected.length)
     assert.deepEqual(await views(), [...expected, ...expected].sort())
     admin = await signIn(app.api, await createAdmin(app.services)) // The token of before is nearly over.
     const [event] = await events().where('action', '=', 'user.viewed').where('target_id', '=', id).execute()
     assert.deepEqual([event?.actor_type, event?.session_id, event?.outcome], ['user', viewer.session_id, 'success'])
   })
 
-  test('keeps no administrator from looking when it cannot be written', async () => {
+  test('does not block views when it cannot be written', async () => {
     const other = await signIn(app.api, await createAdmin(app.services))
     const { db } = app.services.database
     await sql`alter table audit_events rename to audit_events_away`.execute(db)
@@ -210,11 +209,10 @@ describeOnEachEngine('The audit log', (engine) => {
       await sql`alter table audit_events_away rename to audit_events`.execute(db)
     }
     assert.equal((await app.api.get('/api/v1/users', { token: other.access_token })).status, 200)
-    while ((await events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').execute()).length < 1)
-      await turn()
+    await until(() => events().where('actor_id', '=', other.id).where('action', '=', 'users.listed').executeTakeFirst())
   })
 
-  test('keeps no password, and no address of somebody unknown', async () => {
+  test('has no passwords and no addresses of unknown people', async () => {
     const email = `stranger.${engine}@elsewhere.example`
     for (const path of ['/login', '/reset-password'])
       await call('POST', path, { email, ...(path === '/login' && { password: 'a secret that was mistyped' }) })
@@ -224,18 +222,18 @@ describeOnEachEngine('The audit log', (engine) => {
     assert.doesNotMatch(text, /@/)
   })
 
-  test('is append only: not even the database lets a row be changed', async () => {
+  test('is append-only, enforced by the database', async () => {
     const { db } = app.services.database
     await assert.rejects(sql`update audit_events set outcome = 'success'`.execute(db), /append only/)
   })
 
-  test('is read by administrators alone', async () => {
+  test('is readable by administrators only', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     assert.equal((await app.api.get('/api/v1/audit-events', { token })).body.reason, 'forbidden')
     assert.equal((await app.api.get('/api/v1/audit-events')).status, 401)
   })
 
-  test('goes page by page, the newest first, every event once', async () => {
+  test('is paged, newest first, with every event once', async () => {
     await list()
     await written('audit.viewed')
     const whole = (await list({ limit: 200 })).events.map(({ id }) => id)
@@ -283,7 +281,7 @@ describeOnEachEngine('The audit log', (engine) => {
       )
   })
 
-  test('is kept for as long as AUDIT_RETENTION says', async () => {
+  test('is kept for AUDIT_RETENTION', async () => {
     const count = async () => (await app.services.database.db.selectFrom('audit_events').select('id').execute()).length
     const before = await count()
     app.clock.advance(399 * DAY - 16 * DAY)

@@ -20,20 +20,19 @@ function signed(header: Json, claims: Json, key: KeyObject): string {
 
 describeOnEachEngine('An access token', (engine) => {
   const app = useApp(engine)
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
   const someone = async (): Promise<string> => (await signIn(app.api, await register(app.api))).access_token
   /** The key that the service itself signs with: these forgeries could only come from a fault of ours. */
   const ownKey = (): KeyObject =>
     ed25519Pair(deriveKeys(app.config.appSecret as Buffer[]).of('access-token')[0] as Buffer).privateKey
 
   async function refused(token: string): Promise<void> {
-    const answer = await me(token)
+    const answer = await app.api.me(token)
     assert.equal(answer.status, 401, JSON.stringify(answer.body))
     assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/)
     assert.equal(answer.body.action, 'refresh')
   }
 
-  test('is a JWT that another service verifies by the published keys alone', async () => {
+  test('is a JWT that other services can verify with the published keys', async () => {
     const user = await signIn(app.api, await register(app.api))
     const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', app.url))
     const { payload, protectedHeader } = await jwtVerify(user.access_token, keys, {
@@ -48,34 +47,34 @@ describeOnEachEngine('An access token', (engine) => {
     assert.deepEqual(Object.keys(protectedHeader).sort(), ['alg', 'kid', 'typ'])
   })
 
-  test('the published keys are public', async () => {
+  test('is signed by a key of which only the public part is published', async () => {
     const { keys } = (await app.api.get('/.well-known/jwks.json')).body
     assert.equal(keys.length, 1)
     assert.ok(!('d' in keys[0]))
   })
 
-  test('expires after its quarter of an hour, and says that a refresh helps', async () => {
+  test('expires after 15 minutes with the action refresh', async () => {
     const token = await someone()
     app.clock.advance(15 * MINUTE - 5 * SECOND)
-    assert.equal((await me(token)).status, 200)
+    assert.equal((await app.api.me(token)).status, 200)
     app.clock.advance(6 * SECOND)
     for (let i = 0; i < 2; i++) {
-      const answer = await me(token)
+      const answer = await app.api.me(token)
       assert.equal(answer.body.reason, 'token_expired')
       assert.equal(answer.body.action, 'refresh')
       assert.match(answer.headers.get('www-authenticate') ?? '', /error="invalid_token"/)
     }
   })
 
-  test('an expired one that nobody has seen before is refused as well', async () => {
+  test('is refused after its expiry even when it was not used before', async () => {
     const token = await someone()
     app.clock.advance(16 * MINUTE)
-    assert.equal((await me(token)).body.reason, 'token_expired')
+    assert.equal((await app.api.me(token)).body.reason, 'token_expired')
   })
 
-  test('is never accepted longer because it was accepted before', async () => {
+  test('is not accepted any longer because it was used before', async () => {
     const token = await someone()
-    assert.equal((await me(token)).status, 200)
+    assert.equal((await app.api.me(token)).status, 200)
     for (const forged of [`${token}A`, token.slice(0, -1), `${token.slice(0, -1)}!`]) await refused(forged)
   })
 
@@ -93,12 +92,12 @@ describeOnEachEngine('An access token', (engine) => {
     'an unknown critical extension': (header) => ({ ...header, crit: ['x'], x: 1 }),
   }
   for (const [name, change] of Object.entries(headers))
-    test(`with ${name} in its header is refused, though the signature is right`, async () => {
+    test(`with ${name} in its header is refused despite a valid signature`, async () => {
       const [header, claims] = parts(await someone())
       await refused(signed(change(decode(header)), decode(claims), ownKey()))
     })
 
-  test('that brings its own key along is refused, whatever the header calls it', async () => {
+  test('that embeds its own key is refused, whatever the header', async () => {
     const [header, claims] = parts(await someone())
     const { privateKey, publicKey } = generateKeyPairSync('ed25519')
     const jwk = publicKey.export({ format: 'jwk' })
@@ -148,15 +147,15 @@ describeOnEachEngine('An access token', (engine) => {
     'no id': ({ jti, ...claims }) => claims,
   }
   for (const [name, change] of Object.entries(claims))
-    test(`with ${name} is refused, though the signature is right`, async () => {
+    test(`with ${name} is refused despite a valid signature`, async () => {
       const [header, payload] = parts(await someone())
       await refused(signed(decode(header), change(decode(payload)), ownKey()))
     })
 
-  test('of a session that is not there, or is no UUID, is refused', async () => {
+  test('of an unknown session, or one that is not a UUID, is refused', async () => {
     const [header, payload] = parts(await someone())
     for (const sid of ['018f3c5e-7d2a-7c1b-9f00-0123456789ab', "' or 1=1 --", '']) {
-      const answer = await me(signed(decode(header), { ...decode(payload), sid }, ownKey()))
+      const answer = await app.api.me(signed(decode(header), { ...decode(payload), sid }, ownKey()))
       assert.equal(answer.status, 401, sid)
     }
   })
@@ -185,7 +184,7 @@ describeOnEachEngine('An access token', (engine) => {
   for (const [name, spoil] of Object.entries(spoilt))
     test(`with ${name} is refused`, async () => refused(spoil(await someone())))
 
-  test('is taken from the header as RFC 6750 has it, and from nowhere else', async () => {
+  test('is read from the Authorization header (RFC 6750) only', async () => {
     const token = await someone()
     const get = (headers: Record<string, string>, query = '') => app.api.get(`/api/v1/auth/me${query}`, { headers })
     assert.equal((await get({ authorization: `bearer ${token}` })).status, 200)
@@ -197,14 +196,14 @@ describeOnEachEngine('An access token', (engine) => {
   })
 })
 
-describe('Rotating the secret', () => {
+describe('A rotation of the signing secret', () => {
   const [old, young] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url'))
   const apps: { close(): Promise<void> }[] = []
   after(async () => {
     for (const app of apps.reverse()) await app.close()
   })
 
-  test('signs nobody out while the old one stays in the list, and everybody once it is gone', async () => {
+  test('keeps tokens valid while the old secret is in the list, and not after', async () => {
     const start = async (APP_SECRET: string, DATABASE_URL?: string) => {
       const app = await startApp('sqlite', { env: { APP_SECRET, ...(DATABASE_URL && { DATABASE_URL }) } })
       apps.push(app)
@@ -217,17 +216,17 @@ describe('Rotating the secret', () => {
 
     const during = await start(`${young},${old}`, file)
     assert.equal((await during.api.get('/.well-known/jwks.json')).body.keys.length, 2)
-    assert.equal((await during.api.get('/api/v1/auth/me', { token: user.access_token })).status, 200)
-    const refreshed = await during.api.post('/api/v1/auth/refresh', { body: { refresh_token: user.refresh_token } })
+    assert.equal((await during.api.me(user.access_token)).status, 200)
+    const refreshed = await during.api.refresh(user.refresh_token)
     assert.equal(refreshed.status, 200)
     // An instance that has not got the new list yet knows nothing of the new key.
-    assert.equal((await before.api.get('/api/v1/auth/me', { token: refreshed.body.user.access_token })).status, 401)
+    assert.equal((await before.api.me(refreshed.body.user.access_token)).status, 401)
 
     const afterwards = await start(`${young}`, file)
-    const old_ = await afterwards.api.get('/api/v1/auth/me', { token: user.access_token })
+    const old_ = await afterwards.api.me(user.access_token)
     assert.equal(old_.body.reason, 'token_invalid')
     const { access_token, refresh_token } = refreshed.body.user
-    assert.equal((await afterwards.api.get('/api/v1/auth/me', { token: access_token })).status, 200)
-    assert.equal((await afterwards.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).status, 200)
+    assert.equal((await afterwards.api.me(access_token)).status, 200)
+    assert.equal((await afterwards.api.refresh(refresh_token)).status, 200)
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { describe, it } from 'node:test'
+import { describe, test } from 'node:test'
 import { DAY, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, signIn, startApp, useApp } from '../../support/app.ts'
 import type { Response } from '../../support/client.ts'
+import { newKey } from '../../support/idempotency.ts'
 
 const NAME = '__Secure-bukhindor_refresh'
 const OWN = { origin: 'https://api.example.org', 'sec-fetch-site': 'same-origin' }
@@ -23,13 +23,13 @@ const cookieOf = (answer: Response) => cookiesOf(answer).get('bukhindor_refresh'
 const deviceCookieOf = (answer: Response) =>
   cookiesOf(answer).get('bukhindor_device') ?? assert.fail('no device cookie')
 
-describeOnEachEngine('A refresh token by cookie', (engine) => {
+describeOnEachEngine('A refresh cookie', (engine) => {
   const t = useApp(engine, { env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })
 
   async function browser() {
     const { email } = await register(t.api)
     const body = { email, password: PASSWORD, delivery: 'cookie' }
-    const answer = await t.api.post('/api/v1/auth/login', { body })
+    const answer = await t.api.login(body)
     assert.equal(answer.status, 200)
     return { email, answer, cookie: cookieOf(answer).value, token: answer.body.user.access_token as string }
   }
@@ -38,7 +38,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     return t.api.post(REFRESH, { body, headers: { cookie: `theme=dark; ${NAME}=${cookie}`, ...headers } })
   }
 
-  it('comes with login, for this path only, out of the reach of scripts, and not in the body', async () => {
+  test('is set by a login, HttpOnly and for its path only, and the token is not in the body', async () => {
     const { answer } = await browser()
     const { name, value, attributes } = cookieOf(answer)
     assert.equal(name, NAME)
@@ -55,10 +55,10 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.ok(!JSON.stringify(answer.body).includes(value))
   })
 
-  it('is for those who ask: otherwise no answer sets a cookie', async () => {
+  test('is set only on request', async () => {
     const { email } = await register(t.api)
     for (const delivery of [undefined, null, 'body']) {
-      const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD, delivery } })
+      const answer = await t.api.login({ email, delivery })
       const { access_token: token, refresh_token } = answer.body.user
       const again = await t.api.post(REFRESH, { body: { refresh_token } })
       assert.ok(again.body.user.refresh_token)
@@ -67,7 +67,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  it('refreshes without a body, and is followed by the next one, by cookie again whatever is asked', async () => {
+  test('refreshes without a body and is always replaced by a cookie', async () => {
     const { cookie, email } = await browser()
     for (const body of [undefined, {}, { delivery: 'body' }]) {
       const answer = await refresh(cookie, OWN, body)
@@ -81,7 +81,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(moved).name, NAME)
   })
 
-  it('survives a lost answer, and one of the past ends the session and is taken back', async () => {
+  test('tolerates a lost answer; reuse of a past one ends the session and deletes the cookie', async () => {
     const { cookie } = await browser()
     const lost = cookieOf(await refresh(cookie)).value
     const again = await refresh(cookie)
@@ -99,7 +99,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
   })
 
-  it('counts only where this site, or an allowed origin of it, has sent the request', async () => {
+  test('is accepted only from this site or an allowed origin', async () => {
     const { cookie } = await browser()
     const app = 'https://app.example.org'
     const refused: Record<string, string>[] = [
@@ -128,7 +128,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     for (const headers of allowed) assert.equal((await refresh(cookie, headers)).status, 200, JSON.stringify(headers))
   })
 
-  it('that is missing, empty, malformed, doubled or strange is no token', async () => {
+  test('that is missing, empty, malformed, duplicated or foreign is ignored', async () => {
     const { cookie } = await browser()
     for (const header of [
       '',
@@ -148,7 +148,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
       assert.equal((await refresh(cookie, OWN, body)).status, 400)
   })
 
-  it('is taken back at logout, unless this session stays', async () => {
+  test('is deleted at logout, unless the session stays', async () => {
     const { cookie, token } = await browser()
     const headers = { cookie: `${NAME}=${cookie}` }
     const stays = await t.api.post('/api/v1/auth/logout-all', { token, headers, body: { keep_current: true } })
@@ -163,7 +163,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(cookieOf(all).value, '')
   })
 
-  it('has the device token beside it, which proves the device at the next sign-in and is in no body', async () => {
+  test('comes with a device cookie, which identifies the device at the next sign-in', async () => {
     const { answer, email } = await browser()
     const { name, value, attributes } = deviceCookieOf(answer)
     assert.equal(name, '__Secure-bukhindor_device')
@@ -178,7 +178,7 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.ok(!JSON.stringify(answer.body).includes(value))
     t.api.secrets.add(value)
     const login = async (headers: Record<string, string>, password = PASSWORD) =>
-      (await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })).status
+      (await t.api.login({ email, password, delivery: 'cookie' }, { headers })).status
     const cookie = `theme=dark; ${name}=${value}`
     for (let number = 0; number < 5; number++) assert.equal(await login(OWN, 'a wrong password'), 401)
     assert.equal(await login(OWN), 429)
@@ -187,14 +187,14 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     assert.equal(await login({ ...OWN, cookie }), 200)
   })
 
-  it('leaves the devices of others who sign in in the same browser known', async () => {
+  test('keeps the devices of other users of the same browser known', async () => {
     let cookie = ''
     const people: string[] = []
     // As many as the cookie has room for, the first of them at its end.
     for (let number = 0; number < 4; number++) {
       const { email } = await register(t.api)
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      const answer = await t.api.post('/api/v1/auth/login', { body, headers: { ...OWN, ...(cookie && { cookie }) } })
+      const answer = await t.api.login(body, { headers: { ...OWN, ...(cookie && { cookie }) } })
       const { name, value } = deviceCookieOf(answer)
       cookie = `${name}=${value}`
       people.push(email)
@@ -202,14 +202,14 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     t.api.secrets.add(cookie)
     for (const email of people) {
       const body = { email, password: 'a wrong password' }
-      for (let number = 0; number < 5; number++) await t.api.post('/api/v1/auth/login', { body })
+      for (let number = 0; number < 5; number++) await t.api.login(body)
       const right = { email, password: PASSWORD }
-      assert.equal((await t.api.post('/api/v1/auth/login', { body: right })).status, 429)
-      assert.equal((await t.api.post('/api/v1/auth/login', { body: right, headers: { ...OWN, cookie } })).status, 200)
+      assert.equal((await t.api.login(right)).status, 429)
+      assert.equal((await t.api.login(right, { headers: { ...OWN, cookie } })).status, 200)
     }
   })
 
-  it('is refused at login, not lost later, where the browser would drop it', async () => {
+  test('is refused at login where the browser would drop it', async () => {
     const { email } = await register(t.api)
     const app = 'https://app.example.org'
     const dropped: [Record<string, string>, RegExp][] = [
@@ -220,12 +220,12 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     ]
     for (const [headers, detail] of dropped) {
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      const answer = await t.api.post('/api/v1/auth/login', { body, headers })
+      const answer = await t.api.login(body, { headers })
       assert.deepEqual([answer.status, answer.body.reason], [400, 'cookie_not_deliverable'], JSON.stringify(headers))
       assert.match(answer.body.detail, detail)
       assert.match(answer.body.detail, /"delivery": "body"/)
       assert.equal(answer.headers.get('set-cookie'), null)
-      const inBody = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      const inBody = await t.api.login({ email }, { headers })
       assert.equal(inBody.status, 200)
       const { refresh_token } = inBody.body.user
       const moved = await t.api.post(REFRESH, { body: { refresh_token, delivery: 'cookie' }, headers })
@@ -233,18 +233,15 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
     }
     for (const headers of [OWN, { origin: app, 'sec-fetch-site': 'same-site' }, {}]) {
       const body = { email, password: PASSWORD, delivery: 'cookie' }
-      assert.equal((await t.api.post('/api/v1/auth/login', { body, headers })).status, 200)
+      assert.equal((await t.api.login(body, { headers })).status, 200)
     }
   })
 
-  it('comes again with a repeat by idempotency key, and no other cookie gets it', async () => {
+  test('is set again by an idempotent replay, but not for another cookie', async () => {
     const { email } = await register(t.api)
-    const headers = { 'idempotency-key': randomUUID() }
-    const login = { body: { email, password: PASSWORD, delivery: 'cookie' }, headers }
-    const [first, repeated] = [
-      await t.api.post('/api/v1/auth/login', login),
-      await t.api.post('/api/v1/auth/login', login),
-    ]
+    const headers = newKey()
+    const login = () => t.api.login({ email, delivery: 'cookie' }, { headers })
+    const [first, repeated] = [await login(), await login()]
     assert.equal(repeated.headers.get('idempotency-replayed'), 'true')
     assert.deepEqual(cookieOf(repeated), cookieOf(first))
     const cookie = cookieOf(first).value
@@ -258,15 +255,12 @@ describeOnEachEngine('A refresh token by cookie', (engine) => {
 })
 
 describe('The refresh cookie in development', () => {
-  it('needs no https on localhost, where the web build runs on another port', async () => {
+  test('works without HTTPS on localhost with another port', async () => {
     const t = await startApp('sqlite', { env: { APP_URL: 'http://localhost:8080' } })
     try {
       const { email } = await register(t.api)
       const headers = { origin: 'http://localhost:51234', 'sec-fetch-site': 'same-site' }
-      const login = await t.api.post('/api/v1/auth/login', {
-        body: { email, password: PASSWORD, delivery: 'cookie' },
-        headers,
-      })
+      const login = await t.api.login({ email, delivery: 'cookie' }, { headers })
       const { name, value, attributes } = cookieOf(login)
       assert.equal(name, 'bukhindor_refresh')
       assert.ok(!attributes.includes('Secure'))

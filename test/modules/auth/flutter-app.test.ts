@@ -38,7 +38,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     assert.equal((await flutter.login(email, PASSWORD)).email, email)
   })
 
-  test('goes on after its access token has expired, without asking the person', async () => {
+  test('continues after its access token has expired, without a new sign-in', async () => {
     const { flutter, user } = await signedIn()
     for (let i = 0; i < 3; i++) {
       app.clock.advance(16 * MINUTE)
@@ -46,7 +46,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     }
   })
 
-  test('refreshes in several isolates at once with one token', async () => {
+  test('refreshes in several isolates in parallel with one token', async () => {
     const { flutter, user, storage } = await signedIn()
     const isolates = [flutter, ...Array.from({ length: 5 }, () => createFlutterApp(app.api, storage))]
     for (let i = 0; i < 3; i++) {
@@ -55,7 +55,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     }
   })
 
-  test('refreshes in several tabs at once that share no storage', async () => {
+  test('refreshes in parallel in several tabs without shared storage', async () => {
     const { flutter, user, storage } = await signedIn()
     const tabs = [flutter, ...Array.from({ length: 3 }, () => createFlutterApp(app.api, { ...storage }))]
     for (let i = 0; i < 3; i++) {
@@ -64,7 +64,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     }
   })
 
-  test('stays signed in when it is killed again and again before it stores the new pair', async () => {
+  test('stays signed in when it is killed repeatedly before it stores the new pair', async () => {
     let kills = 0
     const { flutter, user } = await signedIn((path) => {
       if (path === '/auth/refresh' && kills++ < 5) throw new Lost()
@@ -83,7 +83,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     await assert.rejects(flutter.register('Аня', email, PASSWORD), { message: 'Этот e-mail уже занят.', cause: 409 })
   })
 
-  test('drops its tokens when, and only when, the session is over', async () => {
+  test('drops its tokens only when the session has ended', async () => {
     const { flutter, storage, user } = await signedIn()
     await assert.rejects(flutter.updateProfile(user.id, { name: ' ' }), { cause: 400 })
     assert.ok(storage.refresh)
@@ -93,7 +93,7 @@ describeOnEachEngine('The published Flutter app', (engine) => {
     assert.deepEqual(storage, empty())
   })
 
-  test('lists and deletes users for an administrator, DELETE with a content type and no body', async () => {
+  test('lists and deletes users for an administrator, with a content type but no body on DELETE', async () => {
     const admin = await createAdmin(app.services)
     const flutter = createFlutterApp(app.api, empty())
     await flutter.login(admin.email, PASSWORD)

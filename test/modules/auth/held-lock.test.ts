@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import pg from 'pg'
-import { engines, PASSWORD, register, useApp } from '../../support/app.ts'
+import { engines, register, useApp } from '../../support/app.ts'
 
 describe('A sign-in, on PostgreSQL', {
   skip: engines.find(({ engine }) => engine === 'postgres')?.skip ?? false,
 }, () => {
   const t = useApp('postgres', { env: { REQUEST_TIMEOUT: '3s' } })
 
-  test('whose user another transaction holds for too long is 503, and never a wrong password', async () => {
+  test('gets 503, not 401, when another transaction locks the user for too long', async () => {
     const { id, email } = await register(t.api)
     const { database } = t.config
     const client = new pg.Client({ connectionString: database.engine === 'postgres' ? database.url : '' })
@@ -16,16 +16,16 @@ describe('A sign-in, on PostgreSQL', {
     try {
       await client.query('begin')
       await client.query('select 1 from users where id = $1 for update', [id])
-      const held = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+      const held = await t.api.login({ email })
       assert.deepEqual([held.status, held.body.action], [503, 'retry'])
     } finally {
       await client.end()
     }
-    const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+    const answer = await t.api.login({ email })
     assert.equal(answer.status, 200)
   })
 
-  test('of somebody who is deleted while the password is checked is 401', async () => {
+  test('gets 401 when the user is deleted while the password is checked', async () => {
     const { id, email } = await register(t.api)
     const { database } = t.services
     const { transaction } = database
@@ -34,7 +34,7 @@ describe('A sign-in, on PostgreSQL', {
       await database.db.deleteFrom('users').where('id', '=', id).execute()
       return transaction(work)
     }) as typeof transaction
-    const answer = await t.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD } })
+    const answer = await t.api.login({ email })
     assert.deepEqual([answer.status, answer.body.reason], [401, 'invalid_credentials'])
   })
 })

@@ -1,95 +1,99 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DAY, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
+import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
+import { requireStatus } from '../../support/auth-calls.ts'
 
-describeOnEachEngine('Refreshing', (engine) => {
+describeOnEachEngine('A refresh', (engine) => {
   const app = useApp(engine)
-  const refresh = (refresh_token: string) => app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
+  const refresh = (refresh_token: string) => app.api.refresh(refresh_token)
   const someone = async () => signIn(app.api, await register(app.api))
 
-  test('gives the next pair of the same session', async () => {
+  test('gives the next token pair of the same session', async () => {
     const first = await someone()
     const { status, body } = await refresh(first.refresh_token)
     assert.equal(status, 200)
     assert.equal(body.user.session_id, first.session_id)
     assert.notEqual(body.user.refresh_token, first.refresh_token)
-    assert.equal((await me(body.user.access_token)).status, 200)
+    assert.equal((await app.api.me(body.user.access_token)).status, 200)
   })
 
-  test('a lost answer costs nothing: the same token gives the same successor, days later too', async () => {
+  test('with the same token gives the same successor, even days later', async () => {
     const { refresh_token } = await someone()
     const lost = (await refresh(refresh_token)).body.user
     app.clock.advance(20 * DAY)
     const again = (await refresh(refresh_token)).body.user
     assert.equal(again.refresh_token, lost.refresh_token)
-    assert.equal((await me(again.access_token)).status, 200)
+    assert.equal((await app.api.me(again.access_token)).status, 200)
     assert.equal((await refresh(again.refresh_token)).status, 200)
   })
 
-  test('fifty at once of one token give one successor', async () => {
+  test('gives one successor to fifty parallel requests', async () => {
     const { refresh_token } = await someone()
     const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(refresh_token)))
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
     assert.equal(new Set(answers.map(({ body }) => body.user.refresh_token)).size, 1)
-    const used = answers.map(({ body }) => me(body.user.access_token))
+    const used = answers.map(({ body }) => app.api.me(body.user.access_token))
     assert.deepEqual(new Set((await Promise.all(used)).map(({ status }) => status)), new Set([200]))
   })
 
-  test('a parallel call is answered within the grace time after the successor was used', async () => {
+  test('with the past token is answered within the grace period after the successor was used', async () => {
     const { refresh_token } = await someone()
     const successor = (await refresh(refresh_token)).body.user
-    await me(successor.access_token)
+    await app.api.me(successor.access_token)
     app.clock.advance(9 * SECOND)
     assert.equal((await refresh(refresh_token)).body.user.refresh_token, successor.refresh_token)
   })
 
   for (const [how, use] of [
-    ['its access token on any call', ({ access_token }: { access_token: string }) => me(access_token)],
-    ['its refresh token', ({ refresh_token }: { refresh_token: string }) => refresh(refresh_token)],
-  ] as const)
-    test(`a past token ends the session, once its successor was seen by ${how}`, async () => {
+    [
+      'its access token on any call',
+      async (pair) => {
+        requireStatus(200, await app.api.me(pair.access_token))
+        return pair
+      },
+    ],
+    ['its refresh token', async (pair) => (await refresh(pair.refresh_token)).body.user],
+  ] as [string, (pair: SignedInUser) => Promise<SignedInUser>][])
+    test(`with a past token ends the session once the successor was used as ${how}`, async () => {
       const { refresh_token } = await someone()
       const successor = (await refresh(refresh_token)).body.user
-      const latest = (await use(successor)).body.user ?? successor
+      const latest = await use(successor)
       app.clock.advance(11 * SECOND)
       const replay = await refresh(refresh_token)
       assert.equal(replay.body.reason, 'refresh_reused')
       assert.equal(replay.body.action, 'reauthenticate')
       assert.match(replay.headers.get('www-authenticate') ?? '', /error="invalid_token"/)
       assert.equal((await refresh(latest.refresh_token)).body.reason, 'session_ended')
-      assert.equal((await me(latest.access_token)).body.reason, 'session_ended')
+      assert.equal((await app.api.me(latest.access_token)).body.reason, 'session_ended')
     })
 
-  test('the thief who comes first is found when the device comes back', async () => {
+  test('by a thief who comes first is detected when the device comes back', async () => {
     const device = await someone()
     let thief = (await refresh(device.refresh_token)).body.user
     for (let i = 0; i < 3; i++) {
-      await me(thief.access_token)
+      await app.api.me(thief.access_token)
       app.clock.advance(15 * MINUTE)
       thief = (await refresh(thief.refresh_token)).body.user
     }
     assert.equal((await refresh(device.refresh_token)).body.reason, 'refresh_reused')
-    assert.equal((await me(thief.access_token)).body.reason, 'session_ended')
+    assert.equal((await app.api.me(thief.access_token)).body.reason, 'session_ended')
   })
 
-  test('the end of one session touches no other of the person', async () => {
+  test('that ends a session leaves the other sessions of the user alone', async () => {
     const person = await register(app.api)
     const [one, other] = [await signIn(app.api, person), await signIn(app.api, person)]
-    await me((await refresh(one.refresh_token)).body.user.access_token)
+    await app.api.me((await refresh(one.refresh_token)).body.user.access_token)
     app.clock.advance(11 * SECOND)
     assert.equal((await refresh(one.refresh_token)).body.reason, 'refresh_reused')
     assert.equal((await refresh(other.refresh_token)).status, 200)
   })
 
-  test('notes what the device now tells about itself, and keeps what it leaves out', async () => {
+  test('updates the device information that is sent and keeps the rest', async () => {
     const person = await register(app.api)
     const first = await signIn(app.api, person, { 'x-device-id': 'phone-1', 'x-app-version': '1.0.0' })
-    const { body } = await app.api.post('/api/v1/auth/refresh', {
-      body: { refresh_token: first.refresh_token },
-      headers: { 'x-app-version': '1.1.0' },
-    })
+    const { body } = await app.api.refresh(first.refresh_token, { headers: { 'x-app-version': '1.1.0' } })
     const { sessions } = (await app.api.get('/api/v1/auth/sessions', { token: body.user.access_token })).body
     assert.deepEqual([sessions[0].device_id, sessions[0].app_version], ['phone-1', '1.1.0'])
   })
@@ -106,7 +110,7 @@ describeOnEachEngine('Refreshing', (engine) => {
     ['no token at all', () => 'x'],
   ]
   for (const [name, forge] of forgeries)
-    test(`refuses a token with ${name}`, async () => {
+    test(`with ${name} is refused`, async () => {
       const { refresh_token } = await someone()
       const forged = forge(refresh_token)
       if (forged === refresh_token) return // It happens to have no letter in which the alphabets differ.
@@ -126,9 +130,9 @@ function changed(token: string, index: number): string {
 
 describeOnEachEngine('A session', (engine) => {
   const app = useApp(engine)
-  const refresh = (refresh_token: string) => app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })
+  const refresh = (refresh_token: string) => app.api.refresh(refresh_token)
 
-  test('ends when it was not used for thirty days', async () => {
+  test('ends after 30 days without use', async () => {
     const { refresh_token } = await signIn(app.api, await register(app.api))
     app.clock.advance(30 * DAY - MINUTE)
     const { user } = (await refresh(refresh_token)).body
@@ -136,7 +140,7 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
-  test('ends after half a year, however much it is used, and says so beforehand', async () => {
+  test('ends after 180 days of use, and its refreshes announce that', async () => {
     let user = await signIn(app.api, await register(app.api))
     for (let day = 0; day < 175; day += 25) {
       app.clock.advance(25 * DAY)
@@ -147,7 +151,7 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
-  test('is not in the list once it has run out', async () => {
+  test('is not listed after it has expired', async () => {
     const person = await register(app.api)
     await signIn(app.api, person)
     app.clock.advance(31 * DAY)
@@ -155,30 +159,29 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await app.api.get('/api/v1/auth/sessions', { token })).body.sessions.length, 1)
   })
 
-  test('is not lengthened by a clock that jumps forward and back', async () => {
+  test('is not extended by a clock that jumps forward and back', async () => {
     const user = await signIn(app.api, await register(app.api))
     app.clock.advance(60 * MINUTE)
     const ahead = (await refresh(user.refresh_token)).body.user
     app.clock.advance(-60 * MINUTE)
-    const answer = await app.api.get('/api/v1/auth/me', { token: ahead.access_token })
+    const answer = await app.api.me(ahead.access_token)
     assert.equal(answer.body.reason, 'token_expired')
     assert.equal(answer.body.action, 'refresh')
     const { user: now } = (await refresh(ahead.refresh_token)).body
     assert.ok(now.refresh_expires_in <= 30 * 24 * 3600)
-    assert.equal((await app.api.get('/api/v1/auth/me', { token: now.access_token })).status, 200)
+    assert.equal((await app.api.me(now.access_token)).status, 200)
   })
 })
 
-describeOnEachEngine('Two instances over one database', (engine) => {
-  test('give one successor between them', async () => {
+describeOnEachEngine('Two instances with one database', (engine) => {
+  test('give the same successor', async () => {
     const one = await startApp(engine)
     const url =
       one.config.database.engine === 'postgres' ? one.config.database.url : `sqlite:${one.config.database.file}`
     const other = await startApp(engine, { env: { DATABASE_URL: url }, clock: one.clock })
     try {
       const { refresh_token } = await signIn(one.api, await register(one.api))
-      const call = (_: unknown, i: number) =>
-        [one, other][i % 2]?.api.post('/api/v1/auth/refresh', { body: { refresh_token } })
+      const call = (_: unknown, i: number) => [one, other][i % 2]?.api.refresh(refresh_token)
       const answers = await Promise.all(Array.from({ length: 20 }, call))
       assert.equal(new Set(answers.map((answer) => answer?.body.user.refresh_token)).size, 1)
     } finally {

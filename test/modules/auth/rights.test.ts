@@ -92,8 +92,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     await isSignedIn(actor)
     return actor
   }
-  const isSignedIn = async ({ access_token: token }: Actor) =>
-    assert.equal((await t.api.get('/api/v1/auth/me', { token })).status, 200)
+  const isSignedIn = async ({ access_token: token }: Actor) => assert.equal((await t.api.me(token)).status, 200)
 
   const pathOf = (template: string, { id, session_id }: Actor) =>
     template.replace('{id}', template.includes('/auth/sessions/') ? session_id : id).replace('{sid}', session_id)
@@ -123,7 +122,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
   for (const [route, { who, body }] of Object.entries(WRITES)) {
     const [method, template] = route.split(' ') as [string, string]
 
-    test(`${route}: a body that comes after the right was lost changes nothing`, async () => {
+    test(`${route}: a body that arrives after the right was lost changes nothing`, async () => {
       for (const [loss, { answer }] of losers(who)) {
         const caller = await restored()
         const path = pathOf(template, who === 'admin' ? other : caller)
@@ -140,7 +139,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
       }
     })
 
-    test(`${route}: a right that is lost just before its transaction counts as lost`, async () => {
+    test(`${route}: a right lost just before the transaction counts as lost`, async () => {
       for (const [loss, { sql, answer }] of losers(who)) {
         const caller = await restored()
         const { database } = t.services
@@ -207,7 +206,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     assert.equal(answer.status, 200, JSON.stringify(answer.body))
   }
 
-  test('a body that comes after the right was lost is not even looked at', async () => {
+  test('a body that arrives after the right was lost is not validated', async () => {
     for (const [loss, { answer }] of losers('admin')) {
       const caller = await restored()
       const held = await holdRequest(t.url, 'PATCH', `/api/v1/users/${other.id}`, {
@@ -221,7 +220,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     }
   })
 
-  test('one who was demoted keeps the rights that are left: their own name, and no more', async () => {
+  test('a demoted administrator can still change their own name and nothing else', async () => {
     const caller = await restored()
     const path = `/api/v1/users/${caller.id}`
     const headers = { authorization: `Bearer ${caller.access_token}` }
@@ -234,7 +233,7 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     assert.deepEqual([status, JSON.parse(text).name, JSON.parse(text).role], [200, 'Renamed', 'user'])
   })
 
-  test('an old password confirms nothing once the session itself has changed it', async () => {
+  test('the old password confirms nothing after the same session has changed it', async () => {
     for (const [method, path, body] of [
       ['POST', '/change-email', { new_email: `later-${engine}@example.org`, password: PASSWORD }],
       ['DELETE', '/me', { password: PASSWORD }],

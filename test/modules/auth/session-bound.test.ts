@@ -2,25 +2,26 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE, timestamp } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
+import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
 import { createFrozenClock } from '../../support/strangers.ts'
 
-describeOnEachEngine('Sessions of one person', (engine) => {
+describeOnEachEngine('Sessions of one user', (engine) => {
   const app = useApp(engine, { clock: createFrozenClock(), env: { MAX_SESSIONS: '5', REQUEST_TIMEOUT: '60s' } })
   const sessionsOf = async (token: string) => (await app.api.get('/api/v1/auth/sessions', { token })).body.sessions
-  const status = async (token: string) => (await app.api.get('/api/v1/auth/me', { token })).status
+  const status = async (token: string) => (await app.api.me(token)).status
 
-  test('are as many as the bound allows: a further sign-in ends the one that was used longest ago', async () => {
+  test('are limited: a further sign-in ends the least recently used one', async () => {
     const person = await register(app.api)
     const users = []
     for (let number = 0; number < 5; number++) {
       app.clock.advance(1000)
       users.push(await signIn(app.api, person))
     }
+    const [first, second] = users as [SignedInUser, SignedInUser]
     app.clock.advance(MINUTE)
     // The first is used again: now the second was used longest ago.
-    const { refresh_token } = users[0]
-    assert.equal((await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).status, 200)
+    assert.equal((await app.api.refresh(first.refresh_token)).status, 200)
     const newest = await signIn(app.api, person)
     assert.deepEqual(
       await Promise.all(users.map(({ access_token }) => status(access_token))),
@@ -36,13 +37,13 @@ describeOnEachEngine('Sessions of one person', (engine) => {
       .execute()
     assert.deepEqual(
       events.map(({ session_id, details }) => [session_id, JSON.parse(details)]),
-      [[users[1].session_id, { reason: 'superseded' }]],
+      [[second.session_id, { reason: 'superseded' }]],
     )
-    const row = await db.selectFrom('sessions').select('end_reason').where('id', '=', users[1].session_id).execute()
+    const row = await db.selectFrom('sessions').select('end_reason').where('id', '=', second.session_id).execute()
     assert.deepEqual(row, [{ end_reason: 'superseded' }])
   })
 
-  test('are as many under fifty sign-ins at once, and none of another person ends', async () => {
+  test('are limited under fifty parallel sign-ins, and other users lose none', async () => {
     const [person, other] = [await register(app.api), await register(app.api)]
     const bystander = await signIn(app.api, other)
     const users = await Promise.all(Array.from({ length: 50 }, () => signIn(app.api, person)))
@@ -51,7 +52,7 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     assert.equal(await status(bystander.access_token), 200)
   })
 
-  test('never lose the newest, even where a clock was set back', async () => {
+  test('never lose the newest one, even if the clock was set back', async () => {
     const person = await register(app.api)
     for (let number = 0; number < 5; number++) await signIn(app.api, person)
     app.clock.advance(-HOUR)
@@ -61,7 +62,7 @@ describeOnEachEngine('Sessions of one person', (engine) => {
     assert.ok(sessions.some(({ current }: { current: boolean }) => current))
   })
 
-  test('of an account that has 50,000 from before are cut in batches as it signs in, while others are served', async () => {
+  test('are cut in batches where an account has 50,000 of them, while others are served', async () => {
     const person = await register(app.api)
     const first = await signIn(app.api, person)
     const { db } = app.services.database
@@ -130,8 +131,8 @@ describeOnEachEngine('Sessions of one person', (engine) => {
   })
 })
 
-describeOnEachEngine('A sign-in that began before', (engine) => {
-  test('the password was changed, with the right old one, is refused', async (t) => {
+describeOnEachEngine('A sign-in in progress', (engine) => {
+  test('is refused when the password is changed meanwhile', async (t) => {
     const app = await startApp(engine)
     t.after(() => app.close())
     const { email, password, id } = await register(app.api)
@@ -145,7 +146,7 @@ describeOnEachEngine('A sign-in that began before', (engine) => {
       await operator.setPassword(email, 'what the operator has set')
       return verified
     }
-    const answer = await app.api.post('/api/v1/auth/login', { body: { email, password } })
+    const answer = await app.api.login({ email, password })
     assert.deepEqual([answer.status, answer.body.reason], [401, 'invalid_credentials'])
     const { db } = app.services.database
     assert.deepEqual(await db.selectFrom('sessions').select('id').where('user_id', '=', id).execute(), [])

@@ -2,19 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isId } from '../../../src/kernel/lib/ids.ts'
 import { createAdmin, describeOnEachEngine, PASSWORD, register, signIn, useApp } from '../../support/app.ts'
-import type { Api } from '../../support/client.ts'
 
-const me = (api: Api, token: string) => api.get('/api/v1/auth/me', { token })
-
-describeOnEachEngine('Signing up and in', (engine) => {
+describeOnEachEngine('Registration and sign-in', (engine) => {
   const app = useApp(engine)
 
-  test('registering makes an account and does not sign in', async () => {
+  test('a registration creates an account and no session', async () => {
     const body = { email: 'Anna@Example.org', password: PASSWORD, name: '  Анна  ' }
-    const answer = await app.api.post('/api/v1/auth/register', {
-      body,
-      headers: { 'accept-language': 'ru-RU,ru;q=0.9' },
-    })
+    const answer = await app.api.register(body, { headers: { 'accept-language': 'ru-RU,ru;q=0.9' } })
     assert.equal(answer.status, 201)
     const { user, message } = answer.body
     assert.equal(message, 'Аккаунт создан. Войдите в него.')
@@ -36,7 +30,7 @@ describeOnEachEngine('Signing up and in', (engine) => {
     )
   })
 
-  test('signing in gives the user and the tokens, whatever the letters of the address', async () => {
+  test('a sign-in gives the user and the tokens, whatever the case of the address', async () => {
     const person = await register(app.api, { email: 'Boris@Example.org' })
     const user = await signIn(app.api, { email: 'bORIS@eXAMPLE.ORG' })
     assert.equal(user.id, person.id)
@@ -45,72 +39,69 @@ describeOnEachEngine('Signing up and in', (engine) => {
     assert.equal(user.expires_in, 900)
     assert.equal(user.refresh_expires_in, 30 * 24 * 3600)
     assert.ok(isId(user.session_id))
-    assert.equal((await me(app.api, user.access_token)).body.last_login_at, user.last_login_at)
+    assert.equal((await app.api.me(user.access_token)).body.last_login_at, user.last_login_at)
   })
 
-  test('an unknown address and a wrong password get one and the same answer', async () => {
+  test('an unknown address and a wrong password get the same answer', async () => {
     const { email } = await register(app.api)
-    const bodies = [
-      { email, password: 'not the password' },
-      { email: 'nobody@example.org', password: 'not the password' },
-    ]
-    const answers = await Promise.all(bodies.map((body) => app.api.post('/api/v1/auth/login', { body })))
-    const [wrong, unknown] = answers.map(({ status, body }) => ({ status, ...body, request_id: '' }))
-    assert.deepEqual(wrong, unknown)
-    assert.equal(wrong.reason, 'invalid_credentials')
-    assert.equal(wrong.action, 'fix')
+    const attempt = async (email: string) => {
+      const { status, body } = await app.api.login({ email, password: 'not the password' })
+      return { answered: status, ...body, request_id: '' }
+    }
+    const wrong = await attempt(email)
+    assert.deepEqual(await attempt('nobody@example.org'), wrong)
+    assert.deepEqual([wrong.answered, wrong.reason, wrong.action], [401, 'invalid_credentials', 'fix'])
   })
 
-  test('the same password in another Unicode form is the same password', async () => {
+  test('a password in another Unicode form is accepted', async () => {
     const { email } = await register(app.api, { password: 'проливной дождик' })
     await signIn(app.api, { email, password: 'проливнои\u0306 дождик' })
   })
 
-  test('a deactivated account is told apart only with the right password', async () => {
+  test('a deactivated account is revealed only with the right password', async () => {
     const person = await register(app.api)
     await app.services.operator.update(person.email, { is_active: false })
-    const attempt = (password: string) =>
-      app.api.post('/api/v1/auth/login', { body: { email: person.email, password } })
+    const attempt = (password: string) => app.api.login({ email: person.email, password })
     assert.equal((await attempt('not the password')).body.reason, 'invalid_credentials')
     assert.equal((await attempt(PASSWORD)).body.reason, 'account_inactive')
   })
 
-  test('somebody without a password cannot sign in with any', async () => {
+  test('a user without a password cannot sign in', async () => {
     const user = await app.services.operator.create({ email: 'invited@example.org', name: 'Invited' })
-    const answer = await app.api.post('/api/v1/auth/login', { body: { email: user.email, password: PASSWORD } })
+    const answer = await app.api.login({ email: user.email })
     assert.equal(answer.body.reason, 'invalid_credentials')
   })
 })
 
-describeOnEachEngine('Signing out', (engine) => {
+describeOnEachEngine('Sign-out', (engine) => {
   const app = useApp(engine)
 
-  test('logout ends this session at once, its refresh token too, and no other', async () => {
+  test('ends this session and its refresh token at once, and no other session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const answer = await app.api.post('/api/v1/auth/logout', { token: here.access_token })
     assert.equal(answer.status, 200)
-    assert.equal((await me(app.api, here.access_token)).body.reason, 'session_ended')
-    const refresh = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: here.refresh_token } })
+    assert.equal((await app.api.me(here.access_token)).body.reason, 'session_ended')
+    const refresh = await app.api.refresh(here.refresh_token)
     assert.equal(refresh.body.reason, 'session_ended')
     assert.equal(refresh.body.action, 'reauthenticate')
-    assert.equal((await me(app.api, there.access_token)).status, 200)
+    assert.equal((await app.api.me(there.access_token)).status, 200)
   })
 
-  test('logout-all ends every session and counts them', async () => {
+  test('from all devices ends every session and counts them', async () => {
     const person = await register(app.api)
-    const sessions = [await signIn(app.api, person), await signIn(app.api, person), await signIn(app.api, person)]
-    const answer = await app.api.post('/api/v1/auth/logout-all', { token: sessions[0].access_token })
+    const current = await signIn(app.api, person)
+    const sessions = [current, await signIn(app.api, person), await signIn(app.api, person)]
+    const answer = await app.api.post('/api/v1/auth/logout-all', { token: current.access_token })
     assert.equal(answer.body.revoked, 3)
-    for (const { access_token } of sessions)
-      assert.equal((await me(app.api, access_token)).body.reason, 'session_ended')
+    for (const { access_token } of sessions) assert.equal((await app.api.me(access_token)).body.reason, 'session_ended')
   })
 
-  test('takes back its own cookie, and leaves the storage, cache and other cookies of the app alone', async () => {
+  test('deletes its own cookie and leaves storage, cache and other cookies alone', async () => {
     const person = await register(app.api)
     for (const path of ['/logout', '/logout-all']) {
       const body = { email: person.email, password: PASSWORD, delivery: 'cookie' }
-      const login = await app.api.post('/api/v1/auth/login', { body })
+      const login = await app.api.login(body)
       const [cookie = ''] = login.headers.getSetCookie().map((set) => set.split(';')[0])
       const answer = await app.api.post(`/api/v1/auth${path}`, {
         token: login.body.user.access_token,
@@ -124,21 +115,21 @@ describeOnEachEngine('Signing out', (engine) => {
     }
   })
 
-  test('logout-all can leave the session that asks', async () => {
+  test('from all devices can keep the current session', async () => {
     const person = await register(app.api)
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const body = { keep_current: true }
     const answer = await app.api.post('/api/v1/auth/logout-all', { token: here.access_token, body })
     assert.equal(answer.body.revoked, 1)
-    assert.equal((await me(app.api, here.access_token)).status, 200)
-    assert.equal((await me(app.api, there.access_token)).body.reason, 'session_ended')
+    assert.equal((await app.api.me(here.access_token)).status, 200)
+    assert.equal((await app.api.me(there.access_token)).body.reason, 'session_ended')
   })
 })
 
 describeOnEachEngine("One's own sessions", (engine) => {
   const app = useApp(engine)
 
-  test('are listed with what the device told, the one used last first', async () => {
+  test('are listed with their device information, most recently used first', async () => {
     const person = await register(app.api)
     const phone = { 'x-device-id': 'phone-1', 'x-app-type': 'ios', 'x-app-version': '1.4.0', 'user-agent': 'Dart/3.9' }
     const old = await signIn(app.api, person, phone)
@@ -161,27 +152,27 @@ describeOnEachEngine("One's own sessions", (engine) => {
     const [here, there] = [await signIn(app.api, person), await signIn(app.api, person)]
     const end = () => app.api.delete(`/api/v1/auth/sessions/${there.session_id}`, { token: here.access_token })
     assert.equal((await end()).status, 200)
-    assert.equal((await me(app.api, there.access_token)).body.reason, 'session_ended')
+    assert.equal((await app.api.me(there.access_token)).body.reason, 'session_ended')
     assert.equal((await end()).status, 404)
   })
 
-  test("are not somebody else's to end", async () => {
+  test('cannot be ended by another user', async () => {
     const [mine, theirs] = [
       await signIn(app.api, await register(app.api)),
       await signIn(app.api, await register(app.api)),
     ]
     const answer = await app.api.delete(`/api/v1/auth/sessions/${theirs.session_id}`, { token: mine.access_token })
     assert.equal(answer.status, 404)
-    assert.equal((await me(app.api, theirs.access_token)).status, 200)
+    assert.equal((await app.api.me(theirs.access_token)).status, 200)
   })
 })
 
 describeOnEachEngine("One's own profile", (engine) => {
   const app = useApp(engine)
 
-  test('is flat, with an ETag that a change moves on', async () => {
+  test('is flat, with an ETag that changes with each update', async () => {
     const user = await signIn(app.api, await register(app.api))
-    const before = await me(app.api, user.access_token)
+    const before = await app.api.me(user.access_token)
     const changed = await app.api.patch('/api/v1/auth/me', {
       token: user.access_token,
       body: { name: 'Å', locale: null },
@@ -190,18 +181,18 @@ describeOnEachEngine("One's own profile", (engine) => {
     assert.equal(changed.body.name, 'Å')
     assert.equal(changed.body.locale, before.body.locale)
     assert.notEqual(changed.headers.get('etag'), before.headers.get('etag'))
-    assert.deepEqual((await me(app.api, user.access_token)).body, changed.body)
+    assert.deepEqual((await app.api.me(user.access_token)).body, changed.body)
   })
 
-  test('a change of what somebody else has changed meanwhile is refused', async () => {
+  test('refuses an update based on an outdated version', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
-    const headers = { 'if-match': (await me(app.api, token)).headers.get('etag') as string }
+    const headers = { 'if-match': (await app.api.me(token)).headers.get('etag') as string }
     const change = (name: string) => app.api.patch('/api/v1/auth/me', { token, body: { name }, headers })
     assert.equal((await change('First')).status, 200)
     assert.equal((await change('Second')).body.reason, 'precondition_failed')
   })
 
-  test('gives nobody another role', async () => {
+  test('cannot change the role', async () => {
     const { access_token: token } = await signIn(app.api, await register(app.api))
     const answer = await app.api.patch('/api/v1/auth/me', { token, body: { role: 'admin' } })
     assert.equal(answer.status, 400)
@@ -223,14 +214,14 @@ describeOnEachEngine('The next request sees', (engine) => {
     test(`${name}: the session is over`, async () => {
       const person = await register(app.api)
       const { access_token, refresh_token } = await signIn(app.api, person)
-      assert.equal((await me(app.api, access_token)).status, 200)
+      assert.equal((await app.api.me(access_token)).status, 200)
       await change(person.email)
-      assert.equal((await me(app.api, access_token)).body.reason, 'session_ended')
-      const refresh = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })
+      assert.equal((await app.api.me(access_token)).body.reason, 'session_ended')
+      const refresh = await app.api.refresh(refresh_token)
       assert.equal(refresh.body.reason, 'session_ended')
     })
 
-  test('another role, with the token of the old one', async () => {
+  test('a change of role, with the old token', async () => {
     const person = await register(app.api)
     await createAdmin(app.services)
     const { access_token: token } = await signIn(app.api, person)
@@ -241,14 +232,14 @@ describeOnEachEngine('The next request sees', (engine) => {
     assert.equal((await app.api.get('/api/v1/users', { token })).status, 403)
   })
 
-  test('what another instance over the same database has done', async () => {
+  test('a change made by another instance', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
-    assert.equal((await me(app.api, token)).status, 200)
+    assert.equal((await app.api.me(token)).status, 200)
     const { openDatabase } = await import('../../../src/kernel/db/open.ts')
     const other = await openDatabase(app.config)
     await other.db.updateTable('users').set({ name: 'Changed elsewhere' }).where('id', '=', person.id).execute()
     await other.close()
-    assert.equal((await me(app.api, token)).body.name, 'Changed elsewhere')
+    assert.equal((await app.api.me(token)).body.name, 'Changed elsewhere')
   })
 })

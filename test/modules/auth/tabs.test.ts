@@ -2,21 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, startApp, useApp } from '../../support/app.ts'
+import { createRandom } from '../../support/random.ts'
 import { behindProxy } from '../../support/strangers.ts'
 import { type Browser, createBrowser, openTab, type Tab } from '../../support/web-build.ts'
 
 const settings = behindProxy({ env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })
-
-/** Numbers from 0 to 1 that are the same in each run (mulberry32, public domain). */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 describeOnEachEngine('The published web build', (engine) => {
   const app = useApp(engine, settings)
@@ -56,27 +46,27 @@ describeOnEachEngine('The published web build', (engine) => {
     return refusals
   }
 
-  test('in two tabs signs nobody out in 300 screens, nor in three', async () => {
+  test('stays signed in over 300 screens in two tabs, and in three', async () => {
     for (const [count, screens] of [
       [2, 300],
       [3, 100],
     ] as const) {
       const { browser, tabs, person } = await opened(count)
-      assert.deepEqual(await browse(browser, tabs, screens, random(count)), [])
+      assert.deepEqual(await browse(browser, tabs, screens, createRandom(count).next), [])
       assert.ok((await events(person.id, 'refresh.stale')) > 10, 'tabs were left behind')
       assert.equal(await events(person.id, 'refresh.reused'), 0)
     }
   })
 
-  test('in one tab signs nobody out, and never comes with a token of the past', async () => {
+  test('stays signed in with one tab and never sends a past token', async () => {
     const { browser, tabs, person } = await opened(1)
-    assert.deepEqual(await browse(browser, tabs, 100, random(1)), [])
+    assert.deepEqual(await browse(browser, tabs, 100, createRandom(1).next), [])
     assert.equal(await events(person.id, 'refresh.stale'), 0)
   })
 
-  test('on the origin of the service, in two tabs, signs nobody out who moves from network to network', async () => {
+  test('stays signed in with two tabs on the origin of the service across networks', async () => {
     const { browser, tabs, person } = await opened(2, { cookies: new Map() })
-    assert.deepEqual(await browse(browser, tabs, 150, random(4), true), [])
+    assert.deepEqual(await browse(browser, tabs, 150, createRandom(4).next, true), [])
     assert.ok((await events(person.id, 'refresh.stale')) > 10)
   })
 
@@ -96,8 +86,8 @@ describeOnEachEngine('The published web build', (engine) => {
     ],
   ]
   for (const [name, place, more] of thefts)
-    test(`a thief with ${name} is found every time, whichever tab was copied and whoever comes first`, async () => {
-      const next = random(7)
+    test(`is protected: a thief with ${name} is always detected, whichever tab was copied`, async () => {
+      const next = createRandom(7).next
       for (let round = 0; round < 4; round++) {
         const { browser, tabs, person } = await opened(2, { ...more, ...(more.cookies && { cookies: new Map() }) })
         assert.deepEqual(await browse(browser, tabs, 4, next), [])
@@ -124,7 +114,7 @@ describeOnEachEngine('The published web build', (engine) => {
       }
     })
 
-  test('a tab that was left behind for longer than the tolerance is a theft, and one of an app always is', async () => {
+  test('loses its session when a tab is older than the tolerance; an app does so at once', async () => {
     const { tabs } = await opened(2)
     const [one, two] = tabs as [Tab, Tab]
     app.clock.advance(20 * MINUTE)
@@ -136,9 +126,9 @@ describeOnEachEngine('The published web build', (engine) => {
     // The app itself, from its own place; and a thief that says it were a browser: that does not make the session one.
     for (const later of [headers, { ...headers, 'user-agent': 'Mozilla/5.0', 'x-app-type': 'web' }]) {
       const { email } = await register(app.api)
-      const login = await app.api.post('/api/v1/auth/login', { body: { email, password: PASSWORD }, headers })
+      const login = await app.api.login({ email }, { headers })
       const refresh = (refresh_token: string, headers: Record<string, string>) =>
-        app.api.post('/api/v1/auth/refresh', { body: { refresh_token }, headers })
+        app.api.refresh(refresh_token, { headers })
       const { refresh_token: past } = login.body.user
       const { body } = await refresh(past, headers)
       assert.equal((await refresh(body.user.refresh_token, later)).status, 200)
@@ -147,7 +137,7 @@ describeOnEachEngine('The published web build', (engine) => {
     }
   })
 
-  test('without the cookie, a copy in the same network with the same user agent passes for a tab, and is audited', async () => {
+  test('without the cookie, accepts a copy from the same network and user agent, and audits it', async () => {
     const { tabs, browser, person } = await opened(1)
     const [tab] = tabs as [Tab]
     const copy = openTab(app.api, createBrowser({ storage: { ...browser.storage } }))
@@ -161,7 +151,7 @@ describeOnEachEngine('The published web build', (engine) => {
     assert.equal(await tab.act(), null)
   })
 
-  test('without the cookie, a tab that was left behind is not told from a thief on another network than the last use', async () => {
+  test('without the cookie, loses its session when an old tab refreshes from another network', async () => {
     const { tabs, browser } = await opened(2)
     const [one, two] = tabs as [Tab, Tab]
     const step = async (tab: Tab, network: string) => {
@@ -177,7 +167,7 @@ describeOnEachEngine('The published web build', (engine) => {
     assert.equal(await step(one, '203.0.113.7'), 'refresh_reused')
   })
 
-  test('tabs that are left behind again and again do not fill the audit log', async () => {
+  test('does not fill the audit log with old tabs', async () => {
     const { tabs, browser, person } = await opened(2)
     const [one] = tabs as [Tab]
     const past = one.memory.refresh
@@ -189,8 +179,7 @@ describeOnEachEngine('The published web build', (engine) => {
     for (let number = 0; number < 60; number++) {
       const tab = openTab(app.api, browser)
       Object.assign(tab.memory, { access: null, refresh: past })
-      const answer = await app.api.post('/api/v1/auth/refresh', {
-        body: { refresh_token: past },
+      const answer = await app.api.refresh(String(past), {
         headers: { 'user-agent': browser.userAgent, 'x-forwarded-for': browser.network },
       })
       assert.equal(answer.status, 200)
@@ -200,7 +189,7 @@ describeOnEachEngine('The published web build', (engine) => {
 })
 
 describeOnEachEngine('Without a tolerance', (engine) => {
-  test('a token of the past is a theft from any tab', async (t) => {
+  test('a past token from any tab ends the session', async (t) => {
     const app = await startApp(engine, behindProxy({ env: { REFRESH_TAB_TOLERANCE: '0' } }))
     t.after(() => app.close())
     const browser = createBrowser()

@@ -9,14 +9,12 @@ const TRIES = 12
 describeOnEachEngine('Known and unknown addresses', (engine) => {
   const app = useApp(engine)
 
-  test('cannot be told apart by the answer at the sign-in', async () => {
+  test('get the same answer at sign-in', async () => {
     const { email: known } = await register(app.api)
     const answers: Record<string, string[]> = { known: [], unknown: [] }
     for (let number = 0; number < TRIES; number++)
       for (const [kind, email] of Object.entries({ known, unknown: 'nobody@example.org' })) {
-        const { status, headers, body } = await app.api.post('/api/v1/auth/login', {
-          body: { email, password: 'not the password' },
-        })
+        const { status, headers, body } = await app.api.login({ email, password: 'not the password' })
         const shown = [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name))
         answers[kind]?.push(JSON.stringify([status, { ...body, request_id: '' }, shown]))
       }

@@ -77,16 +77,16 @@ describe('Common passwords', () => {
     '84li71#93-27',
     'monkey19283746',
   ])
-    test(`are not seen everywhere: ${password}`, () => assert.equal(passes(password), true))
+    test(`do not include ${password}`, () => assert.equal(passes(password), true))
 
-  test('at most 3 of 100 of the ten thousand that are used most pass', () => {
+  test('include at least 97 % of the ten thousand most used', () => {
     const used = PASSWORDS.filter((password) => [...password].length >= 8).slice(0, 10_000)
     assert.equal(used.length, 10_000)
     assert.ok(share(used) <= 0.03, `${share(used)}`)
     assert.ok(share(used.map(capital)) <= 0.03)
   })
 
-  test('at most 5 of 100 patterns of a season or month pass, with any year, sign and letters in disguise', () => {
+  test('include at least 95 % of seasons and months with a year, sign or substituted letters', () => {
     const roll = dice('seasons')
     const words =
       'summer winter spring autumn january march april june july august september october december monday friday'
@@ -95,14 +95,14 @@ describe('Common passwords', () => {
     assert.ok(share(made) <= 0.05, `${made.filter(passes).slice(0, 20)}`)
   })
 
-  test('at most 5 of 100 patterns of any common word of four letters or more pass', () => {
+  test('include at least 95 % of patterns of common words of four letters or more', () => {
     const roll = dice('words')
     const words = WORDS.filter((word) => /^[a-z]{4,}$/.test(word)).slice(0, 20_000)
     const made = Array.from({ length: 1000 }, () => patterns(words[roll(words.length)] as string, roll)).flat()
     assert.ok(share(made) <= 0.05, `${share(made)}: ${made.filter(passes).slice(0, 20)}`)
   })
 
-  test('none is seen in a thousand pass phrases of four random words, with or without something between', () => {
+  test('include none of a thousand passphrases of four random words', () => {
     const roll = dice('phrases')
     const word = () => DICEWARE[roll(DICEWARE.length)] as string
     for (let number = 0; number < 1000; number++) {
@@ -112,7 +112,7 @@ describe('Common passwords', () => {
     }
   })
 
-  test('none is seen in a thousand random passwords of twelve or more characters, of any kind', () => {
+  test('include none of a thousand random passwords of twelve or more characters', () => {
     const roll = dice('random')
     const alphabets = ['abcdefghijklmnopqrstuvwxyz', 'abcdefghijklmnopqrstuvwxyz0123456789', '0123456789abcdef']
     alphabets.push(Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join(''))
@@ -125,7 +125,7 @@ describe('Common passwords', () => {
       }
   })
 
-  test('are told in far less time than the hash takes, whatever is thrown at them', () => {
+  test('are detected in far less time than hashing takes', () => {
     const hostile = ['1'.repeat(128), '!1'.repeat(64), `${'0'.repeat(12)}${'@1!'.repeat(20)}${'0'.repeat(12)}`]
     hostile.push(
       'a1'.repeat(64),

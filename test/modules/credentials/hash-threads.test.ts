@@ -7,13 +7,14 @@ import { hashSync } from '@node-rs/argon2'
 import { AppError } from '../../../src/kernel/errors/app-error.ts'
 import { hashMemoryMib, hashThreads } from '../../../src/modules/credentials/hash-threads.ts'
 import { createPasswords } from '../../../src/modules/credentials/passwords.ts'
+import { createClient } from '../../support/process-client.ts'
 import { startServer } from '../../support/processes.ts'
 
 const MIB = 2 ** 20
 const machine = (cores: number, memory: number) => ({ cores, memory: memory * MIB })
 
 describe('The hashing threads', () => {
-  test('are one per core where the memory reaches for them, and fewer where it does not', () => {
+  test('are one per core where memory allows, and fewer otherwise', () => {
     const threads = (cores: number, memory: number, workers = 1) =>
       hashThreads('auto', workers, machine(cores, memory)).threads
     assert.equal(threads(2, 24_000), 2)
@@ -25,13 +26,13 @@ describe('The hashing threads', () => {
     assert.equal(threads(3, 24_000, 2), 2)
   })
 
-  test('are as many as HASH_THREADS says, shared out among the processes', () => {
+  test('are HASH_THREADS in number, shared among the workers', () => {
     const threads = (setting: number, workers: number) =>
       hashThreads(setting, workers, machine(4, 512 * workers)).threads
     assert.deepEqual([threads(1, 1), threads(8, 1), threads(8, 2), threads(3, 2), threads(1, 4)], [1, 8, 4, 2, 1])
   })
 
-  test('never use more memory than there is, the most expensive foreign hash included', () => {
+  test('never use more memory than available, even for the most expensive imported hash', () => {
     for (const cores of [1, 2, 4, 16, 64])
       for (const memory of [512, 768, 1024, 4096])
         for (const workers of [1, 2]) {
@@ -41,7 +42,7 @@ describe('The hashing threads', () => {
         }
   })
 
-  test('fit into the memory that the manifests give', () => {
+  test('fit into the memory of the deployment manifests', () => {
     const limits = ['compose.yaml', 'kubernetes/deployment.yaml'].map((file) => {
       const text = readFileSync(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8')
       return Number(/(?:mem_limit: |limits:\s+memory: )(\d+)M?i?m?$/m.exec(text)?.[1])
@@ -53,7 +54,7 @@ describe('The hashing threads', () => {
     }
   })
 
-  test('know what a hash takes', () => {
+  test('know the memory cost of a hash', () => {
     const argon2 = (memoryCost: number) => hashSync('x', { algorithm: 2, memoryCost, timeCost: 1, parallelism: 1 })
     assert.equal(hashMemoryMib(null), 19)
     assert.equal(hashMemoryMib(argon2(19_456)), 19)
@@ -65,7 +66,7 @@ describe('The hashing threads', () => {
     assert.equal(hashMemoryMib('$2b$14$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i'), 19)
   })
 
-  test('run together what the memory holds, and let the rest wait', async () => {
+  test('run as many hashes as fit into memory and queue the rest', async () => {
     const passwords = createPasswords({ threads: 3, memoryMib: 140 })
     const heavy = hashSync('violet tram', { algorithm: 2, memoryCost: 128 * 1024, timeCost: 1, parallelism: 1 })
     const order: string[] = []
@@ -79,7 +80,7 @@ describe('The hashing threads', () => {
     await passwords.close()
   })
 
-  test('refuse a hash that would take more than there is, saying so in the log, and go on', async () => {
+  test('refuse and log a hash that needs more memory than available, and continue', async () => {
     const passwords = createPasswords({ threads: 1, memoryMib: 100 })
     await assert.rejects(passwords.verify('$scrypt$ln=17,r=8,p=1$TmFDbA$AAAA', 'x'), (error) => {
       assert.ok(error instanceof AppError && error.reason === 'overloaded')
@@ -91,7 +92,7 @@ describe('The hashing threads', () => {
 })
 
 describe('A container of 512 MiB on a node of 16 cores', { skip: process.platform !== 'linux' }, () => {
-  test('survives a burst of logins within its memory', async () => {
+  test('survives a burst of logins within its memory limit', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-container-'))
     const container = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'
       os.availableParallelism = () => 16; process.constrainedMemory = () => ${512 * MIB}; syncBuiltinESMExports()`
@@ -101,14 +102,10 @@ describe('A container of 512 MiB on a node of 16 cores', { skip: process.platfor
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(container)}`,
     })
     try {
-      const login = async (_: unknown, number: number) => {
-        const body = JSON.stringify({ email: `burst-${number}@example.org`, password: 'a walk along the river' })
-        const headers = { 'content-type': 'application/json' }
-        const answer = await fetch(`${server.url}/api/v1/auth/login`, { method: 'POST', body, headers })
-        await answer.text()
-        return answer.status
-      }
-      const statuses = await Promise.all(Array.from({ length: 300 }, login))
+      const client = createClient(server.url, { sockets: 300 })
+      const logins = Array.from({ length: 300 }, (_, n) => client.login({ email: `burst-${n}@example.org` }))
+      const statuses = (await Promise.all(logins)).map(({ status }) => status)
+      client.close()
       assert.ok(statuses.every((status) => status === 401 || status === 503))
       assert.ok(statuses.includes(401))
       const niced = readdirSync(`/proc/${server.pid}/task`).filter((thread) => {

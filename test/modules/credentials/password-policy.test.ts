@@ -9,37 +9,37 @@ const person = { minLength: 8, email: 'Anna.Petrova@example.org', name: 'Анн�
 const stranger = { minLength: 8 }
 const reason = (password: string, rules: PasswordRules = person) => checkPassword(password, rules)?.reason ?? null
 
-describe('the length of a password', () => {
-  test('counts in code points, not in UTF-16 units', () => {
+describe('The length of a password', () => {
+  test('is counted in code points, not in UTF-16 units', () => {
     assert.deepEqual(checkPassword('🐘🦊🐙🌋🍉🪐🎻', person), { reason: 'too_short', values: { min: 8 } })
     assert.equal(reason('🐘🦊🐙🌋🍉🪐🎻🧭'), null)
   })
 
-  test('counts after normalisation, so that a decomposed letter is one', () => {
+  test('is counted after normalization', () => {
     assert.equal(reason('йцхгйжё'.normalize('NFD')), 'too_short')
   })
 
-  test('may be 128 and not 129', () => {
+  test('is at most 128', () => {
     const long = 'lorem ipsum dolor sit amet '.repeat(5)
     assert.equal(reason(long.slice(0, 128)), null)
     assert.deepEqual(checkPassword(long.slice(0, 129), person), { reason: 'too_long', values: { max: 128 } })
   })
 
-  test('has the minimum that the operator sets', () => {
+  test('is at least MIN_PASSWORD_LENGTH', () => {
     assert.deepEqual(checkPassword('vault-lion', { minLength: 12 }), { reason: 'too_short', values: { min: 12 } })
   })
 })
 
-describe('a common password is refused', () => {
+describe('A common password is refused', () => {
   const file = readFileSync(new URL('../../../src/modules/credentials/common-passwords.txt', import.meta.url), 'utf8')
   const entries = file.split('\n').filter((line) => line !== '' && !/^#( |$)/.test(line))
 
-  test('and the list has at least 10,000 entries of policy length', () => {
+  test('from a list of at least 10,000 entries of allowed length', () => {
     assert.ok(entries.filter((entry) => [...entry].length >= 8).length >= 10_000)
     assert.equal(new Set(entries).size, entries.length)
   })
 
-  test('whichever entry of the list it is, in any case', () => {
+  test('for a sample of the list, in any case', () => {
     const long = entries.filter((entry) => [...entry].length >= 8)
     for (const entry of long.filter((_, index) => index % 50 === 0)) {
       assert.equal(reason(entry, stranger), 'too_common', entry)
@@ -49,7 +49,7 @@ describe('a common password is refused', () => {
     assert.equal(reason(long.at(-1) as string), 'too_common')
   })
 
-  test('and every entry of it is found, the first and the last of the file too', () => {
+  test('for every entry of the file, including the first and the last', () => {
     for (const entry of [entries[0], entries.at(-1), ...entries.filter((_, index) => index % 97 === 0)])
       assert.ok(isCommon(entry as string), entry)
   })
@@ -72,13 +72,13 @@ describe('a common password is refused', () => {
   ])
     test(`as the sequence ${password}`, () => assert.equal(reason(password), 'too_common'))
 
-  test('but not a part of an entry, and not what only begins with one', () => {
+  test('but not for a part of an entry or a longer text', () => {
     assert.equal(reason('footballs under the moon'), null)
     assert.equal(reason('asswordp'), null)
   })
 })
 
-describe('a password made of what is known about the person is refused', () => {
+describe('A password made of personal data is refused', () => {
   for (const password of [
     'anna.petrova@example.org',
     'ANNA.PETROVA',
@@ -97,23 +97,23 @@ describe('a password made of what is known about the person is refused', () => {
     assert.equal(checkPassword('Сергей1985'.normalize('NFD'), rules)?.reason, 'personal')
   })
 
-  test('a telephone number as the local part included', () => {
+  test('for a phone number as the local part', () => {
     assert.equal(checkPassword('79161234567', { minLength: 8, email: '79161234567@example.org' })?.reason, 'personal')
   })
 
-  test('but a pass phrase may contain a name, and short names do not count', () => {
+  test('but a passphrase may contain a name, and short names are ignored', () => {
     assert.equal(reason('anna rides a green tram'), null)
     assert.equal(reason('bukhindor opens at noon'), null)
     assert.equal(checkPassword('84li71#93-27', { minLength: 8, name: 'Li' }), null)
     assert.equal(checkPassword('8471-1-2093', { minLength: 8, email: '1@example.org' }), null)
   })
 
-  test('and neither an e-mail nor a name is needed', () => {
+  test('and neither an email nor a name is required', () => {
     assert.equal(checkPassword('correct horse battery', { minLength: 8 }), null)
   })
 })
 
-test('no text at all makes the check throw, nor refuses long random ones', () => {
+test('the password check never throws and accepts long random passwords', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.string(), fc.string(), (password, email, name) => {
       checkPassword(password, { minLength: 8, email, name })

@@ -26,7 +26,7 @@ async function startedThreads(during: () => Promise<unknown>): Promise<Worker[]>
 
 const isReason = (reason: string) => (error: unknown) => error instanceof AppError && error.reason === reason
 
-describe('passwords', () => {
+describe('Passwords', () => {
   let passwords: Passwords
   before(() => {
     passwords = createPasswords({ threads: 2 })
@@ -46,35 +46,36 @@ describe('passwords', () => {
       assert.deepEqual(await passwords.verify(hash, other), WRONG)
   })
 
-  test('are the same in composed and decomposed Unicode', async () => {
+  test('are equal in composed and decomposed Unicode', async () => {
     const [composed, decomposed] = ['ёлка и йод'.normalize('NFC'), 'ёлка и йод'.normalize('NFD')]
     assert.notEqual(composed, decomposed)
     assert.deepEqual(await passwords.verify(await passwords.hash(composed), decomposed), RIGHT)
     assert.deepEqual(await passwords.verify(await passwords.hash(decomposed), composed), RIGHT)
   })
 
-  test('are not cut: the 128th character counts', async () => {
+  test('are not truncated: the 128th character counts', async () => {
     const long = 'ж'.repeat(127)
     const hash = await passwords.hash(`${long}а`)
     assert.deepEqual(await passwords.verify(hash, `${long}а`), RIGHT)
     assert.deepEqual(await passwords.verify(hash, `${long}б`), WRONG)
   })
 
-  for (const options of [
-    { timeCost: 1 },
-    { memoryCost: 8192 },
-    { parallelism: 2 },
-    { memoryCost: 65536 },
-    { algorithm: 1 },
-  ])
-    test(`with other argon2 parameters (${JSON.stringify(options)}) are right, and to be hashed again`, async () => {
+  const parameters = {
+    '1 pass': { timeCost: 1 },
+    '8 MiB': { memoryCost: 8192 },
+    '2 lanes': { parallelism: 2 },
+    '64 MiB': { memoryCost: 65536 },
+    argon2i: { algorithm: 1 },
+  }
+  for (const [name, options] of Object.entries(parameters))
+    test(`with other argon2 parameters, ${name}, verify and need a rehash`, async () => {
       const hash = hashSync('violet tram', { memoryCost: 19456, timeCost: 2, parallelism: 1, ...options })
       assert.deepEqual(await passwords.verify(hash, 'violet tram'), RIGHT_BUT_OLD)
       assert.deepEqual(await passwords.verify(hash, 'violet bus'), WRONG)
     })
 })
 
-describe('hashes of other systems verify, and are to be hashed again', () => {
+describe('Imported hashes verify and need a rehash', () => {
   let passwords: Passwords
   before(() => {
     passwords = createPasswords({ threads: 2 })
@@ -105,7 +106,7 @@ describe('hashes of other systems verify, and are to be hashed again', () => {
     ],
   ]
   for (const [name, password, hash] of vectors)
-    test(`as ${name} does`, async () => {
+    test(`from ${name}`, async () => {
       assert.deepEqual(await passwords.verify(hash, password), RIGHT_BUT_OLD)
       assert.deepEqual(await passwords.verify(hash, `${password}!`), WRONG)
     })
@@ -121,12 +122,12 @@ describe('hashes of other systems verify, and are to be hashed again', () => {
     `$pbkdf2-sha256$i=80000,l=64$TmFDbA==$${digest}`,
     `$pbkdf2-sha256$80000$TmFDbA$${digest.replaceAll('=', '').replaceAll('+', '.')}`,
   ])
-    test(`as PBKDF2 in the form ${hash.slice(0, 24)}… does`, async () => {
+    test(`from PBKDF2 as ${hash.slice(0, 24)}…`, async () => {
       assert.deepEqual(await passwords.verify(hash, 'Password'), RIGHT_BUT_OLD)
       assert.deepEqual(await passwords.verify(hash, 'password'), WRONG)
     })
 
-  test('a Firebase hash with parts that cannot be is refused at the import', () => {
+  test('except for an invalid Firebase hash, which is refused', () => {
     for (const fault of [
       { rounds: 0 },
       { rounds: 9 },
@@ -139,7 +140,7 @@ describe('hashes of other systems verify, and are to be hashed again', () => {
   })
 })
 
-describe('an unknown account', () => {
+describe('An unknown account', () => {
   let passwords: Passwords
   before(() => {
     passwords = createPasswords({ threads: 1 })
@@ -159,7 +160,7 @@ describe('an unknown account', () => {
     '$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
     '$argon2id$v=19$m=19456,t=2,p=1$AAAA',
   ])
-    test(`or a hash that cannot be used (${hash}) is answered as a wrong password is`, async () => {
+    test(`or an unusable hash (${hash}) is answered as a wrong password is`, async () => {
       assert.deepEqual(await passwords.verify(hash, 'plain'), WRONG)
       assert.deepEqual(await passwords.verify(hash, ''), WRONG)
     })
@@ -182,8 +183,8 @@ describe('an unknown account', () => {
   })
 })
 
-describe('the queue', () => {
-  test('refuses at once what is beyond its limit, and loses nothing of the rest', async () => {
+describe('The hashing queue', () => {
+  test('refuses work beyond its limit at once and loses nothing else', async () => {
     const passwords = createPasswords({ threads: 2, queueLimit: 6 })
     const tasks = Array.from({ length: 8 }, (_, index) => passwords.hash(`violet tram ${index}`))
     assert.equal(passwords.pending, 8)
@@ -209,7 +210,7 @@ describe('the queue', () => {
     await passwords.close()
   })
 
-  test('is finished before closing, and closed to everything after', async () => {
+  test('is finished before closing and refuses work afterwards', async () => {
     const passwords = createPasswords({ threads: 1 })
     const task = passwords.hash('violet tram')
     const closed = Promise.all([passwords.close(), passwords.close()])
@@ -220,8 +221,8 @@ describe('the queue', () => {
   })
 })
 
-describe('the threads', () => {
-  test('start at the first use, one for each task at once, up to the number allowed', async () => {
+describe('The hashing threads', () => {
+  test('start on demand, one per parallel task, up to the limit', async () => {
     const passwords = createPasswords({ threads: 2 })
     assert.equal((await startedThreads(() => passwords.hash('a'))).length, 1)
     assert.equal((await startedThreads(() => passwords.hash('b'))).length, 0)
@@ -232,7 +233,7 @@ describe('the threads', () => {
     await passwords.close()
   })
 
-  test('that die fail their task and no other, and are replaced', async () => {
+  test('that die fail only their own task and are replaced', async () => {
     const passwords = createPasswords({ threads: 1 })
     let doomed: Promise<string> | undefined
     const [thread] = await startedThreads(async () => {
@@ -250,7 +251,7 @@ describe('the threads', () => {
     await passwords.close()
   })
 
-  test('have the lowest priority, and the main thread keeps its own', {
+  test('have the lowest priority, and the main thread does not', {
     skip: process.platform !== 'linux',
   }, async () => {
     const passwords = createPasswords({ threads: 1 })
@@ -265,7 +266,7 @@ describe('the threads', () => {
     await passwords.close()
   })
 
-  test("leave libuv's pool free: what needs it overtakes a full queue", async () => {
+  test('do not block the libuv pool', async () => {
     const passwords = createPasswords({ threads: 2 })
     const before = Array.from({ length: 40 }, () => passwords.hash('violet tram'))
     let hashed = 0
@@ -278,7 +279,7 @@ describe('the threads', () => {
     await passwords.close()
   })
 
-  test('keep the process alive while they work, and not longer', async () => {
+  test('keep the process alive only while they work', async () => {
     const script = `
       const { createPasswords } = await import('${new URL('../../../src/modules/credentials/passwords.ts', import.meta.url)}')
       const passwords = createPasswords()

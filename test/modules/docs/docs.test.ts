@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../../support/browser.ts'
 import { type ServerProcess, startServer } from '../../support/processes.ts'
 
-describe('The pages that the service carries with it, in a browser', { skip: withoutBrowser }, () => {
+describe('The pages of the service, in a browser', { skip: withoutBrowser }, () => {
   let folder: string
   let server: ServerProcess
   let browser: Browser
@@ -34,14 +34,14 @@ describe('The pages that the service carries with it, in a browser', { skip: wit
 
   for (const path of ['/', '/docs', '/docs/errors'])
     for (const width of [360, 1280])
-      it(`${path} at ${width} pixels breaks no policy, asks no other host and needs no sideways scrolling`, async () => {
+      test(`${path} at ${width} pixels keeps to its policy, loads nothing from other hosts and does not scroll sideways`, async () => {
         const { page, complaints, close } = await open(path, { viewport: { width, height: 900 }, colorScheme: 'dark' })
         assert.deepEqual(complaints, [])
         assert.equal(await overflowOf(page), 0)
         await close()
       })
 
-  it('each speaks the language of its reader', async () => {
+  test('each is in the language of the reader', async () => {
     for (const path of ['/', '/docs', '/docs/errors'])
       for (const [locale, word] of [
         ['ru-RU', 'Ошибки'],
@@ -54,7 +54,7 @@ describe('The pages that the service carries with it, in a browser', { skip: wit
       }
   })
 
-  it('/docs sends a request from its example and shows the answer', async () => {
+  test('/docs sends a request from its example and shows the answer', async () => {
     const { page, complaints, close } = await open('/docs#/Auth/register')
     await page.click('#operations-Auth-register .try-out__btn')
     await page.click('#operations-Auth-register .execute')
@@ -64,7 +64,7 @@ describe('The pages that the service carries with it, in a browser', { skip: wit
     await close()
   })
 
-  it('/docs/errors marks the reason that an error’s type points to', async () => {
+  test('/docs/errors highlights the reason in the fragment', async () => {
     const { page, close } = await open('/docs/errors#email_taken')
     assert.match((await page.textContent('tr:target')) ?? '', /email_taken\s+409/)
     await close()

@@ -19,7 +19,7 @@ const device = (number: number) => ({
   'x-device-id': `device-number-${number}-of-many`,
 })
 
-describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
+describeOnEachEngine('Email limits', (engine) => {
   const app = useApp(engine, behindProxy())
   const mailsTo = async (recipient: string) =>
     (await app.services.database.db.selectFrom('outbox').select(['kind']).where('recipient', '=', recipient).execute())
@@ -29,7 +29,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     (await mailsTo(recipient)).filter((sent) => sent === kind).length
   const verified = () => registerVerified(app)
 
-  test('an address that nobody has verified gets what asks for its consent, and no notices', async () => {
+  test('send no notices to an unverified address, only confirmations', async () => {
     const { email } = await register(app.api)
     for (let number = 0; number < 5; number++) await signIn(app.api, { email }, device(number))
     const { access_token: token } = await signIn(app.api, { email })
@@ -42,7 +42,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.deepEqual(await mailsTo(email), ['verify_email'])
   })
 
-  test('signing in from any number of devices is told a few times in an hour, and let in every time', async () => {
+  test('send a few notices an hour about new devices, and allow every sign-in', async () => {
     const { email } = await verified()
     await signIn(app.api, { email })
     for (let number = 0; number < 25; number++) await signIn(app.api, { email }, device(number))
@@ -54,7 +54,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.equal(await count(email, 'new_sign_in'), 6)
   })
 
-  test('of fifty mails of a kind at once no more than the budget are sent', async () => {
+  test('hold for fifty emails of a kind at once', async () => {
     const { mailer, database } = app.services
     const person = await verified()
     const at = '2026-11-22T12:00:00.000Z'
@@ -63,7 +63,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.deepEqual([sent.filter(Boolean).length, await count(person.email, 'password_changed')], [5, 5])
   })
 
-  test('a mail that is rolled back has cost nothing', async () => {
+  test('do not count an email that is rolled back', async () => {
     const { mailer, database } = app.services
     const person = await verified()
     const send = (fails: boolean) =>
@@ -76,7 +76,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     for (let number = 0; number < 5; number++) await send(false)
   })
 
-  test('an address counts as one, however it is written, and all notices to a mailbox together', async () => {
+  test('count an address once however it is written, and all notices to it together', async () => {
     const { mailer, database } = app.services
     const at = '2026-11-22T12:00:00.000Z'
     const [one, other] = [await verified(), await verified()]
@@ -96,7 +96,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.equal(await send(other.email, 'session_ended_reuse', other), true)
   })
 
-  test('whoever signs strangers up for one mailbox, or changes addresses to it, is stopped within the hour', async () => {
+  test('stop repeated registrations for, and changes to, one mailbox within the hour', async () => {
     app.clock.advance(HOUR - (app.clock.now() % HOUR))
     const { mailer, database } = app.services
     const link = { link: 'https://accounts.example.org/x?token=y', validFor: 60 }
@@ -110,7 +110,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.equal(sent, 30)
   })
 
-  test('a link that is not mailed is not made: the one before it still works', async () => {
+  test('create no new link when no email is sent, so that the previous link stays valid', async () => {
     const { email, id } = await register(app.api)
     const { database, credentials, users } = app.services
     const user = (await users.byId(id)) ?? assert.fail()
@@ -124,7 +124,7 @@ describeOnEachEngine('Nobody’s mailbox is filled by strangers', (engine) => {
     assert.deepEqual(await hashes(), last)
   })
 
-  test('however many resets strangers ask for, an administrator’s still goes out, and so does the owner’s next one', async () => {
+  test('let resets by an administrator and the next one by the owner through', async () => {
     const person = await register(app.api)
     const admin = await createAdmin(app.services)
     app.clock.advance(15 * MINUTE)

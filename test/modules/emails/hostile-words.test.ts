@@ -94,8 +94,8 @@ const NAMES = [
   '김민준',
 ]
 
-describe('A name in a mail', () => {
-  test('that could be a link or a number to call is repeated to nobody', () => {
+describe('A name in an email', () => {
+  test('that could be a link or a phone number is left out', () => {
     for (const link of LINKS)
       for (const name of [link, `Anna ${link}`, `${link} Anna`, `Win at ${link} now`]) {
         assert.equal(greetingName(name), undefined, name)
@@ -103,11 +103,11 @@ describe('A name in a mail', () => {
       }
   })
 
-  test('that is a sentence is not repeated to an address that nobody has verified', () => {
+  test('that is a sentence is left out for an unverified address', () => {
     for (const name of SENTENCES) assert.equal(plainName(name), '', name)
   })
 
-  test('that is a name is repeated', () => {
+  test('that is a name is shown', () => {
     for (const name of NAMES) {
       assert.equal(plainName(name), name)
       const greeted = greetingName(name) ?? assert.fail(name)
@@ -115,7 +115,7 @@ describe('A name in a mail', () => {
     }
   })
 
-  test('is letters and what joins them, whatever was entered', () => {
+  test('has only letters and the characters that join them', () => {
     const piece = fc.oneof(
       fc.constantFrom(...LINKS, ...SENTENCES, ...NAMES, ' ', '.', '/', '-', '’', '\u200B', '\u202E'),
       fc.string({ unit: 'grapheme', maxLength: 8 }),
@@ -134,7 +134,7 @@ describe('A name in a mail', () => {
     )
   })
 
-  test('costs no time, however it is made', () => {
+  test('is checked within seconds, whatever its length', () => {
     for (const part of ['a', 'A', 'Aa', 'A.', '. ', ' .', '[', '(dot', 'Aa-', '\u0301', 'к', '.\u200B'])
       for (const check of [plainName, greetingName]) {
         const started = performance.now()
@@ -144,7 +144,7 @@ describe('A name in a mail', () => {
   })
 })
 
-describe('A device in a mail', () => {
+describe('A device in an email', () => {
   const CHROME = 'AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0'
   const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)'
   for (const [input, en, ru] of [
@@ -188,7 +188,7 @@ describe('A device in a mail', () => {
       assert.deepEqual([describeDevice('en', input), describeDevice('ru', input)], [en, ru])
     })
 
-  test('is told in words of our own, whatever a caller says', () => {
+  test('is described in the words of the service only', () => {
     const agent = fc.oneof(
       fc.string({ unit: 'binary-ascii', maxLength: 200 }),
       fc
@@ -226,7 +226,7 @@ describe('A device in a mail', () => {
     )
   })
 
-  test('and an address that is none, reach no mail, those that have waited for this version included', () => {
+  test('is left out with an invalid address, also in emails queued by an earlier version', () => {
     for (const locale of LOCALES) {
       const device = 'Visit https://evil.example/unlock now'
       const data = { name: 'Anna', at, device, appType: 'evil.example', appVersion: 'evil', ip: 'evil.example' }
@@ -241,10 +241,10 @@ describe('A device in a mail', () => {
 const smtp = await startSmtp()
 after(() => smtp.stop())
 
-describeOnEachEngine('A stranger’s words', (engine) => {
+describeOnEachEngine('Text from other people', (engine) => {
   const app = useApp(engine, { env: smtp.env })
 
-  test('go to no address but one that its person has verified', async () => {
+  test('is sent to verified addresses only', async () => {
     const sentence = 'Your account is locked'
     const stranger = await registerVerified(app, { email: `stranger.${engine}@example.org`, name: sentence })
     const { access_token: token } = await signIn(app.api, stranger)

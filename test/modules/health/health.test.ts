@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { describeOnEachEngine, startApp, type TestApp } from '../../support/app.ts'
 import { startPostgres } from '../../support/postgres.ts'
+import { until } from '../../support/until.ts'
 
 describeOnEachEngine('Health', (engine) => {
   let app: TestApp
@@ -11,7 +12,7 @@ describeOnEachEngine('Health', (engine) => {
   after(() => app.close())
 
   for (const path of ['/health', '/api/health', '/health/live'])
-    test(`${path} says that the process lives`, async () => {
+    test(`${path} reports a live process`, async () => {
       const { status, body } = await app.api.get(path)
       assert.equal(status, 200)
       assert.deepEqual(Object.keys(body), ['status', 'service', 'version', 'uptime_seconds'])
@@ -25,7 +26,7 @@ describeOnEachEngine('Health', (engine) => {
     assert.ok(Object.values(body.checks).every((check) => check === 'ok'))
   })
 
-  test('while the instance goes away it is not ready, closes connections after their answer, and still serves', async () => {
+  test('while draining the instance is not ready, closes connections after each answer, and still serves', async () => {
     app.services.lifecycle.draining = true
     const ready = await app.api.get('/health/ready')
     assert.deepEqual([ready.status, ready.body.reason], [503, 'shutting_down'])
@@ -38,8 +39,8 @@ describeOnEachEngine('Health', (engine) => {
   })
 })
 
-describe('Without its database', () => {
-  test('the process lives, is not ready, and is again when the database is', async (t) => {
+describe('Without the database', () => {
+  test('the process is live but not ready, and ready again when the database is back', async (t) => {
     const cluster = await startPostgres()
     if (!cluster) return t.skip('PostgreSQL is not installed')
     const url = await cluster.createDatabase()
@@ -50,11 +51,11 @@ describe('Without its database', () => {
       const ready = await app.api.get('/health/ready')
       assert.deepEqual([ready.status, ready.body.reason], [503, 'database_unavailable'])
       assert.equal(ready.body.checks.database, 'failed')
-      const body = { email: 'a@example.org', password: 'a walk along the river' }
-      assert.equal((await app.api.post('/api/v1/auth/login', { body })).body.reason, 'database_unavailable')
+      const login = () => app.api.login({ email: 'a@example.org' })
+      assert.equal((await login()).body.reason, 'database_unavailable')
       await cluster.start()
-      while ((await app.api.get('/health/ready')).status !== 200);
-      assert.equal((await app.api.post('/api/v1/auth/login', { body })).body.reason, 'invalid_credentials')
+      await until(async () => (await app.api.get('/health/ready')).status === 200)
+      assert.equal((await login()).body.reason, 'invalid_credentials')
     } finally {
       await app.close()
       await cluster.stop('immediate').catch(() => {})

@@ -17,7 +17,6 @@ const CLAIM = { ...BROWSER, 'x-device-id': '4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10
 
 describeOnEachEngine('A known device', (engine) => {
   const app = useApp(engine, behindProxy({ env: smtp.env }))
-  const me = (token: string) => app.api.get('/api/v1/auth/me', { token })
   const devicesOf = (userId: string) =>
     app.services.database.db.selectFrom('known_devices').selectAll().where('user_id', '=', userId).execute()
 
@@ -45,7 +44,7 @@ describeOnEachEngine('A known device', (engine) => {
   }
   type Told = Record<string, string>
 
-  test('stays with its owner while a neighbour behind the same NAT, with the same browser, uses up all tries', async () => {
+  test('can sign in after others behind the same NAT used up all attempts', async () => {
     const { email, device } = await owner()
     await exhaust(
       email,
@@ -57,7 +56,7 @@ describeOnEachEngine('A known device', (engine) => {
       assert.equal((await tryFrom(app, HOME, email, PASSWORD, { ...CLAIM, ...evidence })).status, 200)
   })
 
-  test('is not one that says so: a learnt X-Device-ID gains no tries from anywhere and costs the owner none', async () => {
+  test('is not proven by X-Device-ID, which gains no attempts and costs the owner none', async () => {
     const { email, device } = await owner()
     // The id by which the service knows the device is no secret: it is that of the session, which lists show.
     const learnt = [CLAIM, { 'x-device-id': device.session_id }, { 'x-device-id': randomUUID() }]
@@ -68,7 +67,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
   })
 
-  test('that is only claimed hides no mail about a new sign-in, and a proven one sends none', async () => {
+  test('that is proven suppresses the sign-in notice; a claimed one does not', async () => {
     const { email, device } = await owner()
     const told = async () => {
       const mails = app.services.database.db.selectFrom('outbox').select('id').where('recipient', '=', email)
@@ -81,7 +80,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal(await told(), 1)
   })
 
-  test('answers claims, known and unknown e-mails alike: status, body and headers, byte for byte', async () => {
+  test('gets byte for byte the same answers for false claims, known and unknown emails', async () => {
     const { email, device } = await owner()
     const other = await owner()
     const claims: Told[] = [
@@ -110,7 +109,7 @@ describeOnEachEngine('A known device', (engine) => {
     }
   })
 
-  test('of 60 planted ones twenty are kept, and after a reset none: strangers have their hundred tries, no more', async () => {
+  test('is one of at most twenty, and none after a reset, so that an attacker has a hundred attempts', async () => {
     const person = await register(app.api)
     const planted: Told[] = []
     for (let number = 0; number < 60; number++) {
@@ -138,7 +137,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal(answer.status, 200, 'the device with the link is known')
   })
 
-  test('that was stolen is worth its own budget: a hundred tries, which keep no other device waiting', async () => {
+  test('that was stolen gives a hundred attempts, which delay no other device', async () => {
     const { email, device } = await owner()
     const phone = (await tryFrom(app, address(1), email, PASSWORD)).body.user
     let wrong = 0
@@ -153,7 +152,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal((await tryFrom(app, address(5000), email, PASSWORD)).status, 200)
   })
 
-  test('belongs to one person: the token of another account, or of an account that is gone, proves nothing', async () => {
+  test('belongs to one user: a token of another or deleted account proves nothing', async () => {
     const [one, other] = [await owner(), await owner()]
     await exhaust(one.email, address, () => ({}))
     for (const evidence of [proof(other.device), stale(other.device)])
@@ -161,7 +160,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal((await tryFrom(app, HOME, one.email, PASSWORD, proof(one.device))).status, 200)
   })
 
-  test('is proven by an access token however old, of any of its sessions, and by no forged one', async () => {
+  test('is proven by any access token of the user, even an expired one, and by no forged one', async () => {
     const { email, device } = await owner()
     app.clock.advance(90 * DAY)
     const again = (await tryFrom(app, HOME, email, PASSWORD, stale(device))).body.user
@@ -188,7 +187,7 @@ describeOnEachEngine('A known device', (engine) => {
       )
   })
 
-  test('is forgotten with all others by a new password, but for the one that changes it', async () => {
+  test('is forgotten after a new password, except the one that changed it', async () => {
     const { email, device, id } = await owner()
     const phone = (await tryFrom(app, address(1), email, PASSWORD)).body.user
     const body = { current_password: PASSWORD, new_password: 'a walk along the sea' }
@@ -202,32 +201,32 @@ describeOnEachEngine('A known device', (engine) => {
     assert.deepEqual(await devicesOf(id), [])
   })
 
-  test('that is used every day stays known while others come and go', async () => {
+  test('that is used every day stays known', async () => {
     const { email, device } = await owner()
     let { refresh_token } = device
     for (let number = 0; number < 25; number++) {
       app.clock.advance(DAY)
-      refresh_token = (await app.api.post('/api/v1/auth/refresh', { body: { refresh_token } })).body.user.refresh_token
+      refresh_token = (await app.api.refresh(refresh_token)).body.user.refresh_token
       assert.equal((await tryFrom(app, address(number), email, PASSWORD)).status, 200)
     }
     await exhaust(email, address, () => ({}))
     assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
   })
 
-  test('is what registration makes of the device that registers', async () => {
+  test('is created at registration', async () => {
     const email = `${randomUUID()}@example.org`
     const body = { email, password: PASSWORD, name: 'Anna' }
-    const answer = await app.api.post('/api/v1/auth/register', { body, headers: { 'x-forwarded-for': HOME } })
+    const answer = await app.api.register(body, { headers: { 'x-forwarded-for': HOME } })
     await exhaust(email, address, () => ({}))
     assert.equal((await tryFrom(app, HOME, email, PASSWORD)).status, 429)
     assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(answer.body))).status, 200)
   })
 
-  test('has a token that comes again with each refresh, and that nobody can make from what is stored', async () => {
+  test('gets its token with each refresh, and it cannot be made from stored data', async () => {
     const { email, device, id } = await owner()
-    const { body } = await app.api.post('/api/v1/auth/refresh', { body: { refresh_token: device.refresh_token } })
+    const { body } = await app.api.refresh(device.refresh_token)
     assert.equal(body.user.device_token, device.device_token)
-    assert.equal((await me(body.user.access_token)).status, 200)
+    assert.equal((await app.api.me(body.user.access_token)).status, 200)
     assert.match(device.device_token, /^[\w-]{86}$/)
     const rows = JSON.stringify(await devicesOf(id))
     assert.ok(!rows.includes(device.device_token.slice(-43)))
@@ -240,7 +239,7 @@ describeOnEachEngine('A known device', (engine) => {
     assert.equal((await tryFrom(app, HOME, email, PASSWORD, forged(signed))).status, 200)
   })
 
-  test('or none: a clock that was set back makes nobody wait for longer than the delay', async () => {
+  test('or an unknown one never waits longer than the delay after a clock was set back', async () => {
     const { email } = await owner()
     for (let number = 0; number < 5; number++) assert.equal((await tryFrom(app, address(number), email)).status, 401)
     app.clock.advance(SECOND)

@@ -27,12 +27,12 @@ async function owner(app: TestApp) {
   return person
 }
 
-describeOnEachEngine('Guessing at passwords', (engine) => {
+describeOnEachEngine('Failed logins', (engine) => {
   const app = useApp(engine, behindProxy({ env: smtp.env }))
   const counts = () => app.services.database.db.selectFrom('throttles').selectAll().orderBy('key').execute()
   const clearCounts = () => app.services.database.db.deleteFrom('throttles').execute()
 
-  test('costs growing delays after five failures, up to a quarter of an hour, and the answers tell', async () => {
+  test('cause growing delays after five failures, up to 15 minutes, shown in the answers', async () => {
     const { email } = await register(app.api)
     for (const left of [4, 3, 2, 1]) {
       const answer = await tryFrom(app, address(left), email)
@@ -57,7 +57,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await tryFrom(app, address(10), email)).headers.get('ratelimit')?.slice(0, 11), '"login";r=4')
   })
 
-  test('strangers have a hundred tries in all, wherever they come from, while the owner signs in on a known device', async () => {
+  test('allow a hundred attempts in all from unknown devices, while a known device can sign in', async () => {
     const { email } = await owner(app)
     let tries = 0
     let refused = 0
@@ -80,7 +80,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await ownerTries(app, email, PASSWORD, '198.51.100.9')).status, 200, 'wherever the device is')
   })
 
-  test('a new password gives strangers and the owner new tries', async () => {
+  test('are reset by a new password', async () => {
     const { email } = await owner(app)
     for (let number = 0; number < 6; number++) await tryFrom(app, address(number), email)
     for (let number = 0; number < 6; number++) await ownerTries(app, email, WRONG)
@@ -91,7 +91,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await ownerTries(app, email, 'what the administrator has set')).status, 200)
   })
 
-  test('whoever has used a reset link is known, however strangers go on', async () => {
+  test('do not delay a device that used a reset link', async () => {
     const { email } = await register(app.api)
     for (let number = 0; number < 6; number++) await tryFrom(app, address(number), email)
     assert.equal((await app.api.post('/api/v1/auth/reset-password', { body: { email } })).status, 200)
@@ -106,7 +106,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await ownerTries(app, email, 'a different walk')).status, 200)
   })
 
-  test('a known device has a budget of its own, which no stranger and no other device uses up', async () => {
+  test('are counted separately for each known device', async () => {
     const { email } = await owner(app)
     const { body } = await tryFrom(app, '192.0.2.1', email, PASSWORD)
     const another = { 'x-device-token': body.user.device_token }
@@ -118,7 +118,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.equal((await ownerTries(app, email)).status, 200)
   })
 
-  test('an unknown e-mail is answered as a known one, try by try', async () => {
+  test('are answered alike for known and unknown emails', async () => {
     const { email } = await owner(app)
     const seen = async (email: string) => {
       const answer = await tryFrom(app, '203.0.113.80', email)
@@ -131,14 +131,14 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     }
   })
 
-  test('an e-mail is one however it is written', async () => {
+  test('are counted together for all spellings of an email', async () => {
     const { email } = await register(app.api)
     for (let number = 0; number < 5; number++)
       await tryFrom(app, address(number), number % 2 ? email.toUpperCase() : email)
     assert.equal((await tryFrom(app, address(9), email)).status, 429)
   })
 
-  test('one address tries fifty accounts, then waits; its known devices do not', async () => {
+  test('delay an address after fifty accounts, except known devices', async () => {
     const { email } = await owner(app)
     const bystander = await register(app.api)
     const ip = '2001:db8:1:2::1'
@@ -168,7 +168,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     )
   })
 
-  test('a try that is refused writes nothing, and a success without failures before it counts nothing', async () => {
+  test('cause no writes when refused, and a success without failures causes none', async () => {
     const { email } = await owner(app)
     await clearCounts()
     assert.equal((await ownerTries(app, email)).status, 200)
@@ -182,7 +182,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     assert.deepEqual(await events(), known)
   })
 
-  test('nothing that is stored tells an e-mail, an address or a device', async () => {
+  test('are stored without readable emails, addresses or devices', async () => {
     const { email } = await owner(app)
     await tryFrom(app, '203.0.113.99', email)
     await ownerTries(app, email, WRONG)
@@ -191,7 +191,7 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
     for (const secret of [email, '203.0.113', DEVICE['x-device-id'], 'the app']) assert.ok(!text.includes(secret))
   })
 
-  test('counts that have expired are swept away, and forgotten devices', async () => {
+  test('are deleted after they expire, as forgotten devices are', async () => {
     const { email } = await owner(app)
     await clearCounts()
     await tryFrom(app, '203.0.113.8', email)
@@ -206,8 +206,8 @@ describeOnEachEngine('Guessing at passwords', (engine) => {
   })
 })
 
-describeOnEachEngine('Guesses at once, on two instances', (engine) => {
-  test('a thousand guesses from a thousand addresses have a hundred tries in all', async (t) => {
+describeOnEachEngine('Parallel logins on two instances', (engine) => {
+  test('allow a hundred attempts in all for a thousand from a thousand addresses', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())
     const two = await startApp(engine, beside(one))
@@ -241,7 +241,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     assert.equal((await ownerTries(two, email)).status, 200)
   })
 
-  test('of many who try at the very moment when a delay is over, one is let through', async (t) => {
+  test('let one through at the end of a delay', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())
     const two = await startApp(engine, beside(one))
@@ -263,7 +263,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     }
   })
 
-  test('a device that is forgotten while its try waits counts as a stranger, and one given up leaves its place', async (t) => {
+  test('count a device forgotten meanwhile as unknown, and release abandoned attempts', async (t) => {
     const app = await startApp(engine, behindProxy())
     t.after(() => app.close())
     const { email } = await owner(app)
@@ -287,7 +287,7 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     ])
   })
 
-  test('an instance that starts later goes on with the counts', async (t) => {
+  test('share their counts with an instance that starts later', async (t) => {
     const one = await startApp(engine, behindProxy())
     t.after(() => one.close())
     const { email } = await owner(one)
@@ -298,14 +298,14 @@ describeOnEachEngine('Guesses at once, on two instances', (engine) => {
     assert.equal((await ownerTries(two, email)).status, 200)
   })
 
-  test('people who know their password and come all at once are all let in', async (t) => {
+  test('let all users with the right password in', async (t) => {
     const app = await startApp(engine, behindProxy())
     t.after(() => app.close())
     const { email } = await register(app.api)
     await Promise.all(Array.from({ length: 30 }, () => signIn(app.api, { email }, { 'user-agent': 'many' })))
   })
 
-  test('a refused try hashes nothing, and what could not be hashed is no failure', async (t) => {
+  test('do not hash refused attempts, and do not count attempts that could not be hashed', async (t) => {
     const app = await startApp(engine, behindProxy())
     t.after(() => app.close())
     const [guessed, other] = [await owner(app), await owner(app)]

@@ -4,15 +4,16 @@ import { DAY, HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
 import { createRetention } from '../../../src/modules/retention/retention.service.ts'
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
+import { until } from '../../support/until.ts'
 
-describeOnEachEngine('Housekeeping', (engine) => {
+describeOnEachEngine('Retention', (engine) => {
   const app = useApp(engine)
   const parts = () => {
     const { database } = app.services
     return { database, clock: app.clock, log: app.app.log as never }
   }
 
-  test('is done by one instance at a time, and by another once the first has not come back', async () => {
+  test('runs in one instance at a time, and in another one when the first is gone', async () => {
     const [one, other] = [createRetention({ ...parts(), jobs: {} }), createRetention({ ...parts(), jobs: {} })]
     const done = await Promise.all([one.run(), other.run()])
     assert.equal(done.filter((deleted) => deleted === null).length, 1)
@@ -25,7 +26,7 @@ describeOnEachEngine('Housekeeping', (engine) => {
     app.clock.advance(HOUR)
   })
 
-  test('works in small batches until nothing is left, and a job that fails holds up no other', async () => {
+  test('works in small batches until nothing is left; a failing job does not stop the others', async () => {
     let left = 450
     const batches: number[] = []
     const jobs = {
@@ -47,11 +48,11 @@ describeOnEachEngine('Housekeeping', (engine) => {
     app.clock.advance(HOUR)
   })
 
-  test('lets go of sessions, links, mails, counts and devices when their time is over, and not before', async () => {
+  test('deletes sessions, links, emails, counts and devices when they expire, and not before', async () => {
     const person = await register(app.api)
     const over = await signIn(app.api, person)
     await app.api.post('/api/v1/auth/logout', { token: over.access_token, headers: { 'idempotency-key': newId() } })
-    await app.api.post('/api/v1/auth/login', { body: { email: person.email, password: 'not the password' } })
+    await app.api.login({ email: person.email, password: 'not the password' })
     const { database, retention } = app.services
     const count = async () => {
       const tables = [
@@ -68,8 +69,8 @@ describeOnEachEngine('Housekeeping', (engine) => {
       ])
       return Object.fromEntries(await Promise.all(rows))
     }
-    while ((await database.db.selectFrom('outbox').select('id').where('sent_at', 'is', null).execute()).length)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    const unsent = database.db.selectFrom('outbox').select('id').where('sent_at', 'is', null)
+    await until(async () => (await unsent.execute()).length === 0)
     // Signing up and signing in without its proof are two devices; a wrong password and two limits of mails are counted.
     const full = { sessions: 1, one_time_tokens: 1, outbox: 1, throttles: 3, known_devices: 2, idempotency_keys: 1 }
     assert.deepEqual(await count(), full)

@@ -12,7 +12,7 @@ import { wrongClock } from '../../support/skew.ts'
 const { skip } = engines.find(({ engine }) => engine === 'postgres') ?? { skip: 'no PostgreSQL' }
 const PEOPLE = 5
 
-describe('Instances whose clocks differ, over one PostgreSQL', { skip }, () => {
+describe('Instances with different clocks on one PostgreSQL', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-clocks-'))
   const files = ['slow', 'fast'].map((name) => join(folder, name)) as [string, string]
   let database: string
@@ -64,7 +64,7 @@ describe('Instances whose clocks differ, over one PostgreSQL', { skip }, () => {
     ['slow', () => [slow, fast]],
     ['fast', () => [fast, slow]],
   ] as const)
-    test(`end no honest session that goes on from the ${name} one at the other`, async () => {
+    test(`keep a session that moves from the ${name} one to the other`, async () => {
       const [one, other] = at() as [ServerProcess, ServerProcess]
       for (let person = 0; person < PEOPLE; person++) {
         const first = await signIn(one)
@@ -78,12 +78,12 @@ describe('Instances whose clocks differ, over one PostgreSQL', { skip }, () => {
       }
     })
 
-  test('tell everybody the same time', async () => {
+  test('use the same time', async () => {
     const times = await Promise.all([slow, fast].map(async (server) => Date.parse((await signIn(server)).server_time)))
     for (const time of times) assert.ok(Math.abs(time - Date.now()) < MINUTE, `${time - Date.now()} ms off`)
   })
 
-  test('say so, in the log and to whoever asks whether they are ready', async () => {
+  test('report it in the log and in the readiness check', async () => {
     for (const server of [slow, fast]) {
       const difference = (server === slow ? -2 : 2) * MINUTE
       const warning = server
@@ -97,7 +97,7 @@ describe('Instances whose clocks differ, over one PostgreSQL', { skip }, () => {
     }
   })
 
-  test('go on with every session when the clock of a machine is set', async () => {
+  test('keep every session when the clock of a machine is set', async () => {
     const sessions = [await signIn(slow), await signIn(fast)]
     for (const offset of [HOUR, -HOUR, 40 * 24 * HOUR, 0]) {
       writeFileSync(files[0], String(offset))

@@ -29,12 +29,12 @@ function check(machine: Machine, kinds: Kind[], theft: boolean, otherwise: strin
   fc.assert(property, { numRuns: RUNS, seed: 20_261_122 })
 }
 
-describe('refresh generations', () => {
-  test('sign no honest device out, whatever the network does', () => spares(real))
-  test('let no thief go unnoticed, whenever the copy was made', () => finds(real))
+describe('Refresh generations', () => {
+  test('keep honest devices signed in, whatever the network does', () => spares(real))
+  test('detect every thief, whenever the token was copied', () => finds(real))
 
-  test('sign no tab of a browser out, however long it was left behind within the tolerance', () => spares(real, TABS))
-  test('let no thief who is not in this browser go unnoticed, however many tabs it has', () => finds(real, TABS))
+  test('keep old tabs of a browser signed in within the tolerance', () => spares(real, TABS))
+  test('detect every thief outside the browser, however many tabs it has', () => finds(real, TABS))
 
   const wrongToDevices: Record<string, Machine> = {
     'that does not accept a generation again after a lost answer': {
@@ -175,7 +175,7 @@ describe('refresh generations', () => {
   for (const [name, state, presented, now, kind] of cases)
     test(name, () => assert.equal(refresh(state, presented, now, RULES).kind, kind))
 
-  test('of many generations within one grace time the newest sixteen are remembered', () => {
+  test('remember the newest sixteen generations within one grace period', () => {
     let state = firstGeneration()
     for (let generation = 0; generation < 100; generation++) {
       const verdict = refresh(state, generation, generation, RULES)
@@ -203,7 +203,7 @@ describe('refresh generations', () => {
   const asTab = (state: Generations, presented: number, now: number, sameBrowser = true) =>
     refresh(state, presented, now, { grace: GRACE, tolerance: TOLERANCE }, sameBrowser).kind
 
-  test('a tab is answered for the whole tolerance, and at most a twenty-fourth of it longer', () => {
+  test('answer a tab for the whole tolerance and at most a twenty-fourth longer', () => {
     const { state, now } = refreshedFor(100)
     for (let generation = 0; generation < state.current - 2; generation++) {
       const age = (state.current - 2 - generation) * 900_000
@@ -214,7 +214,7 @@ describe('refresh generations', () => {
     }
   })
 
-  test('one that was superseded once is answered up to the last millisecond of the tolerance', () => {
+  test('answer a token superseded once up to the last millisecond of the tolerance', () => {
     const state = twice(0, 5)
     assert.equal(asTab(state, 1, TOLERANCE + 5), 'stale')
     assert.equal(asTab(state, 1, TOLERANCE + 6), 'reused')
@@ -222,7 +222,7 @@ describe('refresh generations', () => {
     assert.equal(asTab(state, 0, TOLERANCE + 1), 'reused')
   })
 
-  test('the memory of a session has a bound, however long a browser uses it and however its clock jumps', () => {
+  test('have a bounded size, however long a browser uses them and its clock jumps', () => {
     const rules = { grace: GRACE, tolerance: TOLERANCE }
     let { state, now } = refreshedFor(1000)
     assert.ok(state.seen.length <= 42, `${state.seen.length}`)

@@ -7,10 +7,10 @@ import { sessionsErrors } from '../../../src/modules/sessions/sessions.errors.ts
 import { createSessions } from '../../../src/modules/sessions/sessions.service.ts'
 import { createAdmin, signIn, useApp } from '../../support/app.ts'
 
-describe('The memory of sessions, on SQLite', () => {
+describe('The cache of sessions, on SQLite', () => {
   const t = useApp('sqlite')
 
-  test('is exact within one turn of the event loop: what was committed in it already counts', async () => {
+  test('reflects commits of the same turn of the event loop', async () => {
     const { database, users, audit } = t.services
     const { session_id: id } = await signIn(t.api, await createAdmin(t.services))
     const sessions = createSessions({ database, users, audit, clock: t.clock, config: t.config })

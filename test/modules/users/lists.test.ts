@@ -67,7 +67,7 @@ describeOnEachEngine('The list of users', (engine) => {
   const ids = (users: { id: string }[]) => users.map(({ id }) => id)
 
   for (const sort of SORTS)
-    test(`is walked by cursor in the order ${sort} without a gap or a double`, async () => {
+    test(`is paged by cursor in the order ${sort} without gaps or duplicates`, async () => {
       const [all, big] = [ids(await walk({ sort, limit: 17 })), ids(await walk({ sort, limit: 100 }))]
       assert.equal(new Set(all).size, COUNT + 1)
       assert.deepEqual(all, big)
@@ -91,7 +91,7 @@ describeOnEachEngine('The list of users', (engine) => {
       assert.deepEqual(ids(await walk({ sort: backwards, limit: 50 })), byCursor.toReversed())
     })
 
-  test('is sorted as a person expects: letters alike whatever their case, the newest first unless asked', async () => {
+  test('is sorted case-insensitively, newest first by default', async () => {
     const names = (await walk({ sort: 'name', limit: 100 })).map(({ name }) => name.toLowerCase().replaceAll('ё', 'е'))
     assert.deepEqual(
       names,
@@ -102,7 +102,7 @@ describeOnEachEngine('The list of users', (engine) => {
     assert.equal(body.users[0].email, 'root@example.org')
   })
 
-  test('with those who never signed in as the longest ago', async () => {
+  test('sorts users who never signed in as the least recent', async () => {
     const users = await walk({ sort: 'last_login_at', limit: 100 })
     const never = users.filter(({ last_login_at }) => last_login_at === null).length
     assert.ok(never > 0)
@@ -133,13 +133,13 @@ describeOnEachEngine('The list of users', (engine) => {
       assert.equal(body.total, expected)
     })
 
-  test('says so when nobody matches', async () => {
+  test('is empty when nobody matches', async () => {
     const { body } = await list({ q: 'nobody at all' })
     assert.deepEqual(body, { users: [], total: 0, page: 1, limit: 20, next_cursor: null })
     assert.deepEqual((await list({ page: 1000 })).body.users, [])
   })
 
-  test('refuses a cursor that was changed, or belongs to another order', async () => {
+  test('refuses a cursor that was modified or belongs to another order', async () => {
     const { next_cursor: cursor } = (await list({ limit: 5 })).body
     const bytes = Buffer.from(cursor, 'base64url')
     const flipped = (index: number) => {
@@ -161,7 +161,7 @@ describeOnEachEngine('The list of users', (engine) => {
     assert.equal((await list({ cursor, limit: 5 })).status, 200)
   })
 
-  test('goes on where it was, though people come and go meanwhile', async () => {
+  test('continues at its position while users come and go', async () => {
     const first = (await list({ sort: 'email', limit: 50 })).body
     const { id } = first.users.at(-1)
     await app.services.database.db.deleteFrom('users').where('id', '=', id).execute()
@@ -196,7 +196,7 @@ describeOnEachEngine('The list of users', (engine) => {
     [`cursor=${'A'.repeat(1001)}`, '/cursor'],
   ]
   for (const [query, path] of refused)
-    test(`refuses ${query.slice(0, 40)} and names it`, async () => {
+    test(`refuses ${query.slice(0, 40)} and names the parameter`, async () => {
       const answer = await app.api.get(`/api/v1/users?${query}`, { token })
       assert.equal(answer.body.reason, 'validation_failed')
       assert.deepEqual(
@@ -208,7 +208,7 @@ describeOnEachEngine('The list of users', (engine) => {
 
 describe('Both engines', { skip: engines.some(({ skip }) => skip) && 'PostgreSQL is not installed' }, () => {
   for (const sort of SORTS)
-    test(`list the same people in the same order ${sort}`, () => {
+    test(`list the same users in the same order ${sort}`, () => {
       assert.deepEqual(walks.get(`sqlite ${sort}`), walks.get(`postgres ${sort}`))
     })
 })

@@ -14,7 +14,7 @@ describeOnEachEngine('An administrator', (engine) => {
   const create = (body: object) => app.api.post('/api/v1/users', { token, body })
   const get = (id: string) => app.api.get(`/api/v1/users/${id}`, { token })
 
-  test('makes a user with everything, who can then sign in', async () => {
+  test('creates a user with every field, who can sign in', async () => {
     const body = {
       email: 'vera@example.org',
       name: 'Вера',
@@ -36,13 +36,13 @@ describeOnEachEngine('An administrator', (engine) => {
     await signIn(app.api, body)
   })
 
-  test('makes a user with the least, who cannot sign in yet', async () => {
+  test('creates a user with the required fields, who cannot sign in yet', async () => {
     const { body } = await create({ email: 'least@example.org', name: 'Least' })
     assert.deepEqual([body.role, body.is_active, body.email_verified, body.locale], ['user', true, false, 'en'])
   })
 
   for (const method of ['put', 'patch'] as const)
-    test(`changes a user by ${method.toUpperCase()}; null and absent fields stay`, async () => {
+    test(`updates a user with ${method.toUpperCase()}; null and absent fields stay`, async () => {
       const person = await register(app.api)
       const body = { name: 'Renamed', email: null, is_active: null, role: null, locale: 'ru', email_verified: true }
       const { body: changed } = await app.api[method](`/api/v1/users/${person.id}`, { token, body })
@@ -52,13 +52,13 @@ describeOnEachEngine('An administrator', (engine) => {
       assert.deepEqual((await get(person.id)).body, changed)
     })
 
-  test('changes nothing by an empty change', async () => {
+  test('changes nothing with an empty update', async () => {
     const person = await register(app.api)
     const { body } = await app.api.patch(`/api/v1/users/${person.id}`, { token, body: {} })
     assert.deepEqual({ ...body, password: PASSWORD }, { ...person, updated_at: body.updated_at })
   })
 
-  test('changes an address, which is not verified then', async () => {
+  test('changes an address, which becomes unverified', async () => {
     const { body } = await create({ email: 'before@example.org', name: 'Moving', email_verified: true })
     const change = (email: string) => app.api.patch(`/api/v1/users/${body.id}`, { token, body: { email } })
     assert.equal((await change('BEFORE@example.org')).body.email_verified, true)
@@ -66,7 +66,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.deepEqual([moved.email, moved.email_verified], ['after@example.org', false])
   })
 
-  test('cannot give somebody the address of another', async () => {
+  test('cannot assign a taken address', async () => {
     const [one, other] = [await register(app.api), await register(app.api)]
     const body = { email: other.email.toUpperCase() }
     const answer = await app.api.patch(`/api/v1/users/${one.id}`, { token, body })
@@ -83,7 +83,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.notEqual(again.id, person.id)
   })
 
-  test('gets 404 for whom there is not', async () => {
+  test('gets 404 for an unknown user', async () => {
     for (const method of ['GET', 'PUT', 'PATCH', 'DELETE'])
       for (const path of method === 'GET' ? ['', '/sessions'] : ['']) {
         const body = method === 'PUT' || method === 'PATCH' ? { body: {} } : {}
@@ -94,23 +94,28 @@ describeOnEachEngine('An administrator', (engine) => {
       assert.equal((await app.api.delete(`/api/v1/users/${UNKNOWN}${path}`, { token })).status, 404)
   })
 
-  test('sees and ends the sessions of a user, one or all', async () => {
+  test('lists and ends the sessions of a user, one or all', async () => {
     const person = await register(app.api)
-    const sessions = [await signIn(app.api, person), await signIn(app.api, person), await signIn(app.api, person)]
+    const [first, second, third] = [
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+    ]
+    const ids = [first, second, third].map(({ session_id }) => session_id)
     const path = `/api/v1/users/${person.id}/sessions`
     const listed = (await app.api.get(path, { token })).body.sessions
-    assert.deepEqual(new Set(listed.map(({ id }: { id: string }) => id)), new Set(sessions.map((s) => s.session_id)))
+    assert.deepEqual(new Set(listed.map(({ id }: { id: string }) => id)), new Set(ids))
     assert.ok(listed.every(({ current }: { current: boolean }) => !current))
-    const one = await app.api.delete(`${path}/${sessions[0].session_id}`, { token })
+    const one = await app.api.delete(`${path}/${first.session_id}`, { token })
     assert.equal(one.body.revoked, 1)
-    assert.equal((await app.api.delete(`${path}/${sessions[0].session_id}`, { token })).status, 404)
+    assert.equal((await app.api.delete(`${path}/${first.session_id}`, { token })).status, 404)
     assert.equal((await app.api.delete(path, { token })).body.revoked, 2)
     assert.equal((await app.api.delete(path, { token })).body.revoked, 0)
-    const answer = await app.api.get('/api/v1/auth/me', { token: sessions[2].access_token })
+    const answer = await app.api.me(third.access_token)
     assert.equal(answer.body.reason, 'session_ended')
   })
 
-  test('changes with If-Match only what nobody else has changed', async () => {
+  test('gets 412 for an update with an outdated If-Match', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const etag = (await get(person.id)).headers.get('etag') as string
@@ -130,7 +135,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.delete(path, { token, headers: { 'if-match': '*' } })).status, 200)
   })
 
-  test('signing in moves the ETag, since it is shown; an edit by the former one goes through', async () => {
+  test('can update with an ETag from before a sign-in, which changes the ETag', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const before = (await get(person.id)).headers.get('etag') as string
@@ -141,7 +146,7 @@ describeOnEachEngine('An administrator', (engine) => {
     assert.equal((await app.api.patch(path, { token, body: { name: 'Again' }, headers })).status, 412)
   })
 
-  test('gets 304 and no body for what it has already', async () => {
+  test('gets 304 without a body for a current If-None-Match', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const first = await get(person.id)
@@ -153,12 +158,12 @@ describeOnEachEngine('An administrator', (engine) => {
     }
     await signIn(app.api, person)
     assert.equal((await app.api.get(path, { token, headers: { 'if-none-match': etag } })).status, 200)
-    const me = await app.api.get('/api/v1/auth/me', { token })
+    const me = await app.api.me(token)
     const headers = { 'if-none-match': me.headers.get('etag') as string }
     assert.equal((await app.api.get('/api/v1/auth/me', { token, headers })).status, 304)
   })
 
-  test('changes nothing by what is so already: no version, no time, no audit event', async () => {
+  test('changes nothing with equal values: no version, no time, no audit event', async () => {
     const person = await register(app.api)
     const path = `/api/v1/users/${person.id}`
     const before = await get(person.id)
@@ -180,7 +185,7 @@ describeOnEachEngine('An administrator', (engine) => {
 describeOnEachEngine('A user', (engine) => {
   const app = useApp(engine)
 
-  test('reads and changes the own entry, name and language only', async () => {
+  test('can read their own entry and change its name and language', async () => {
     const user = await signIn(app.api, await register(app.api))
     const path = `/api/v1/users/${user.id}`
     const put = (body: object) => app.api.put(path, { token: user.access_token, body })
@@ -196,7 +201,7 @@ describeOnEachEngine('A user', (engine) => {
     assert.equal((await app.api.get(path, { token: user.access_token })).body.name, 'New')
   })
 
-  test('may send along the other fields as they are', async () => {
+  test('may send unchanged other fields', async () => {
     const user = await signIn(app.api, await register(app.api))
     const { email, role, is_active, email_verified, locale } = user
     const body = { name: 'New', email, role, is_active, email_verified, locale }
@@ -204,7 +209,7 @@ describeOnEachEngine('A user', (engine) => {
     assert.equal(answer.status, 200)
   })
 
-  test('learns nothing of others, not even whether they are there', async () => {
+  test('cannot tell whether other users exist', async () => {
     const [{ access_token: token }, other] = [await signIn(app.api, await register(app.api)), await register(app.api)]
     for (const id of [other.id, UNKNOWN]) {
       assert.equal((await app.api.get(`/api/v1/users/${id}`, { token })).body.reason, 'forbidden')
@@ -237,7 +242,7 @@ describeOnEachEngine('The last active administrator', (engine) => {
     await app.services.operator.remove(next.email)
   })
 
-  test('stays, when two demote or delete each other at once', async () => {
+  test('stays when two demote or delete each other in parallel', async () => {
     for (let round = 0; round < 5; round++) {
       const present = await app.services.operator.list({ role: 'admin' })
       const others = []
@@ -273,30 +278,24 @@ describeOnEachEngine('An address is one account', (engine) => {
     test(how, async () => {
       const person = await register(app.api, { email: first })
       assert.equal(person.email, first)
-      const answer = await app.api.post('/api/v1/auth/register', {
-        body: { email: second, password: PASSWORD, name: 'X' },
-      })
+      const answer = await app.api.register({ email: second, name: 'X' })
       assert.equal(answer.body.reason, 'email_taken')
       assert.equal((await signIn(app.api, { email: second })).id, person.id)
     })
 
-  test('and letters that only look alike are two', async () => {
+  test('but lookalike letters make two', async () => {
     const [latin, cyrillic] = ['paypal@example.org', 'p\u0430ypal@example.org']
     const [one, other] = [await register(app.api, { email: latin }), await register(app.api, { email: cyrillic })]
     assert.notEqual(one.id, other.id)
   })
 
-  test('of a hundred registrations at once one succeeds', async () => {
+  test('so one of a hundred parallel registrations succeeds', async () => {
     const spelling = (i: number) => (i % 2 ? 'hundred@example.org' : 'HUNDRED@Example.ORG')
-    const attempts = Array.from({ length: 100 }, (_, i) =>
-      app.api.post('/api/v1/auth/register', { body: { email: spelling(i), password: PASSWORD, name: `N${i}` } }),
-    )
+    const attempts = Array.from({ length: 100 }, (_, i) => app.api.register({ email: spelling(i), name: `N${i}` }))
     const answers = await Promise.all(attempts)
     const outcomes = answers.map(({ body }) => body.reason ?? 'registered').sort()
     assert.deepEqual(outcomes, [...Array(99).fill('email_taken'), 'registered'])
-    const again = await app.api.post('/api/v1/auth/register', {
-      body: { email: 'hundred@example.org', password: PASSWORD, name: 'Late' },
-    })
+    const again = await app.api.register({ email: 'hundred@example.org', name: 'Late' })
     assert.equal(again.body.reason, 'email_taken')
   })
 })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { it } from 'node:test'
+import { test } from 'node:test'
 import { createServer } from '../../../../src/kernel/http/server.ts'
 import { DAY, HOUR, MINUTE } from '../../../../src/kernel/lib/clock.ts'
 import { createLog } from '../../../../src/kernel/log/log.ts'
@@ -17,11 +16,10 @@ import {
 } from '../../../support/app.ts'
 import type { Response } from '../../../support/client.ts'
 import { holdRequest } from '../../../support/held.ts'
+import { isReplayed, newKey } from '../../../support/idempotency.ts'
 
 const AUTH = '/api/v1/auth'
 const OTHER = 'another walk in the rain'
-const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
-const newKey = () => ({ 'idempotency-key': randomUUID() })
 
 /** Begins a new window of the limit, so that it does not end while a test runs. */
 const startHour = ({ clock }: TestApp) => clock.advance(HOUR - (clock.now() % HOUR))
@@ -37,7 +35,7 @@ async function useUp({ services: { rateLimits, database } }: TestApp, by: string
   assert.equal(counted.numUpdatedRows, 1n)
 }
 
-describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
+describeOnEachEngine('Idempotency keys without a token', (engine) => {
   const t = useApp(engine)
   const rows = async () => (await t.services.database.db.selectFrom('idempotency_keys').select('id').execute()).length
   const login = (email: string, headers: Record<string, string>, password = PASSWORD) =>
@@ -50,7 +48,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
       .where('ended_at', 'is', null)
       .execute()
 
-  it('are not kept with a failure, on any public route', async () => {
+  test('are not stored for failed requests, on any public route', async () => {
     const { email } = await register(t.api)
     const bodies: Record<string, object> = {
       '/register': { email, password: OTHER, name: 'Somebody' },
@@ -85,7 +83,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.equal(await rows(), before)
   })
 
-  it('do not keep a right password out that was wrong before', async () => {
+  test('do not replay a failed sign-in once the password is right', async () => {
     const person = await register(t.api)
     const headers = newKey()
     assert.equal((await login(person.email, headers, OTHER)).body.reason, 'invalid_credentials')
@@ -93,7 +91,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.equal((await login(person.email, headers, OTHER)).status, 200)
   })
 
-  it('never meet those of another: whoever names another e-mail, or another password, is another', async () => {
+  test('are separate for each email and password', async () => {
     const [one, other] = [await register(t.api), await register(t.api)]
     const headers = newKey()
     const first = await login(one.email, headers)
@@ -105,7 +103,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.deepEqual((await login(one.email, headers)).body, first.body)
   })
 
-  it('give back a sign-in from another network as well: a phone changes it between two tries', async () => {
+  test('replay a sign-in from another network', async () => {
     const t = await startApp(engine, { env: { TRUST_PROXY: '1' } })
     try {
       const { email } = await register(t.api)
@@ -119,7 +117,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     }
   })
 
-  it('do not give back a sign-in whose session is over', async () => {
+  test('do not replay a sign-in whose session has ended', async () => {
     const person = await register(t.api)
     const headers = newKey()
     const first = await login(person.email, headers)
@@ -133,7 +131,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.deepEqual((await login(person.email, headers)).body, ran[0]?.body)
   })
 
-  it('do not give back a sign-in by a password that is none any more, though its session lives', async () => {
+  test('do not replay a sign-in after the password changed, even with a live session', async () => {
     const person = await register(t.api)
     const headers = newKey()
     const { access_token: token } = (await login(person.email, headers)).body.user
@@ -144,7 +142,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.equal((await t.api.get(`${AUTH}/me`, { token })).status, 200)
   })
 
-  it('do not give back a refresh whose session is over, nor a sign-in of somebody deactivated', async () => {
+  test('do not replay a refresh of an ended session, nor a sign-in of a deactivated user', async () => {
     const person = await register(t.api)
     const [signingIn, refreshing] = [newKey(), newKey()]
     const { refresh_token } = (await login(person.email, signingIn)).body.user
@@ -156,7 +154,7 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
     assert.equal((await login(person.email, signingIn)).body.reason, 'account_inactive')
   })
 
-  it('are kept from one address up to a limit; beyond it requests run as if they had none', async () => {
+  test('are stored up to a limit per address; beyond it requests run without a key', async () => {
     const t = await startApp(engine)
     try {
       startHour(t)
@@ -175,10 +173,10 @@ describeOnEachEngine('Idempotency keys of somebody unknown', (engine) => {
   })
 })
 
-describeOnEachEngine('Idempotency keys of somebody signed in', (engine) => {
+describeOnEachEngine('Idempotency keys with a token', (engine) => {
   const t = useApp(engine)
 
-  it('are limited by user: who has thought up too many waits, and needs none to go on', async () => {
+  test('are limited by user: beyond the limit requests with a key get 429, those without one run', async () => {
     startHour(t)
     const { id, access_token: token } = await signIn(t.api, await register(t.api))
     const write = (headers: Record<string, string>) =>
@@ -195,7 +193,7 @@ describeOnEachEngine('Idempotency keys of somebody signed in', (engine) => {
     assert.equal(answer.status, 200)
   })
 
-  it('do not keep a refusal for want of rights: they may be there later', async () => {
+  test('are not stored for 403 answers', async () => {
     const { id, email, access_token: token } = await signIn(t.api, await register(t.api))
     const request = { token, body: { email_verified: true }, headers: newKey() }
     const write = () => t.api.patch(`/api/v1/users/${id}`, request)
@@ -206,7 +204,7 @@ describeOnEachEngine('Idempotency keys of somebody signed in', (engine) => {
     assert.equal(isReplayed(await write()), true)
   })
 
-  it('keep no answer that is larger than any of ours', async () => {
+  test('store no answer above the size limit', async () => {
     const server = await createServer(t.config, await createLog(t.config, { write() {} }), { draining: false })
     await server.register(t.services.idempotency.plugin)
     for (const [path, length] of [
@@ -224,12 +222,12 @@ describeOnEachEngine('Idempotency keys of somebody signed in', (engine) => {
   })
 })
 
-describeOnEachEngine('A write that has ended its own session', (engine) => {
+describeOnEachEngine('A write that ended its own session', (engine) => {
   const t = useApp(engine)
   const person = async () => signIn(t.api, await register(t.api))
   const admin = async () => signIn(t.api, await createAdmin(t.services))
 
-  it('gives back its first answer when it is repeated with its key', async () => {
+  test('is replayed when it is repeated with its key', async () => {
     await createAdmin(t.services) // So that no other is the last one.
     const writes: [string, string, object?][] = [
       ['POST', `${AUTH}/logout`],
@@ -256,7 +254,7 @@ describeOnEachEngine('A write that has ended its own session', (engine) => {
     }
   })
 
-  it('and nothing else: not with another key, request, session, user or token', async () => {
+  test('is not replayed for another key, request, session, user or token', async () => {
     const user = await person()
     const beside = await signIn(t.api, user)
     const stranger = await person()
@@ -296,7 +294,7 @@ describeOnEachEngine('A write that has ended its own session', (engine) => {
     assert.equal(name, 'Renamed')
   })
 
-  it('also by an access token that has expired, for as long as the answer is kept', async () => {
+  test('is replayed for an expired access token as long as the answer is stored', async () => {
     const t = await startApp(engine)
     try {
       const user = await signIn(t.api, await register(t.api))
@@ -317,7 +315,7 @@ describeOnEachEngine('A write that has ended its own session', (engine) => {
     }
   })
 
-  it('is answered though it had not come whole when the session ended by its twin', async () => {
+  test('is replayed when a parallel repeat ended the session while its body was being sent', async () => {
     const user = await person()
     const headers = { authorization: `Bearer ${user.access_token}`, ...newKey() }
     const held = await holdRequest(t.url, 'POST', `${AUTH}/logout-all`, { headers })
@@ -327,7 +325,7 @@ describeOnEachEngine('A write that has ended its own session', (engine) => {
     assert.deepEqual([status, JSON.parse(text)], [200, first.body])
   })
 
-  it('is refused before its body has come where there is nothing to repeat', async () => {
+  test('is refused before its body arrives where nothing is stored', async () => {
     const user = await person()
     await t.api.post(`${AUTH}/logout`, { token: user.access_token })
     const headers = { authorization: `Bearer ${user.access_token}`, ...newKey() }

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { it } from 'node:test'
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { test } from 'node:test'
 import BetterSqlite from 'better-sqlite3'
 import pg from 'pg'
 import { HOUR } from '../../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, startApp, type TestApp } from '../../../support/app.ts'
 import type { Response } from '../../../support/client.ts'
+import { isReplayed, newKey } from '../../../support/idempotency.ts'
+import { until } from '../../../support/until.ts'
 
 const REGISTER = '/api/v1/auth/register'
 const someone = () => ({ email: `${randomUUID()}@example.org`, name: 'Стива', password: PASSWORD })
-const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
 
 /** Waits until a request holds a key: it is then at its password, and has written nothing else. */
 async function keyIsTaken({ services }: TestApp): Promise<void> {
   const { db } = services.database
-  while (!(await db.selectFrom('idempotency_keys').select('id').executeTakeFirst())) await turn()
+  await until(() => db.selectFrom('idempotency_keys').select('id').executeTakeFirst(), { interval: 0 })
 }
 
 /** Lets nobody else write, from a connection of its own. Returns how to end that. */
@@ -33,24 +33,21 @@ async function lockDatabase({ config: { database } }: TestApp): Promise<() => Pr
   return () => client.end()
 }
 
-/** Repeats a request until it is neither at work elsewhere nor the database away. */
-async function patiently(request: () => Promise<Response>): Promise<Response> {
-  for (let tries = 0; tries < 200; tries++) {
+/** Repeats a request until the key is free and the database is back. */
+const patiently = (request: () => Promise<Response>): Promise<Response> =>
+  until(async () => {
     const answer = await request()
-    if (answer.status !== 503 && answer.body.reason !== 'idempotency_in_progress') return answer
-    await pause(50)
-  }
-  assert.fail('the key is never let go')
-}
+    return answer.status !== 503 && answer.body.reason !== 'idempotency_in_progress' && answer
+  })
 
 const peopleIn = async ({ services }: TestApp): Promise<number> =>
   (await services.database.db.selectFrom('users').select('id').execute()).length
 
-describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
-  it('are let go after a 503, if need be once the database is back, so that a repeat runs', async () => {
+describeOnEachEngine('Idempotency keys after failures', (engine) => {
+  test('are released after a 503, if necessary once the database is back, so that a repeat runs', async () => {
     const t = await startApp(engine, { env: { REQUEST_TIMEOUT: '3s' } })
     try {
-      const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+      const request = { body: someone(), headers: newKey() }
       const refused = t.api.post(REGISTER, request)
       await keyIsTaken(t)
       const unlock = await lockDatabase(t)
@@ -68,11 +65,11 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  it('keep the answer of a request whose client has gone away', async () => {
+  test('store the answer of a request whose client disconnected', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
-      const headers = { 'idempotency-key': randomUUID() }
+      const headers = newKey()
       const leaving = new AbortController()
       const lost = fetch(t.url + REGISTER, {
         method: 'POST',
@@ -91,15 +88,15 @@ describeOnEachEngine('Idempotency keys when things go wrong', (engine) => {
     }
   })
 
-  it('are let go after a 429: the same request may be repeated when it is time', async () => {
+  test('are released after a 429, so that a repeat runs', async () => {
     const t = await startApp(engine)
     try {
       const { email, password, name } = someone()
       await t.api.post(REGISTER, { body: { email, password, name } })
-      const login = (body: object, key = randomUUID()) =>
-        t.api.post('/api/v1/auth/login', { body, headers: { 'idempotency-key': key } })
+      const login = (body: { email: string; password: string }, key = randomUUID()) =>
+        t.api.login(body, { headers: { 'idempotency-key': key } })
       const key = randomUUID()
-      while ((await login({ email, password: 'a wrong guess' })).status !== 429);
+      await until(async () => (await login({ email, password: 'a wrong guess' })).status === 429)
       const limited = await login({ email, password }, key)
       assert.equal(limited.status, 429)
       t.clock.advance(Number(limited.headers.get('retry-after')) * 1000)

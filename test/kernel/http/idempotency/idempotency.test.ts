@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { it } from 'node:test'
+import { test } from 'node:test'
 import { deleteExpiredKeys } from '../../../../src/kernel/http/idempotency/idempotency.store.ts'
 import { DAY, HOUR, MINUTE } from '../../../../src/kernel/lib/clock.ts'
 import {
@@ -13,10 +13,10 @@ import {
   useApp,
 } from '../../../support/app.ts'
 import type { Response } from '../../../support/client.ts'
+import { isReplayed, newKey } from '../../../support/idempotency.ts'
 
 const USERS = '/api/v1/users'
 const someone = () => ({ email: `${randomUUID()}@example.org`, name: 'Левин', password: PASSWORD })
-const isReplayed = ({ headers }: Response) => headers.get('idempotency-replayed') === 'true'
 
 describeOnEachEngine('Idempotency keys', (engine) => {
   const t = useApp(engine)
@@ -33,7 +33,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     (await t.api.get(`${USERS}?q=${encodeURIComponent(email)}`, { token })).body.users.length
   const rows = () => t.services.database.db.selectFrom('idempotency_keys').selectAll().execute()
 
-  it('give back the first answer, its status, body and headers, and do nothing twice', async () => {
+  test('replay the first answer with its status, body and headers, and run the request once', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const first = await write('POST', USERS, key, person)
@@ -47,7 +47,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal(await found(token, person.email), 1)
   })
 
-  it('cover every kind of write', async () => {
+  test('cover every kind of write', async () => {
     const { write } = await administrator()
     const { body: user } = await write('POST', USERS, randomUUID(), someone())
     for (const [method, body] of [['PUT', { name: 'Кити' }], ['PATCH', { name: 'Долли' }], ['DELETE']] as const) {
@@ -60,7 +60,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  it('are refused for another request: another body, path, query, method or If-Match', async () => {
+  test('are refused for another body, path, query, method or If-Match', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const { body: user } = await write('POST', USERS, key, person)
@@ -80,7 +80,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await t.api.get(path, { token })).body.name, 'Левин')
   })
 
-  it('of 50 requests at once let one run, and answer the others by its answer or ask them to wait', async () => {
+  test('let one of 50 parallel requests run; the others get its answer or a 409', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const answers = await Promise.all(Array.from({ length: 50 }, () => write('POST', USERS, key, person)))
@@ -96,7 +96,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual(after.body, ran[0]?.body)
   })
 
-  it('belong to their caller: two people may choose the same', async () => {
+  test('belong to their caller: two users may use the same key', async () => {
     const [one, other] = [await administrator(), await administrator()]
     const key = randomUUID()
     const answers = [await one.write('POST', USERS, key, someone()), await other.write('POST', USERS, key, someone())]
@@ -109,28 +109,28 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     )
   })
 
-  it('work without a token, where a caller is whoever names the same e-mail and password', async () => {
+  test('work without a token for the same email and password', async () => {
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
-    const registered = await t.api.post('/api/v1/auth/register', { body: person, headers })
-    const again = await t.api.post('/api/v1/auth/register', { body: person, headers })
+    const registered = await t.api.register(person, { headers })
+    const again = await t.api.register(person, { headers })
     assert.deepEqual([registered.status, again.status, again.body], [201, 201, registered.body])
 
     const { email, password } = person
-    const first = await t.api.post('/api/v1/auth/login', { body: { email, password }, headers })
-    const second = await t.api.post('/api/v1/auth/login', { body: { email, password }, headers })
+    const first = await t.api.login({ email, password }, { headers })
+    const second = await t.api.login({ email, password }, { headers })
     assert.equal(first.status, 200)
     assert.deepEqual(second.body, first.body)
     const token = second.body.user.access_token
     assert.equal((await t.api.get('/api/v1/auth/sessions', { token })).body.sessions.length, 1)
 
-    const other = await t.api.post('/api/v1/auth/login', { body: { email, password, delivery: 'cookie' }, headers })
+    const other = await t.api.login({ email, password, delivery: 'cookie' }, { headers })
     assert.deepEqual([other.status, other.body.reason], [422, 'idempotency_key_reused'])
-    const guess = await t.api.post('/api/v1/auth/login', { body: { email, password: 'a guess' }, headers })
+    const guess = await t.api.login({ email, password: 'a guess' }, { headers })
     assert.equal(guess.body.reason, 'invalid_credentials', 'a guess is a guess, and counts as one')
   })
 
-  it('give back refusals that were decisions as well', async () => {
+  test('replay final refusals as well', async () => {
     const { write } = await administrator()
     const person = someone()
     await write('POST', USERS, randomUUID(), person)
@@ -141,7 +141,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.deepEqual([again.status, again.body, isReplayed(again)], [409, refused.body, true])
   })
 
-  it('are of 1 to 255 printable characters: anything else is a 400 that says so', async () => {
+  test('have 1 to 255 printable characters: anything else gets 400', async () => {
     const { token, write } = await administrator()
     for (const [key, reason] of [
       ['k'.repeat(5000), 'too_long'],
@@ -160,7 +160,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     }
   })
 
-  it('are not used up by a request that is malformed or not allowed', async () => {
+  test('are not used up by a malformed or forbidden request', async () => {
     const { token, write } = await administrator()
     const [key, person] = [randomUUID(), someone()]
     const headers = { 'idempotency-key': key }
@@ -174,13 +174,13 @@ describeOnEachEngine('Idempotency keys', (engine) => {
     assert.equal((await write('POST', USERS, key, person)).status, 201)
   })
 
-  it('are kept with their answers as nothing that can be read', async () => {
+  test('are stored with their answers in unreadable form', async () => {
     const person = await register(t.api)
     const key = randomUUID()
-    const { body } = await t.api.post('/api/v1/auth/login', {
-      body: { email: person.email, password: person.password },
-      headers: { 'idempotency-key': key },
-    })
+    const { body } = await t.api.login(
+      { email: person.email, password: person.password },
+      { headers: { 'idempotency-key': key } },
+    )
     const kept = (await rows()).map((row) => `${JSON.stringify(row)} ${Buffer.from(row.answer ?? '', 'base64url')}`)
     assert.ok(kept.length > 0)
     const { access_token, refresh_token, email, id, session_id } = body.user
@@ -188,7 +188,7 @@ describeOnEachEngine('Idempotency keys', (engine) => {
       for (const row of kept) assert.ok(!row.includes(secret), secret)
   })
 
-  it('are in the document of every write under /api/v1', async () => {
+  test('are documented for every write under /api/v1', async () => {
     const { paths } = t.app.swagger() as unknown as {
       paths: Record<string, Record<string, { parameters?: { $ref?: string }[] }>>
     }
@@ -200,12 +200,12 @@ describeOnEachEngine('Idempotency keys', (engine) => {
   })
 })
 
-describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
-  it('hold for 24 hours, then the request runs again', async () => {
+describeOnEachEngine('Idempotency keys over time', (engine) => {
+  test('are valid for 24 hours, then the request runs again', async () => {
     const t = await startApp(engine)
     try {
       const body = someone()
-      const request = { body, headers: { 'idempotency-key': randomUUID() } }
+      const request = { body, headers: newKey() }
       const post = () => t.api.post('/api/v1/auth/register', request)
       const first = await post()
       t.clock.advance(DAY - HOUR)
@@ -218,11 +218,11 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('work across instances and restarts', async () => {
+  test('work across instances and restarts', async () => {
     const first = await startApp(engine)
     const DATABASE_URL =
       first.config.database.engine === 'sqlite' ? `sqlite:${first.config.database.file}` : first.config.database.url
-    const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+    const request = { body: someone(), headers: newKey() }
     try {
       const second = await startApp(engine, { env: { DATABASE_URL } })
       const answers = await Promise.all(
@@ -240,10 +240,10 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('of a process that died are held while the request may be at work, and no longer', async () => {
+  test('of a crashed process are held until the request can no longer be running', async () => {
     const t = await startApp(engine)
     try {
-      const request = { body: someone(), headers: { 'idempotency-key': randomUUID() } }
+      const request = { body: someone(), headers: newKey() }
       const post = () => t.api.post('/api/v1/auth/register', request)
       await post()
       // The row as it is before the answer is there, which is how a dead process leaves it.
@@ -269,12 +269,11 @@ describeOnEachEngine('Idempotency keys in the course of time', (engine) => {
     }
   })
 
-  it('that are over are deleted in batches, and the others stay', async () => {
+  test('that expired are deleted in batches, and the others stay', async () => {
     const t = await startApp(engine)
     try {
       const { db } = t.services.database
-      const post = () =>
-        t.api.post('/api/v1/auth/register', { body: someone(), headers: { 'idempotency-key': randomUUID() } })
+      const post = () => t.api.register(someone(), { headers: newKey() })
       for (let i = 0; i < 3; i++) await post()
       t.clock.advance(DAY)
       await post()

@@ -11,7 +11,7 @@ describe('Cursors', () => {
     { noNullPrototype: true },
   )
 
-  test('give back the position that they were made of', () => {
+  test('decode to the position they were made from', () => {
     fc.assert(
       fc.property(position, (given) => {
         const { encode, decode } = createCursors([key])

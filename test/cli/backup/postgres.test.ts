@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { migrate } from '../../src/app.ts'
-import { loadConfig } from '../../src/kernel/config/config.ts'
-import { type Postgres, startPostgres } from '../support/postgres.ts'
-import { findBinaries, unprivilegedUser } from '../support/postgres-binaries.ts'
-import { afterThisProcess, freePort } from '../support/processes.ts'
+import { migrate } from '../../../src/app.ts'
+import { loadConfig } from '../../../src/kernel/config/config.ts'
+import { type Postgres, startPostgres } from '../../support/postgres.ts'
+import { findBinaries, unprivilegedUser } from '../../support/postgres-binaries.ts'
+import { afterThisProcess, freePort } from '../../support/processes.ts'
 
 const exec = promisify(execFile)
 const bin = await findBinaries()
@@ -29,7 +29,7 @@ const addUser = (url: string, email: string) =>
   )
 
 /** The ways that docs/operations.md tells for PostgreSQL, as it tells them. */
-describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not installed' }, () => {
+describe('Backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not installed' }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-pg-backup-'))
   let owner: Awaited<ReturnType<typeof unprivilegedUser>>
   let cluster: Postgres
@@ -50,12 +50,13 @@ describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not insta
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('pg_dump and pg_restore: every row is equal, and nothing is left to migrate', async () => {
+  test('pg_dump and pg_restore give equal rows and no pending migrations', async () => {
     const file = join(folder, 'dump')
     await exec(join(bin as string, 'pg_dump'), ['--format=custom', `--file=${file}`, url])
     const restored = await cluster.createDatabase('restored')
     await exec(join(bin as string, 'pg_restore'), ['--clean', '--if-exists', `--dbname=${restored}`, file])
     const tables = await query(url, "select tablename from pg_tables where schemaname = 'public'")
+    assert.ok(tables.rows.length > 5)
     for (const { tablename } of tables.rows) {
       const sql = `select to_jsonb(t)::text as row from "${tablename}" t order by 1`
       assert.deepEqual((await query(restored, sql)).rows, (await query(url, sql)).rows, tablename)
@@ -63,7 +64,7 @@ describe('backups of PostgreSQL', { skip: bin ? false : 'PostgreSQL is not insta
     assert.deepEqual(await migrate(loadConfig({ DATABASE_URL: restored, APP_SECRET: 'A'.repeat(43) })), [])
   })
 
-  test('a base backup and the archived log: the moment before a mistake', async () => {
+  test('a base backup and the archived WAL restore the moment before a mistake', async () => {
     const data = join(folder, 'data')
     const as = { ...owner, cwd: folder }
     await exec(join(bin as string, 'pg_basebackup'), ['-D', data, '-c', 'fast', '-d', cluster.url], as)

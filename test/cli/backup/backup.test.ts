@@ -21,9 +21,12 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
-import { type ServerProcess, startServer } from '../support/processes.ts'
+import { requireStatus } from '../../support/auth-calls.ts'
+import { type Client, createClient, signUp } from '../../support/process-client.ts'
+import { type ServerProcess, startServer } from '../../support/processes.ts'
+import { until } from '../../support/until.ts'
 
-const PASSWORD = 'a walk along the river'
+const EMAIL = 'anna@example.org'
 const MAX_WRITES = 100
 
 /** Runs `bukhindor`; never rejects. */
@@ -55,36 +58,27 @@ const integrity = (file: string) => {
   return result
 }
 
-async function call(url: string, method: string, path: string, body?: unknown, token?: string) {
-  const response = await fetch(`${url}/api/v1/auth${path}`, {
-    method,
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
-  return { status: response.status, body: (await response.json()) as any }
-}
-
-describe('backups of the embedded database', () => {
+describe('Backups of the embedded database', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-backup-'))
   const env = { DATA_DIR: join(folder, 'live') }
   const elsewhere = { DATA_DIR: join(folder, 'elsewhere') }
   const live = join(env.DATA_DIR, 'bukhindor.db')
   const file = join(folder, 'copy.db')
   let server: ServerProcess
+  let client: Client
   let token = ''
   before(async () => {
     server = await startServer(env)
-    await call(server.url, 'POST', '/register', { email: 'anna@example.org', password: PASSWORD, name: 'Anna' })
-    token = (await call(server.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })).body.user
-      .access_token
+    client = createClient(server.url)
+    token = (await signUp(client, EMAIL)).access_token
   })
   after(async () => {
+    client.close()
     await server.stop('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('one made while the service writes has all that was acknowledged before', async () => {
+  test('a backup made during writes contains every write acknowledged before it', async () => {
     let acknowledged = 0
     let isDone = false
     const load = Array.from({ length: 4 }, async () => {
@@ -92,18 +86,11 @@ describe('backups of the embedded database', () => {
       while (!isDone && acknowledged < MAX_WRITES) {
         await pause(40)
         const next = acknowledged + 1
-        const { status } = await call(
-          server.url,
-          'PATCH',
-          '/me',
-          { name: `Anna ${String(next).padStart(9, '0')}` },
-          token,
-        )
-        assert.equal(status, 200)
+        requireStatus(200, await client.rename(token, `Anna ${String(next).padStart(9, '0')}`))
         acknowledged = Math.max(acknowledged, next)
       }
     })
-    while (acknowledged < 20) await pause(5)
+    await until(() => acknowledged >= 20)
     const before = acknowledged
     const { status, stdout, stderr } = await bukhindor(env, 'backup', file, '--json')
     isDone = true
@@ -124,7 +111,7 @@ describe('backups of the embedded database', () => {
     assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
   })
 
-  test('restored elsewhere every row is equal, and the service serves from it', async () => {
+  test('a restored backup has equal rows and can be served from', async () => {
     assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
     assert.deepEqual(contents(file), contents(live))
     const { status, stderr, stdout } = await bukhindor(elsewhere, 'restore', file, '--json')
@@ -134,20 +121,22 @@ describe('backups of the embedded database', () => {
     assert.deepEqual(contents(restored), contents(live))
     copyFileSync(join(env.DATA_DIR, 'secret.key'), join(elsewhere.DATA_DIR, 'secret.key'))
     const other = await startServer(elsewhere)
-    const login = await call(other.url, 'POST', '/login', { email: 'anna@example.org', password: PASSWORD })
+    const elsewhereClient = createClient(other.url)
+    const login = await elsewhereClient.login({ email: EMAIL })
+    elsewhereClient.close()
     assert.equal(login.status, 200)
     await other.stop('SIGKILL')
   })
 
-  test('a database that is in use is not replaced', async () => {
+  test('a restore does not replace a database that is in use', async () => {
     const { status, stderr } = await bukhindor(env, 'restore', file)
     assert.equal(status, 1)
     assert.match(stderr, /is in use: stop the service first/)
-    assert.equal((await call(server.url, 'GET', '/me', undefined, token)).status, 200)
-    assert.equal((await call(server.url, 'PATCH', '/me', { name: 'Anna' }, token)).status, 200)
+    requireStatus(200, await client.me(token))
+    requireStatus(200, await client.rename(token, 'Anna'))
   })
 
-  test('what was there before is kept, and nothing else stays behind', async () => {
+  test('a restore keeps the previous database and leaves no other files', async () => {
     const old = contents(join(elsewhere.DATA_DIR, 'bukhindor.db'))
     const { status, stdout, stderr } = await bukhindor(elsewhere, 'restore', file, '--json')
     assert.equal(status, 0, stderr)
@@ -157,7 +146,7 @@ describe('backups of the embedded database', () => {
     assert.equal(names.length, 2, names.join())
   })
 
-  test('a damaged database is replaced all the same', async () => {
+  test('a restore replaces a damaged database', async () => {
     const damaged = join(elsewhere.DATA_DIR, 'bukhindor.db')
     writeFileSync(damaged, 'this was a database once, and is not one any more'.repeat(100))
     writeFileSync(`${damaged}-wal`, 'left behind')
@@ -166,7 +155,7 @@ describe('backups of the embedded database', () => {
     assert.deepEqual(contents(damaged), contents(file))
   })
 
-  test('a damaged file, a foreign one and one of a newer version are refused', async () => {
+  test('a restore refuses a damaged file, a foreign file and one of a newer version', async () => {
     const target = { DATA_DIR: join(folder, 'target') }
     const bytes = readFileSync(file)
     const damaged = join(folder, 'damaged.db')
@@ -192,10 +181,10 @@ describe('backups of the embedded database', () => {
     }
   })
 
-  test('a schedule keeps as many as it is told', async () => {
+  test('scheduled backups keep BACKUP_KEEP files', async () => {
     const scheduled = await startServer({ DATA_DIR: join(folder, 'scheduled'), BACKUP_EVERY: '1s', BACKUP_KEEP: '2' })
     const made = () => [...scheduled.output().matchAll(/"msg":"backup"/g)].length
-    while (made() < 3) await pause(50)
+    await until(() => made() >= 3, { details: scheduled.output })
     assert.equal(await scheduled.stop('SIGTERM'), 0)
     const backups = join(folder, 'scheduled', 'backups')
     const names = readdirSync(backups).filter((name) => name.endsWith('.db'))
@@ -203,14 +192,14 @@ describe('backups of the embedded database', () => {
     for (const name of names) assert.equal(integrity(join(backups, name)), 'ok')
   })
 
-  test('a folder that is not there is not made', async () => {
+  test('a backup does not create a missing folder', async () => {
     const { status, stderr } = await bukhindor(env, 'backup', join(folder, 'mistyped', 'copy.db'))
     assert.equal(status, 1)
     assert.match(stderr, /there is no folder .*mistyped: make it first/)
     assert.ok(!existsSync(join(folder, 'mistyped')))
   })
 
-  test('the file shrinks by `database vacuum`, with every row, and not while the service runs', async () => {
+  test('database vacuum shrinks the file, keeps every row, and is refused while the service runs', async () => {
     const busy = await bukhindor(env, 'database', 'vacuum')
     assert.equal(busy.status, 1)
     assert.match(busy.stderr, /is in use: stop the service first/)
@@ -228,7 +217,7 @@ describe('backups of the embedded database', () => {
     assert.equal(integrity(join(elsewhere.DATA_DIR, 'bukhindor.db')), 'ok')
   })
 
-  test('with PostgreSQL the commands name the tools that do it', async () => {
+  test('with PostgreSQL the commands name the tools to use', async () => {
     const postgres = { DATABASE_URL: 'postgres://localhost/x', APP_SECRET: 'A'.repeat(43) }
     for (const [command, tool] of [
       ['backup', /pg_dump/],
@@ -241,7 +230,7 @@ describe('backups of the embedded database', () => {
   })
 })
 
-describe('backups that do not come to an end', () => {
+describe('Interrupted backups', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unfinished-'))
   const env = { DATA_DIR: join(folder, 'live') }
   const live = join(env.DATA_DIR, 'bukhindor.db')
@@ -258,16 +247,10 @@ describe('backups that do not come to an end', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   const drafts = (of: string) => (existsSync(of) ? readdirSync(of).filter((name) => name.includes('.part')) : [])
-  async function draftIn(of: string): Promise<void> {
-    const deadline = performance.now() + 30_000
-    while (drafts(of).length === 0) {
-      assert.ok(performance.now() < deadline, 'no draft came')
-      await pause(2)
-    }
-  }
+  const draftIn = (of: string) => until(() => drafts(of).length > 0, { interval: 2 })
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    test(`one that is interrupted by ${signal} leaves nothing behind`, async () => {
+    test(`leave nothing behind after ${signal}`, async () => {
       const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', join(folder, 'copy.db')], {
         env: { PATH: process.env.PATH, ...env },
       })
@@ -279,7 +262,7 @@ describe('backups that do not come to an end', () => {
       assert.deepEqual(readdirSync(folder), ['live'])
     })
 
-  test('what one that was killed has left goes with the next to the same file', async () => {
+  test('are cleaned up by the next backup to the same file after SIGKILL', async () => {
     const file = join(folder, 'killed.db')
     const child = spawn(process.execPath, ['bin/bukhindor.js', 'backup', file], {
       env: { PATH: process.env.PATH, ...env },
@@ -292,7 +275,7 @@ describe('backups that do not come to an end', () => {
     assert.deepEqual(readdirSync(folder), ['killed.db', 'live'])
   })
 
-  test('a service that stops gives its own up without an error, and begins none right after a start', async () => {
+  test('are abandoned without an error when the service stops, and not repeated right after a start', async () => {
     const scheduled = { ...env, BACKUP_EVERY: '1s', BACKUP_KEEP: '2' }
     const server = await startServer(scheduled)
     await draftIn(backups)
@@ -308,7 +291,7 @@ describe('backups that do not come to an end', () => {
     assert.equal(await next.stop('SIGINT'), 0)
   })
 
-  test('one that would not fit on the disk is not begun', async () => {
+  test('are avoided: a backup that would not fit on the disk is not started', async () => {
     // A file with a hole: as long as that, and takes nothing.
     const { bavail, bsize } = statfsSync(folder)
     const huge = join(folder, 'huge')

@@ -10,9 +10,10 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createRetryQueue } from '../../src/kernel/db/retry-queue.ts'
 import { guarded } from '../../src/kernel/lib/guarded.ts'
-import { createClient } from '../faults/support/client.ts'
 import { startApp, type TestApp } from '../support/app.ts'
+import { createClient } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
 const INJECTION = { NODE_OPTIONS: `--import ${import.meta.resolve('../support/throw-on-sigusr2.js')}` }
 const BODY = JSON.stringify({ email: 'late@example.org', password: 'a walk along the river', name: 'Late' })
@@ -27,11 +28,7 @@ async function begin(url: string): Promise<Socket> {
   return socket
 }
 
-const until = async (holds: () => unknown) => {
-  while (!holds()) await pause(20)
-}
-
-describe('An error that nobody has caught', () => {
+describe('An uncaught error', () => {
   let folder = ''
   let server: ServerProcess
   beforeEach(() => {
@@ -42,31 +39,27 @@ describe('An error that nobody has caught', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test('is logged; nothing new is accepted, what is under way is finished, and the process ends with 1', async () => {
+  test('is logged, running requests finish, new ones are refused, and the process exits with 1', async () => {
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
     const socket = await begin(server.url)
     const ended = server.stop('SIGUSR2')
     await until(() => server.output().includes('"msg":"uncaughtException"'))
-    let isAccepting = true
-    while (isAccepting)
-      isAccepting = await fetch(`${server.url}/health`).then(
-        (response) => response.ok,
-        () => false,
-      )
+    const newcomer = createClient(server.url, { keepAlive: false })
+    await until(async () => (await newcomer.get('/health')).status !== 200)
     socket.write(BODY)
     assert.match(await text(socket), /^HTTP\/1\.1 201 /)
     assert.equal(await ended, 1)
     assert.match(server.output(), /"level":"fatal".*"message":"injected"/)
   })
 
-  test('does not wait for ever for what is under way', async () => {
+  test('does not wait forever for running requests', async () => {
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
     const socket = await begin(server.url)
     assert.equal(await server.stop('SIGUSR2'), 1)
     socket.destroy()
   })
 
-  test('in a worker ends that one in order, and the others serve meanwhile', async () => {
+  test('in a worker stops that worker while the others serve', async () => {
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', WORKERS: '2', ...INJECTION })
     await until(() => server.output().includes('"msg":"listening"'))
     const workers = () =>
@@ -86,7 +79,7 @@ describe('An error that nobody has caught', () => {
   })
 })
 
-describe('A fault in a timer of ours is logged, and the service goes on', () => {
+describe('An error in a timer is logged and the service continues', () => {
   let app: TestApp
   const uncaught: unknown[] = []
   process.on('uncaughtException', (error) => uncaught.push(error))
@@ -119,9 +112,9 @@ describe('A fault in a timer of ours is logged, and the service goes on', () => 
     ['deadlines', '/deadline.ts'],
     ['slow readers', '/slow-readers.ts'],
   ] as const)
-    test(`of ${task}`, () => failing(performance as never, 'now', file, task))
+    test(`for ${task}`, () => failing(performance as never, 'now', file, task))
 
-  test('of a write that is retried later, which is given up', async () => {
+  test('for a queued write, which is given up', async () => {
     const { run, enqueue } = createRetryQueue({ now: () => 0 })
     let tries = 0
     enqueue({
@@ -143,7 +136,7 @@ describe('A fault in a timer of ours is logged, and the service goes on', () => 
     await assert.rejects(run({ until: 1, write: () => Promise.reject(new Error('injected')) }))
   })
 
-  test('by the one way that all of them share: exceptions, rejections, and a log that fails as well', async () => {
+  test('for exceptions, rejections and a failing log', async () => {
     const lines: unknown[] = []
     const log = { error: (line: unknown) => void lines.push(line) }
     guarded(log, 'a', () => {

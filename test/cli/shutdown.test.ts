@@ -9,10 +9,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import BetterSqlite from 'better-sqlite3'
-import { createClient } from '../faults/support/client.ts'
+import { createClient } from '../support/process-client.ts'
 import { freePort, type ServerProcess, startServer } from '../support/processes.ts'
+import { until } from '../support/until.ts'
 
-describe('A server that is told to end', () => {
+describe('A server that is stopped', () => {
   let folder = ''
   let server: ServerProcess
   beforeEach(async () => {
@@ -24,7 +25,7 @@ describe('A server that is told to end', () => {
     rmSync(folder, { recursive: true })
   })
 
-  test('fails no request over kept connections, says that it goes, and ends with 0', async () => {
+  test('fails no request on keep-alive connections, closes them, and exits with 0', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 8 })
     const seen = { answered: 0, failed: [] as unknown[], closing: 0 }
     const worker = async () => {
@@ -37,7 +38,7 @@ describe('A server that is told to end', () => {
       }
     }
     const workers = Array.from({ length: 8 }, worker)
-    while (seen.answered < 200) await delay(5)
+    await until(() => seen.answered >= 200)
     const code = await server.stop('SIGTERM')
     await Promise.all(workers)
     assert.deepEqual(seen.failed, [])
@@ -47,17 +48,19 @@ describe('A server that is told to end', () => {
   })
 
   for (const signal of ['SIGTERM', 'SIGHUP'] as const)
-    test(`turns its readiness first, while it still serves, on ${signal}`, async () => {
+    test(`becomes unready first and still serves on ${signal}`, async () => {
       const ended = server.stop(signal)
-      while ((await fetch(`${server.url}/health/ready`)).status === 200);
-      const ready = await fetch(`${server.url}/health/ready`)
+      const ready = await until(async () => {
+        const answer = await fetch(`${server.url}/health/ready`)
+        return answer.status !== 200 && answer
+      })
       assert.equal(ready.status, 503)
       assert.equal(((await ready.json()) as { reason: string }).reason, 'shutting_down')
       assert.equal((await fetch(`${server.url}/health/live`)).status, 200)
       assert.equal(await ended, 0)
     })
 
-  test('finishes a request that is on the way', async () => {
+  test('finishes a running request', async () => {
     const body = JSON.stringify({ email: 'late@example.org', password: 'a walk along the river', name: 'Late' })
     const { port } = new URL(server.url)
     const socket = connect(Number(port), '127.0.0.1')
@@ -66,7 +69,7 @@ describe('A server that is told to end', () => {
       `POST /api/v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
     )
     const ended = server.stop('SIGTERM')
-    while ((await fetch(`${server.url}/health/ready`)).status === 200);
+    await until(async () => (await fetch(`${server.url}/health/ready`)).status === 503)
     socket.write(body)
     let answer = ''
     socket.setEncoding('utf8').on('data', (text) => {
@@ -77,13 +80,13 @@ describe('A server that is told to end', () => {
     assert.equal(await ended, 0)
   })
 
-  test('ends at once by Ctrl-C, since nobody balances load at a terminal', async () => {
+  test('exits at once on Ctrl-C', async () => {
     assert.equal(await server.stop('SIGINT'), 0)
     await assert.rejects(fetch(`${server.url}/health`))
   })
 })
 
-test('A server whose log nobody reads any more ends all the same', async () => {
+test('a server whose log is no longer read still exits', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-unread-'))
   const port = await freePort()
   execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'gate')])
@@ -94,7 +97,7 @@ test('A server whose log nobody reads any more ends all the same', async () => {
     stdio: 'ignore',
   })
   const client = createClient(`http://127.0.0.1:${port}`, { sockets: 8 })
-  while ((await client.get('/health')).status !== 200) await delay(20)
+  await until(async () => (await client.get('/health')).status === 200)
   // More than a pipe holds, and than is gathered: a write waits.
   for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 200 }, () => client.get('/health')))
   client.close()
@@ -107,17 +110,17 @@ test('A server whose log nobody reads any more ends all the same', async () => {
       return false
     }
   }
-  while (isThere()) await delay(50)
+  await until(() => !isThere())
   writeFileSync(join(folder, 'gate'), '')
   if (shell.exitCode === null) await once(shell, 'exit')
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('In production SIGUSR1 does not open a debugger, in one process or several', async () => {
+test('in production SIGUSR1 opens no debugger, with one worker or several', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-debugger-'))
   for (const WORKERS of ['1', '2']) {
     const server = await startServer({ DATA_DIR: folder, NODE_ENV: 'production', LOG_FORMAT: 'json', WORKERS })
-    while (!server.output().includes('"msg":"listening"')) await delay(20)
+    await until(() => server.output().includes('"msg":"listening"'), { details: server.output })
     const children = spawnSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' }).stdout
     for (const pid of [server.pid, ...children.trim().split(/\s+/).filter(Boolean).map(Number)])
       process.kill(pid, 'SIGUSR1')
@@ -129,7 +132,7 @@ test('In production SIGUSR1 does not open a debugger, in one process or several'
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('At the limit of descriptors connections are refused, the log says so, and the service goes on', async () => {
+test('at the file descriptor limit connections are refused and logged, and the service continues', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-descriptors-'))
   const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' }, [], 200)
   const sockets: Socket[] = []
@@ -137,19 +140,13 @@ test('At the limit of descriptors connections are refused, the log says so, and 
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
     sockets.push(socket)
   }
-  while (!server.output().includes('connections refused')) await delay(20)
+  await until(() => server.output().includes('connections refused'), { details: server.output })
   assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the descriptor limit/)
   for (const socket of sockets) socket.destroy()
-  while (
-    !(await fetch(`${server.url}/health`).then(
-      (response) => response.ok,
-      () => false,
-    ))
-  )
-    await delay(20)
-  const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
-  const headers = { 'content-type': 'application/json' }
-  assert.equal((await fetch(`${server.url}/api/v1/auth/register`, { method: 'POST', headers, body })).status, 201)
+  const client = createClient(server.url)
+  await until(async () => (await client.get('/health')).status === 200)
+  assert.equal((await client.register({ email: 'a@example.org' })).status, 201)
+  client.close()
   assert.equal(await server.stop('SIGINT'), 0)
   rmSync(folder, { recursive: true, force: true })
 })
@@ -158,7 +155,7 @@ describe('A server that cannot start', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-start-'))
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('because its port is taken says so, and what to do', async () => {
+  test('because its port is in use says so and what to do', async () => {
     const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as { port: number }
@@ -174,7 +171,7 @@ describe('A server that cannot start', () => {
   })
 
   for (const WORKERS of ['1', '2'])
-    test(`because its port is taken has sent no mail and made no backup, with WORKERS=${WORKERS}`, async () => {
+    test(`because its port is in use sends no email and makes no backup, with WORKERS=${WORKERS}`, async () => {
       const data = mkdtempSync(join(tmpdir(), 'bukhindor-taken-'))
       const first = await startServer({
         DATA_DIR: data,
@@ -182,9 +179,9 @@ describe('A server that cannot start', () => {
         SMTP_URL: 'smtp://127.0.0.1:1',
         MAIL_FROM: 'a@b',
       })
-      const body = JSON.stringify({ email: 'a@example.org', password: 'a walk along the river', name: 'A' })
-      const headers = { 'content-type': 'application/json' }
-      await fetch(`${first.url}/api/v1/auth/register`, { method: 'POST', headers, body })
+      const client = createClient(first.url)
+      assert.equal((await client.register({ email: 'a@example.org' })).status, 201)
+      client.close()
       await first.stop('SIGKILL') // A mail waits.
       const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
       await once(taken, 'listening')

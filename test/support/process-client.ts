@@ -1,5 +1,6 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { createAuthCalls, PASSWORD, requireStatus } from './auth-calls.ts'
 
 export interface Answer {
   /** 0 when no answer came. */
@@ -26,7 +27,7 @@ export const newAddress = (): string => {
   return `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
 }
 
-export const PASSWORD = 'a walk along the river'
+export { PASSWORD }
 
 /** A client of the service at `url` that keeps up to `sockets` connections. It never throws: no answer is status 0. */
 export function createClient(url: string, { sockets = 64, timeout = 30_000, keepAlive = true } = {}) {
@@ -66,21 +67,13 @@ export function createClient(url: string, { sockets = 64, timeout = 30_000, keep
     })
   }
 
-  const auth = (path: string) => `/api/v1/auth${path}`
   return {
     url,
     send,
     get: (path: string, options?: SendOptions) => send('GET', path, options),
     post: (path: string, options?: SendOptions) => send('POST', path, options),
-    register: (email: string, headers?: Record<string, string>) =>
-      send('POST', auth('/register'), {
-        body: { email, password: PASSWORD, name: 'Anna' },
-        ...(headers && { headers }),
-      }),
-    login: (email: string, password = PASSWORD) => send('POST', auth('/login'), { body: { email, password } }),
-    me: (token: string) => send('GET', auth('/me'), { token }),
-    rename: (token: string, name: string) => send('PATCH', auth('/me'), { token, body: { name } }),
-    refresh: (refresh_token: string) => send('POST', auth('/refresh'), { body: { refresh_token } }),
+    ...createAuthCalls(send),
+    rename: (token: string, name: string) => send('PATCH', '/api/v1/auth/me', { token, body: { name } }),
     close: () => agent.destroy(),
   }
 }
@@ -95,11 +88,8 @@ function parse(content: string): unknown {
 
 /** Registers somebody and signs them in. Throws when either fails. */
 export async function signUp(client: Client, email: string) {
-  const registered = await client.register(email)
-  if (registered.status !== 201) throw new Error(`register: ${registered.status} ${JSON.stringify(registered.body)}`)
-  const { status, body } = await client.login(email)
-  if (status !== 200) throw new Error(`login: ${status} ${JSON.stringify(body)}`)
-  return body.user as { id: string; email: string; access_token: string; refresh_token: string; session_id: string }
+  requireStatus(201, await client.register({ email }))
+  return requireStatus(200, await client.login({ email })).body.user
 }
 
 /** How often each status came, as `200 × 12, 503 × 3`. */

@@ -1,0 +1,16 @@
+import type { CompiledQuery } from 'kysely'
+import type { Db } from '../../src/kernel/db/database.ts'
+
+/** Runs `work` and gives the queries that it has made, none of which changes anything. */
+export async function queriesOf(db: Db, work: (db: Db) => Promise<unknown>): Promise<CompiledQuery[]> {
+  const queries: CompiledQuery[] = []
+  const watched = db.withPlugin({
+    transformQuery: ({ node, queryId }) => {
+      queries.push(db.getExecutor().compileQuery(node, queryId))
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  })
+  await work(watched)
+  return queries
+}
