@@ -1,8 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
-import { ERRORS } from '../src/errors.ts'
+import * as errorPages from '../src/errors.ts'
 import { showValue } from '../src/kernel/config/effective-settings.ts'
 import { SETTINGS } from '../src/kernel/config/settings.ts'
+import { listErrors } from '../src/kernel/errors/app-error.ts'
 
 /**
  * `npm run docs`: writes the pages of `docs/` that are made from the code.
@@ -37,7 +38,7 @@ ${table(['variable', 'default', 'meaning'], rows)}
 }
 
 function errors(): string {
-  const rows = Object.entries(ERRORS).map(([reason, { status, action, about, text }]) =>
+  const rows = listErrors(...Object.values(errorPages)).map(({ reason, status, action, about, text }) =>
     row(`<a id="${reason}"></a>\`${reason}\``, String(status), `\`${action}\``, about, `${text.en} · ${text.ru}`),
   )
   return `${NOTE}

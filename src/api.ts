@@ -1,14 +1,18 @@
-import { ERRORS } from './errors.ts'
+import type { FastifyPluginAsync } from 'fastify'
+import * as errors from './errors.ts'
+import { listErrors } from './kernel/errors/app-error.ts'
 import type { DocumentOptions } from './kernel/http/openapi.ts'
 import type { App } from './kernel/http/types.ts'
-import { accountRoutes, recoveryRoutes } from './modules/account/account.routes.ts'
+import { accountRoutes, linkRoutes } from './modules/account/account.routes.ts'
 import { accountPages } from './modules/account/pages/pages.routes.ts'
 import { auditRoutes } from './modules/audit/audit.routes.ts'
-import { AuditEvent } from './modules/audit/audit.schemas.ts'
+import { auditSchemas } from './modules/audit/audit.schemas.ts'
+import { authHeaders } from './modules/auth/auth.headers.ts'
 import { authRoutes, jwksRoute, logoutRoutes } from './modules/auth/auth.routes.ts'
-import { SignedInUser } from './modules/auth/auth.schemas.ts'
+import { deletionMembers, SignedInUser } from './modules/auth/auth.schemas.ts'
+import { passwordRoutes, resetRoutes } from './modules/credentials/credentials.routes.ts'
 import { docsRoutes } from './modules/docs/docs.routes.ts'
-import { healthRoutes } from './modules/health/health.routes.ts'
+import { healthRoutes, readinessMembers } from './modules/health/health.routes.ts'
 import { ownSessionsRoutes } from './modules/sessions/sessions.routes.ts'
 import { Session } from './modules/sessions/sessions.schemas.ts'
 import { userRoutes, usersRoutes } from './modules/users/users.routes.ts'
@@ -44,54 +48,51 @@ export const DOCUMENT = {
         'The refresh token of a sign-in with `"delivery": "cookie"`. Over https the name is `__Secure-bukhindor_refresh`.',
     },
   },
+  problemMembers: { ...readinessMembers, ...deletionMembers },
 } satisfies Omit<DocumentOptions, 'version' | 'server'>
+
+/** The headers of modules that pages of other origins may send. */
+export const REQUEST_HEADERS = [authHeaders['X-Device-Token'].name]
 
 /** The whole API on one page: what there is, under which path, and who is let in. */
 export async function api(app: App, services: Services): Promise<void> {
-  const {
-    account,
-    userManagement,
-    audit,
-    auth,
-    config,
-    exports,
-    guard,
-    idempotency,
-    refreshCookie,
-    rateLimits,
-    tokens,
-  } = services
-  app.decorateRequest('identity', null)
-  app.decorateRequest('refusal', null)
-  for (const shared of [User, Session, SignedInUser, AuditEvent]) app.addSchema(shared)
+  const { account, credentials, userManagement, audit, config, exports, guard, refreshCookie, sessions, tokens } =
+    services
+  const audits = auditSchemas(Object.keys(services.declared.auditEvents))
+  for (const schema of [User, Session, SignedInUser, audits.AuditEvent]) app.addSchema(schema)
 
-  idempotency.protectWrites(app)
+  /** A group of routes: who may call them, how often, and that a write can be repeated; in this order. */
+  const scope = (access: FastifyPluginAsync, routes: (app: App) => Promise<void>) =>
+    app.register(async (scoped: App) => {
+      await scoped.register(access)
+      await scoped.register(services.limits)
+      await scoped.register(services.idempotency.plugin)
+      await routes(scoped)
+    })
 
-  await app.register(async (open: App) => {
-    guard.public(open)
+  await scope(guard.public, async (open) => {
     await open.register(healthRoutes(services))
     await open.register(jwksRoute(tokens))
-    await open.register(docsRoutes(services.version, Object.values(ERRORS)))
-    await open.register(accountPages(account, config.minPasswordLength, refreshCookie))
-    await open.register(authRoutes(auth, rateLimits, refreshCookie), { prefix: '/api/v1/auth' })
-    await open.register(recoveryRoutes(account, rateLimits), { prefix: '/api/v1/auth' })
+    await open.register(docsRoutes(services.version, listErrors(...Object.values(errors))))
+    await open.register(accountPages(account, credentials, config.minPasswordLength, refreshCookie))
+    await open.register(authRoutes(services), { prefix: '/api/v1/auth' })
+    await open.register(resetRoutes(credentials), { prefix: '/api/v1/auth' })
+    await open.register(linkRoutes(account), { prefix: '/api/v1/auth' })
   })
 
-  await app.register(async (signedIn: App) => {
-    guard.signedIn(signedIn)
-    await signedIn.register(logoutRoutes(auth, refreshCookie), { prefix: '/api/v1/auth' })
-    await signedIn.register(ownSessionsRoutes(auth), { prefix: '/api/v1/auth' })
-    await signedIn.register(accountRoutes(account, exports, rateLimits), { prefix: '/api/v1/auth' })
+  await scope(guard.signedIn, async (signedIn) => {
+    await signedIn.register(logoutRoutes(sessions, refreshCookie), { prefix: '/api/v1/auth' })
+    await signedIn.register(ownSessionsRoutes(sessions), { prefix: '/api/v1/auth' })
+    await signedIn.register(passwordRoutes(credentials), { prefix: '/api/v1/auth' })
+    await signedIn.register(accountRoutes(account, exports), { prefix: '/api/v1/auth' })
   })
 
-  await app.register(async (adminOrSelf: App) => {
-    guard.adminOrSelf(adminOrSelf)
+  await scope(guard.adminOrSelf, async (adminOrSelf) => {
     await adminOrSelf.register(userRoutes(userManagement), { prefix: '/api/v1/users' })
   })
 
-  await app.register(async (administrators: App) => {
-    guard.admin(administrators)
+  await scope(guard.admin, async (administrators) => {
     await administrators.register(usersRoutes(userManagement), { prefix: '/api/v1/users' })
-    await administrators.register(auditRoutes(audit), { prefix: '/api/v1' })
+    await administrators.register(auditRoutes(audit, audits), { prefix: '/api/v1' })
   })
 }

@@ -1,8 +1,8 @@
-import { api, DOCUMENT } from './api.ts'
+import { api, DOCUMENT, REQUEST_HEADERS } from './api.ts'
 import type { Config } from './kernel/config/config.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { openDatabase } from './kernel/db/open.ts'
-import { addOpenApi } from './kernel/http/openapi.ts'
+import { openApi } from './kernel/http/openapi.ts'
 import { createServer } from './kernel/http/server.ts'
 import type { App } from './kernel/http/types.ts'
 import type { Clock } from './kernel/lib/clock.ts'
@@ -30,8 +30,8 @@ export async function createApp(
 ): Promise<{ app: App; services: Services }> {
   const services = await createServices(config, log, options)
   try {
-    const app = createServer(config, log, services.lifecycle)
-    await addOpenApi(app, { version: VERSION, server: config.appUrl, ...DOCUMENT })
+    const app = await createServer(config, log, services.lifecycle, REQUEST_HEADERS)
+    await app.register(openApi, { version: VERSION, server: config.appUrl, ...DOCUMENT })
     await api(app, services)
     app.addHook('onClose', () => services.close())
     // A start that fails since the port is taken has sent no mail and begun no job.

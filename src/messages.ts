@@ -1,12 +1,6 @@
-import { accountMessages } from './modules/account/account.messages.ts'
-import { authMessages } from './modules/auth/auth.messages.ts'
-import { sessionsMessages } from './modules/sessions/sessions.messages.ts'
-import { usersMessages } from './modules/users/users.messages.ts'
-
-/** Every confirmation of the service, for the test of the languages. */
-export const MESSAGES = {
-  ...accountMessages,
-  ...authMessages,
-  ...sessionsMessages,
-  ...usersMessages,
-}
+/** The sentences of every module. One line for each module that has some. */
+export * from './modules/account/account.messages.ts'
+export * from './modules/auth/auth.messages.ts'
+export * from './modules/credentials/credentials.messages.ts'
+export * from './modules/sessions/sessions.messages.ts'
+export * from './modules/users/users.messages.ts'

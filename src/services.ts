@@ -9,6 +9,7 @@ import { hasRows, openDatabase } from './kernel/db/open.ts'
 import { createIdempotency } from './kernel/http/idempotency/idempotency.ts'
 import { createCursors } from './kernel/http/pagination/cursors.ts'
 import type { Clock } from './kernel/lib/clock.ts'
+import { collect } from './kernel/lib/declaration.ts'
 import type { Log } from './kernel/log/log.ts'
 import { createOutbox } from './kernel/mail/outbox.ts'
 import { createTransport } from './kernel/mail/transport.ts'
@@ -19,6 +20,7 @@ import { createAccessTokens } from './modules/auth/access-tokens.ts'
 import { createAuth } from './modules/auth/auth.service.ts'
 import { createGuard } from './modules/auth/guard.ts'
 import { createRefreshCookie } from './modules/auth/refresh-cookie.ts'
+import { createCredentials } from './modules/credentials/credentials.service.ts'
 import { hashThreads } from './modules/credentials/hash-threads.ts'
 import { createOneTimeTokens } from './modules/credentials/one-time-tokens.service.ts'
 import { createPasswords } from './modules/credentials/passwords.ts'
@@ -27,7 +29,7 @@ import { renderMail } from './modules/emails/render.ts'
 import type { MailKind } from './modules/emails/templates.ts'
 import { createKnownDevices } from './modules/rate-limits/known-devices.ts'
 import { rateLimitsErrors } from './modules/rate-limits/rate-limits.errors.ts'
-import { admitKey } from './modules/rate-limits/rate-limits.hooks.ts'
+import { admitKey, rateLimitsPlugin } from './modules/rate-limits/rate-limits.plugin.ts'
 import { createRateLimits } from './modules/rate-limits/rate-limits.service.ts'
 import { createRetention } from './modules/retention/retention.service.ts'
 import { createRefreshTokens } from './modules/sessions/refresh-token.ts'
@@ -45,87 +47,65 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     await database.close()
     throw error
   }
-  const { secrets } = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
-  const derived = deriveKeys(secrets)
+  const secrets = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
+  const keys = deriveKeys(secrets)
   const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
-  const keys = { ...derived, lookup: await loadLookupKey(database, clock, derived).catch(closing) }
+  const lookupKey = await loadLookupKey(database, clock, keys).catch(closing)
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
-  const cursors = createCursors(keys.cursor)
+  const cursors = createCursors(keys.of('cursor'))
   const outbox = createOutbox({
     database,
     clock,
     log,
-    sealer: createSealer(keys.sealing),
+    sealer: createSealer(keys.of('sealing')),
     transport: createTransport(config, log),
     render: (kind, locale, data) => renderMail(kind as MailKind, locale, data as never),
   })
   const oneTimeTokens = createOneTimeTokens({ database, clock, config })
   const audit = createAudit({ database, clock, config, cursors })
   const users = createUsers({ database, clock, cursors })
-  const sessions = createSessions({ database, clock, config, users })
-  const rateLimits = createRateLimits({ database, clock, key: keys.lookup })
-  const knownDevices = createKnownDevices({ clock, keys: keys.device })
+  const sessions = createSessions({ database, clock, config, users, audit })
+  const rateLimits = createRateLimits({ database, clock, key: lookupKey })
+  const knownDevices = createKnownDevices({ clock, keys: keys.of('device-token') })
   const mailer = createMailer({ outbox, log, take: rateLimits.take, emailKey })
-  const tokens = await createAccessTokens(keys, clock, config)
-  const refreshTokens = createRefreshTokens(keys.refresh)
-  const auth = createAuth({
-    database,
-    clock,
-    config,
-    passwords,
-    users,
-    sessions,
-    tokens,
-    refreshTokens,
-    audit,
-    mailer,
-    oneTimeTokens,
-    rateLimits,
-    knownDevices,
-  })
-  const account = createAccount({
-    database,
-    clock,
-    config,
-    passwords,
-    users,
-    sessions,
-    audit,
-    mailer,
-    oneTimeTokens,
-    auth,
-    rateLimits,
-    knownDevices,
-  })
-  const userManagement = createUserManagement({ config, passwords, users, sessions, audit, auth })
+  const tokens = await createAccessTokens(keys.of('access-token'), clock, config)
+  const refreshTokens = createRefreshTokens(keys.of('refresh-token'))
+  const shared = { database, clock, config, passwords, users, sessions, audit, mailer, oneTimeTokens, rateLimits }
+  const credentials = createCredentials({ ...shared, knownDevices })
+  const auth = createAuth({ ...shared, knownDevices, tokens, refreshTokens, credentials })
+  const account = createAccount({ ...shared, auth, credentials })
+  const userManagement = createUserManagement({ ...shared, credentials })
   const idempotency = createIdempotency({
     database,
     clock,
     config,
-    keys,
+    keys: { sealing: keys.of('sealing'), lookup: lookupKey },
     standingOf: sessions.standingOf,
     admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
   })
-  const retention = createRetention({
-    database,
-    clock,
-    log,
-    jobs: {
-      sessions: sessions.purge,
-      one_time_tokens: oneTimeTokens.purge,
-      mails: outbox.purge,
-      audit_events: audit.purge,
-      throttles: rateLimits.purge,
-      known_devices: rateLimits.purgeDevices,
-      idempotency_keys: idempotency.purge,
-      accounts: account.purge,
-    },
-  })
+  /** What each of them declares is collected: its events, its retention jobs, and its part of an export. */
+  const modules = {
+    sessions,
+    rateLimits,
+    audit,
+    oneTimeTokens,
+    outbox,
+    credentials,
+    auth,
+    account,
+    userManagement,
+    idempotency,
+  }
+  const declared = collect(modules)
+  const exports = createExports({ database, clock, users, audit, lists: declared.personalData })
+  const retention = createRetention({ database, clock, log, jobs: declared.retention })
   const instance = createInstance({ database })
   return {
+    ...modules,
     config,
     version: VERSION,
+    declared,
     instance,
     lifecycle: { draining: false },
     database,
@@ -133,19 +113,14 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     passwords,
     users,
     tokens,
+    refreshTokens,
     refreshCookie: createRefreshCookie(config),
-    rateLimits,
+    limits: rateLimitsPlugin(rateLimits),
     guard: createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }),
-    auth,
-    account,
-    exports: createExports({ database, clock, users, sessions, audit, rateLimits, oneTimeTokens, outbox }),
-    userManagement,
-    audit,
+    exports,
     mailer,
-    outbox,
     retention,
-    idempotency,
-    operator: createOperator({ database, config, passwords, users, audit, auth, userManagement }),
+    operator: createOperator({ ...shared, credentials, userManagement }),
     /** Begins what goes on without a request: e-mails and retention. */
     start() {
       clock.start()

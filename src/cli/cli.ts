@@ -99,8 +99,6 @@ function explain(error: unknown): string {
 function explainAppError({ definition, options }: AppError): string {
   const { detail, fields, cause } = options
   if (fields)
-    return fields
-      .map(({ path, reason, values }) => `${path.replace('/', '')}: ${fieldMessage(reason, 'en', values)}`)
-      .join('\n           ')
+    return fields.map((fault) => `${fault.path.replace('/', '')}: ${fieldMessage(fault, 'en')}`).join('\n           ')
   return `${detail ?? definition.text.en}${cause instanceof Error ? `: ${cause.message}` : ''}`
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ServerProcess, startServer } from '../support/processes.ts'
@@ -13,9 +13,14 @@ const ROOT = fileURLToPath(import.meta.resolve('../../'))
 
 /** The code blocks of a page, each with the path of the file that the sentence before it names. */
 function* codeBlocks(markdown: string) {
-  for (const [, path, language, code] of markdown.matchAll(/`(src\/[^`]+\.ts)`:\n\n```(ts|diff)\n([\s\S]*?)^```/gm))
+  for (const [, path, language, code] of markdown.matchAll(
+    /`((?:src|test)\/[^`]+\.ts)`:\n\n```(ts|diff)\n([\s\S]*?)^```/gm,
+  ))
     yield { path: path as string, language, code: code as string }
 }
+
+const CLUSTER = process.env.TEST_POSTGRES_URL
+let joiningLines = 0
 
 /** Puts each `+` line of a diff behind the line that stands before it. */
 function patch(text: string, diff: string): string {
@@ -25,6 +30,7 @@ function patch(text: string, diff: string): string {
     if (line.startsWith('+')) {
       assert.equal(text.split(`\n${anchor}`).length, 2, `"${anchor.trim()}" must stand in the file once`)
       text = text.replace(`\n${anchor}`, `\n${anchor}${content}`)
+      joiningLines++
     }
     anchor = content
   }
@@ -38,6 +44,7 @@ describe('The module that docs/architecture.md adds', () => {
   const environment = () => ({
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     DATA_DIR: join(folder, 'data'),
+    ...(CLUSTER && { TEST_POSTGRES_URL: CLUSTER }),
   })
 
   before(async () => {
@@ -56,59 +63,33 @@ describe('The module that docs/architecture.md adds', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('keeps the style and the boundaries', async () => {
-    await run(
-      'node_modules/.bin/biome',
-      'check',
-      '--vcs-enabled=false',
-      'src/modules/devices',
-      'src/services.ts',
-      'src/api.ts',
-    )
+  test('keeps the style and the boundaries', async () => {
+    const added = ['src/modules/notes', 'src/migrations/0010_notes.ts', 'test/modules/notes']
+    const changed = ['src/errors.ts', 'src/services.ts', 'src/api.ts']
+    await run('node_modules/.bin/biome', 'check', '--vcs-enabled=false', ...added, ...changed)
   })
 
-  it('has the right types', async () => {
-    const { stdout } = await run('node_modules/.bin/tsc', '--noEmit').catch((failed) => failed)
-    assert.doesNotMatch(stdout, /devices|src\/(services|api)\.ts/)
+  test('compiles', async () => {
+    await run('node_modules/.bin/tsc', '--noEmit').catch((failed) => assert.fail(failed.stdout || failed.message))
   })
 
-  it('works: for administrators, with its errors and its documentation', async () => {
+  test('needs five lines outside its folder, its migration and its test', () => assert.equal(joiningLines, 5))
+
+  test('passes its own test on each engine', async () => {
+    const { stdout } = await run(process.execPath, '--test', 'test/modules/notes/notes.test.ts')
+    assert.match(stdout, CLUSTER ? /^ℹ pass 6$/m : /^ℹ pass 3$/m)
+  })
+
+  test('is in the documents', async () => {
     const support: { startServer: typeof startServer } = await import(join(folder, 'test/support/processes.ts'))
     server = await support.startServer({ DATA_DIR: join(folder, 'data'), LOG_FORMAT: 'json' })
-    const call = async (path: string, headers: Record<string, string> = {}, body?: object) => {
-      const sent = { ...headers, ...(body && { 'content-type': 'application/json' }) }
-      const answer = await fetch(server.url + path, {
-        headers: sent,
-        ...(body && { method: 'POST', body: JSON.stringify(body) }),
-      })
-      // biome-ignore lint/suspicious/noExplicitAny: whatever shape an answer has
-      return { status: answer.status, body: (await answer.json()) as any }
-    }
-    const password = 'correct horse battery'
-    await run(
-      'sh',
-      '-c',
-      `echo '${password}' | node bin/bukhindor.js user create --email a@example.org --name Anna --role admin --password-stdin`,
-    )
-    const credentials = { email: 'a@example.org', password }
-    const { body } = await call('/api/v1/auth/login', { 'x-app-type': 'android' }, credentials)
-    await call('/api/v1/auth/login', { 'x-app-type': 'android' }, credentials)
-    await call('/api/v1/auth/login', { 'x-app-type': 'ios' }, credentials)
-    const admin = { authorization: `Bearer ${body.user.access_token}` }
-
-    assert.deepEqual(await call('/api/v1/devices', admin), {
-      status: 200,
-      body: {
-        devices: [
-          { app_type: 'android', sessions: 2 },
-          { app_type: 'ios', sessions: 1 },
-        ],
-      },
-    })
-    assert.equal((await call('/api/v1/devices?least=2', admin)).body.devices.length, 1)
-    assert.equal((await call('/api/v1/devices?least=0', admin)).body.fields[0].path, '/least')
-    assert.equal((await call('/api/v1/devices')).status, 401)
-    const { paths } = (await call('/openapi.json')).body
-    assert.deepEqual(paths['/api/v1/devices'].get.security, [{ bearer: [] }])
+    // biome-ignore lint/suspicious/noExplicitAny: the document as it comes
+    const { paths, components } = (await (await fetch(`${server.url}/openapi.json`)).json()) as any
+    const { security, responses } = paths['/api/v1/notes'].post
+    assert.deepEqual(security, [{ bearer: [] }])
+    assert.deepEqual(Object.keys(responses).slice(0, 3), ['201', '400', '401'])
+    assert.match(responses[409].description, /`notes_full`/)
+    assert.ok(components.schemas.AuditAction.enum.includes('note.created'))
+    assert.match(await (await fetch(`${server.url}/docs/errors`)).text(), /notes_full/)
   })
 })

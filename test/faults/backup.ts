@@ -11,7 +11,7 @@ const run = promisify(execFile)
 export const backup: Fault = {
   name: 'backup',
   title: 'backup under load, restored elsewhere',
-  holds: 'every row equal, none torn',
+  holds: 'every row equal, none partial',
   quick: true,
   async run(context) {
     const server = await context.server()
@@ -43,7 +43,7 @@ export const backup: Fault = {
     client.close()
     return {
       ok: lost + half + different === 0 && check?.integrity_check === 'ok' && login.status === 200,
-      figure: `${meanwhile} writes during the copy; of ${before.length} acknowledged before it ${lost} lost; ${users} users restored, ${half} by half, ${different} different; login there ${login.status}`,
+      figure: `${meanwhile} writes during the copy; of ${before.length} acknowledged before it ${lost} lost; ${users} users restored, ${half} partial, ${different} different; login on the copy ${login.status}`,
     }
   },
 }

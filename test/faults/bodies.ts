@@ -10,7 +10,7 @@ const memory = (pid: number) =>
 
 export const bodies: Fault = {
   name: 'bodies',
-  title: 'a body of limit + 1, a gzip bomb of 100 MiB, JSON 100,000 deep',
+  title: 'a body of limit + 1 bytes, a gzip bomb of 100 MiB, JSON 100,000 levels deep',
   holds: '413, 400 or 415; memory grows by less than 50 MiB',
   quick: true,
   async run(context) {

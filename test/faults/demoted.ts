@@ -14,8 +14,8 @@ const NO_PRIMARY_MS = 1500
 export const demoted: Fault = {
   name: 'demoted',
   title:
-    'the primary becomes a standby and lives on, the other is promoted; a DSN with both hosts, with and without load',
-  holds: 'the service moves to the new primary within 5 s; never an answer from the standby, which is behind for good',
+    'the primary becomes a standby and keeps running, the other is promoted; a DSN with both hosts, with and without load',
+  holds: 'the service moves to the new primary within 5 s; no response from the standby, which stays behind',
   quick: true,
   async run(context) {
     const quiet = await quietSwitch(context)

@@ -43,7 +43,7 @@ export const diskFull: Fault = {
         refused.every(({ status }) => status === 503 || status === 507) &&
         [...reads, after].every(({ status }) => status === 200) &&
         check?.integrity_check === 'ok',
-      figure: `writes ${tally(writes)}; reads ${tally(reads)}; with room again ${after.status}; integrity ${check?.integrity_check}`,
+      figure: `writes ${tally(writes)}; reads ${tally(reads)}; with free space again ${after.status}; integrity ${check?.integrity_check}`,
     }
   },
 }

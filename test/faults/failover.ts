@@ -4,8 +4,8 @@ import { startStandby } from './support/standby.ts'
 
 export const failover: Fault = {
   name: 'failover',
-  title: 'the primary dies, its synchronous standby is promoted; a DSN with both hosts',
-  holds: 'as for the restart, re-targeted by itself',
+  title: 'the primary is killed, its synchronous standby is promoted; a DSN with both hosts',
+  holds: 'as for the restart; switches to the new primary by itself',
   quick: true,
   async run(context) {
     const primary = await context.postgres()

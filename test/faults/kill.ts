@@ -6,7 +6,7 @@ import type { Context, Fault, Outcome } from './support/fault.ts'
 import { auditLedger, postgresQuery, sqliteQuery, startLedger } from './support/ledger.ts'
 
 const title = (engine: string) => `kill -9 under writes, ${engine}`
-const holds = 'no acknowledged write lost, none by half, integrity clean, ready within 5 s'
+const holds = 'no acknowledged write lost, none partial, integrity clean, ready within 5 s'
 
 async function killAgainAndAgain(context: Context, env: Record<string, string>) {
   const acknowledged: string[] = []
@@ -35,7 +35,7 @@ function judge(
   const slowest = Math.max(...starts)
   return {
     ok: lost + doubled + half === 0 && integrity === 'ok' && slowest < 5000,
-    figure: `${kills} kills, ${acknowledged.length} acknowledged of ${users} written; lost ${lost}, doubled ${doubled}, by half ${half}; integrity ${integrity}; ready after ${Math.round(quantile(starts, 0.5))} ms, at most ${Math.round(slowest)}`,
+    figure: `${kills} kills, ${acknowledged.length} acknowledged of ${users} written; lost ${lost}, duplicated ${doubled}, partial ${half}; integrity ${integrity}; ready after ${Math.round(quantile(starts, 0.5))} ms, at most ${Math.round(slowest)}`,
   }
 }
 

@@ -13,8 +13,8 @@ const PEOPLE = 20
 
 export const mailDown: Fault = {
   name: 'mail-down',
-  title: `the mail server down for an hour (of a clock ${SPEED} times faster), the process killed twice meanwhile`,
-  holds: 'every mail goes out once it is back',
+  title: `the mail server down for an hour (with a clock ${SPEED} times faster), the process killed twice meanwhile`,
+  holds: 'every e-mail is delivered once it is back',
   quick: false,
   async run(context) {
     const smtp = await startSmtp()

@@ -96,8 +96,8 @@ async function real(url: string, sessions: number, next: () => number) {
 export const network: Fault = {
   name: 'network',
   title:
-    'a network that drops, delays and doubles at random (seed 1): 10,000 sessions modelled, and against the real server',
-  holds: '0 honest devices signed out, every thief found',
+    'a network that drops, delays and duplicates messages at random (seed 1): 10,000 sessions modelled, and against the real server',
+  holds: '0 legitimate devices signed out, every theft detected',
   quick: true,
   async run(context) {
     const next = createRandom(1).next
@@ -118,7 +118,7 @@ export const network: Fault = {
     const lived = await real(server.url, sessions, next)
     return {
       ok: model.signedOut + lived.signedOut === 0 && model.found === model.thieves && lived.found === lived.thieves,
-      figure: `modelled: ${model.signedOut} of ${model.honest} signed out, ${model.found} of ${model.thieves} thieves found; real: ${lived.signedOut} of ${sessions} signed out, ${lived.found} of ${lived.thieves} found`,
+      figure: `modelled: ${model.signedOut} of ${model.honest} signed out, ${model.found} of ${model.thieves} thefts detected; real: ${lived.signedOut} of ${sessions} signed out, ${lived.found} of ${lived.thieves} thefts detected`,
     }
   },
 }

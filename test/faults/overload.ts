@@ -24,8 +24,8 @@ async function atRate(rate: number, seconds: number, send: () => Promise<Answer>
 
 export const overload: Fault = {
   name: 'overload',
-  title: `a flood of \`GET /auth/me\` from ${FLOOD} connections, each asking again at once`,
-  holds: 'excess gets 503 within 50 ms; what is served stays at 80 % of the peak',
+  title: `a flood of \`GET /auth/me\` from ${FLOOD} connections, each repeating without a pause`,
+  holds: 'excess gets 503 within 50 ms; throughput stays at 80 % of the peak',
   quick: false,
   async run(context) {
     const server = await context.server({ LOG_LEVEL: 'error' })
@@ -81,7 +81,7 @@ export const overload: Fault = {
 export const loginFlood: Fault = {
   name: 'login-flood',
   title: 'logins at three times what the machine can hash',
-  holds: 'excess gets 503 or 429 within 50 ms; what is served stays at 80 % of the peak; others are served',
+  holds: 'excess gets 503 or 429 within 50 ms; throughput stays at 80 % of the peak; others are served',
   quick: false,
   async run(context) {
     const server = await context.server({ LOG_LEVEL: 'error' })

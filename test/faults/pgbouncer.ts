@@ -58,7 +58,7 @@ max_client_conn = 200
 export const pgbouncer: Fault = {
   name: 'pgbouncer',
   title: 'two instances behind haproxy, through pgbouncer in transaction mode, on a primary with a synchronous standby',
-  holds: '0 failed; nothing needs a session of its own',
+  holds: '0 failed; no feature needs a server session',
   quick: true,
   async run(context) {
     const primary = await context.postgres()

@@ -35,14 +35,14 @@ export async function outage(
   client.close()
   return {
     ok: audit.lost + audit.doubled + audit.half + wrong.length === 0 && healthy < 5000 && live.status === 200,
-    figure: `healthy ${Math.round(healthy)} ms after the database; answers ${tally(ledger.answers)}; ${ledger.registered.length} acknowledged, lost ${audit.lost}, doubled ${audit.doubled}, by half ${audit.half}; the same process all along`,
+    figure: `healthy ${Math.round(healthy)} ms after the database; answers ${tally(ledger.answers)}; ${ledger.registered.length} acknowledged, lost ${audit.lost}, duplicated ${audit.doubled}, partial ${audit.half}; the same process throughout`,
   }
 }
 
 export const postgresRestart: Fault = {
   name: 'postgres-restart',
   title: 'PostgreSQL stopped (`immediate`) and started under load',
-  holds: 'the process lives; 503 with Retry-After meanwhile; healthy within 5 s; nothing lost or doubled',
+  holds: 'the process survives; 503 with Retry-After meanwhile; healthy within 5 s; nothing lost or duplicated',
   quick: true,
   async run(context) {
     const postgres = await context.postgres()

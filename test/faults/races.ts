@@ -51,7 +51,7 @@ export const refreshes: Fault = {
     client.close()
     return {
       ok: single === runs && found === runs,
-      figure: `one successor in ${single} of ${runs} runs, the replay found in ${found}`,
+      figure: `one successor in ${single} of ${runs} runs, the replay detected in ${found}`,
     }
   },
 }

@@ -49,7 +49,7 @@ if (values.markdown) {
   )
   process.stdout.write(
     [
-      '| name | fault | expected | result | passed |',
+      '| name | fault | expectation | result | met |',
       '| --- | --- | --- | --- | --- |',
       ...rows,
       '',

@@ -47,14 +47,14 @@ async function run(context: Context) {
   direct.close()
   return {
     ok: failed === 0 && end?.status === 0 && end.ms < 10_000 && end.turned,
-    figure: `${failed} failed of ${answers.length} (${tally(answers)}); exit status ${end?.status} after ${Math.round(end?.ms ?? 0)} ms; readiness ${end?.turned ? 'turned first' : 'did not turn'}`,
+    figure: `${failed} failed of ${answers.length} (${tally(answers)}); exit status ${end?.status} after ${Math.round(end?.ms ?? 0)} ms; readiness ${end?.turned ? 'failed first' : 'did not fail'}`,
   }
 }
 
 export const sigterm: Fault = {
   name: 'sigterm',
   title: 'SIGTERM of one of two instances under keep-alive load, behind haproxy',
-  holds: '0 failed of 10,000; exit 0 within 10 s; readiness turns first',
+  holds: '0 failed of 10,000; exit 0 within 10 s; readiness fails first',
   quick: true,
   run,
 }

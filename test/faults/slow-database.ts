@@ -10,7 +10,7 @@ const LATE = 1000
 export const slowDatabase: Fault = {
   name: 'slow-database',
   title: 'a slow database: 2 s added to each query by a proxy',
-  holds: 'every request ends by its deadline; /health/live keeps answering; all well afterwards',
+  holds: 'every request ends by its deadline; /health/live keeps answering; requests succeed afterwards',
   quick: true,
   async run(context) {
     const { proxy, url } = await startSlowPostgres(context)

@@ -129,22 +129,22 @@ async function abandoned(context: Context) {
   const died = /a worker died|uncaughtException|unhandledRejection/.test(server.output())
   return {
     ok: !died && answers.every(({ status }) => status === 200) && read.every((bytes) => bytes >= size),
-    figure: `${died ? 'a process died' : 'no process died'} in ${CUT_WITHIN_MS / 1000} s after 50 abandoned downloads; ${read.filter((bytes) => bytes >= size).length} of 4 slow ones whole; others meanwhile ${tally(answers)}`,
+    figure: `${died ? 'a process died' : 'no process died'} in ${CUT_WITHIN_MS / 1000} s after 50 abandoned downloads; ${read.filter((bytes) => bytes >= size).length} of 4 slow downloads complete; others meanwhile ${tally(answers)}`,
   }
 }
 
 export const slowReader: Fault = {
   name: 'slow-reader',
   title: '500 connections that pipeline 8 large GET and read nothing, 50 that read 1 KB/s, one at 50 KB/s',
-  holds: 'the process lives; slow readers cut within 30 s; honest ones served',
+  holds: 'the process survives; slow readers cut within 30 s; well-behaved clients served',
   quick: true,
   run: slowReaders,
 }
 
 export const abandonedDownload: Fault = {
   name: 'abandoned-download',
-  title: 'downloads at 50 KB/s, abandoned in the middle, and left standing, with two workers',
-  holds: 'no process dies; honest ones served whole',
+  title: 'downloads at 50 KB/s, some abandoned midway, some stalled, with two workers',
+  holds: 'no process dies; well-behaved clients get whole responses',
   quick: true,
   run: abandoned,
 }

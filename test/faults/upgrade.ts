@@ -92,7 +92,7 @@ export const upgrade: Fault = {
     newer.close()
     return {
       ok: failed === 0 && status === 0 && Boolean(column),
-      figure: `${failed} failed of ${answers.length} (${tally(answers)}); the old one ended with ${status}`,
+      figure: `${failed} failed of ${answers.length} (${tally(answers)}); the old instance exited with ${status}`,
     }
   },
 }

@@ -13,7 +13,7 @@ interface CallOptions {
 }
 
 /** An answer with the body `Success` or a problem, depending on its status. */
-export type AnswerOf<A, Success> = Omit<A, 'body'> & { body: Success & Required<Static<typeof Problem>> }
+export type AnswerOf<A, Success> = Omit<A, 'body'> & { body: Success & Required<Problem> & { delete_after: string } }
 
 /** The email of an account and any other fields; the password is `PASSWORD` by default. */
 type Body = { email: string; [more: string]: unknown }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { ERRORS, type Reason } from '../../src/errors.ts'
 import { isEmail } from '../../src/kernel/http/validation.ts'
+import { ERRORS, type Reason } from './errors.ts'
 
 interface Operation {
   responses: Record<string, { description: string; headers?: object; content?: Record<string, { schema?: object }> }>

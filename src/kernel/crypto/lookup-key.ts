@@ -12,7 +12,7 @@ interface Known {
 }
 
 /**
- * The key of all fingerprints (`Keys.lookup`), the same on all instances whatever the order of their secrets, and for ever:
+ * The key of all fingerprints, for what is looked up but need not be readable: the same on all instances whatever the order of their secrets, and for ever:
  * what is looked up by it must be found through a rotation. It is derived from the secret that was the first when the
  * database was new, and kept in the database, sealed once for each secret in force, so that any of them opens it.
  *
@@ -24,7 +24,7 @@ export async function loadLookupKey(database: Database, clock: Clock, keys: Keys
   if (oldest && isComplete(known, keys)) return oldest.key
   return share(database, clock, keys).catch((error) => {
     // A database that cannot be written just now is no reason not to start: the next start does it.
-    if (isUnavailable(error)) return oldest?.key ?? keys.lookup
+    if (isUnavailable(error)) return oldest?.key ?? firstOf(keys)
     throw error
   })
 }
@@ -35,7 +35,7 @@ function share(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
     // Instances that start at once must not each take a key of their own. SQLite's transaction has its lock already.
     if (database.engine === 'postgres') await sql`lock table lookup_keys in share row exclusive mode`.execute(trx)
     const [shared] = await read(trx, keys)
-    const { key, createdAt } = shared ?? { key: keys.lookup, createdAt: timestamp(clock.now()) }
+    const { key, createdAt } = shared ?? { key: firstOf(keys), createdAt: timestamp(clock.now()) }
     for (const [index, secretId] of keys.secretIds.entries()) {
       const row = { sealed: sealerOf(keys, index).seal(key.toString('base64url'), secretId), created_at: createdAt }
       await trx
@@ -66,4 +66,6 @@ async function read(db: Db, keys: Keys): Promise<Known[]> {
 const isComplete = (known: Known[], { secretIds }: Keys): boolean =>
   known.length === secretIds.length && known.every(({ key }) => known[0]?.key.equals(key))
 
-const sealerOf = ({ sealing }: Keys, index: number) => createSealer([sealing[index] as Buffer])
+const firstOf = (keys: Keys): Buffer => keys.of('lookup')[0] as Buffer
+
+const sealerOf = (keys: Keys, index: number) => createSealer([keys.of('sealing')[index] as Buffer])

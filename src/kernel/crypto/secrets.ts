@@ -13,46 +13,28 @@ import { type Config, ConfigError } from '../config/config.ts'
 import { parseSecret } from '../config/settings.ts'
 import { makeFolder } from '../lib/folders.ts'
 
-/** All keys of the service, each list newest first: the first makes, all of them verify. */
+/** The keys of the service: derived from its secrets, so that one setting is all there is to keep and rotate. */
 export interface Keys {
-  /** Ed25519 pairs for access tokens. */
-  signing: { privateKey: KeyObject; publicKey: KeyObject }[]
-  /** HMAC-SHA256 keys, 32 bytes each, by what they protect. */
-  refresh: Buffer[]
-  device: Buffer[]
-  cursor: Buffer[]
-  /** AES-256-GCM keys for answers kept for idempotency. */
-  sealing: Buffer[]
-  /** Keyed hash for things that are looked up but need not be readable, such as an e-mail in a rate limit: `lookup-key.ts`. */
-  lookup: Buffer
+  /** The keys of 32 bytes for a purpose, one of each secret, the newest first: the first makes, all of them verify. */
+  of(purpose: string): Buffer[]
   /** Names of the secrets that tell nothing of them. */
   secretIds: string[]
 }
 
+/** Derives keys from the secrets (newest first) by HKDF (RFC 5869). */
+export function deriveKeys(secrets: Buffer[]): Keys {
+  const of = (purpose: string) =>
+    secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', `bukhindor/v1/${purpose}`, 32)))
+  return { of, secretIds: of('secret-id').map((id) => id.toString('base64url')) }
+}
+
 const PKCS8_ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex') // RFC 8410, section 7
 
-const derive = (secret: Buffer, purpose: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', secret, '', `bukhindor/v1/${purpose}`, 32)) // RFC 5869
-
-/** Derives every key from the secrets (newest first) by HKDF, so that one setting is all there is to keep and rotate. */
-export function deriveKeys(secrets: Buffer[]): Keys {
-  const all = (purpose: string) => secrets.map((secret) => derive(secret, purpose))
-  return {
-    signing: all('access-token').map((seed) => {
-      const privateKey = createPrivateKey({
-        key: Buffer.concat([PKCS8_ED25519_PREFIX, seed]),
-        format: 'der',
-        type: 'pkcs8',
-      })
-      return { privateKey, publicKey: createPublicKey(privateKey) }
-    }),
-    refresh: all('refresh-token'),
-    device: all('device-token'),
-    cursor: all('cursor'),
-    sealing: all('sealing'),
-    lookup: derive(secrets[0] as Buffer, 'lookup'),
-    secretIds: all('secret-id').map((id) => id.toString('base64url')),
-  }
+/** The Ed25519 pair of a private key of 32 bytes. */
+export function ed25519Pair(seed: Buffer): { privateKey: KeyObject; publicKey: KeyObject } {
+  const key = Buffer.concat([PKCS8_ED25519_PREFIX, seed])
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+  return { privateKey, publicKey: createPublicKey(privateKey) }
 }
 
 /** A keyed fingerprint of a text, base64url: equal for equal texts, and of no use without the secret. */
@@ -61,20 +43,20 @@ export const fingerprint = (key: Buffer, text: string): string =>
 
 /**
  * The secrets in force: `APP_SECRET`, or with the embedded database the file `DATA_DIR/secret.key`, made at the first
- * start with mode 0600: as long as there are no accounts, whom another secret would sign out. Throws ConfigError when
+ * start with mode 0600: as long as the database is empty, since another secret would not open what is in it. Throws ConfigError when
  * the file is missing later, cannot be read, can be read by others, or holds no secret.
  */
 export async function loadSecrets(
   config: Pick<Config, 'appSecret' | 'dataDir'>,
-  hasAccounts: () => Promise<boolean>,
-): Promise<{ secrets: Buffer[]; createdAt: string | null }> {
-  if (config.appSecret) return { secrets: config.appSecret, createdAt: null }
+  isInUse: () => Promise<boolean>,
+): Promise<Buffer[]> {
+  if (config.appSecret) return config.appSecret
   const file = join(config.dataDir, 'secret.key')
-  if (existsSync(file)) return { secrets: readSecretFile(file), createdAt: null }
-  // Looked at again: another process may have made the secret, and then the first account.
-  if ((await hasAccounts()) && !existsSync(file)) throw new ConfigError([lostSecret(file)])
+  if (existsSync(file)) return readSecretFile(file)
+  // Looked at again: another process may have made the secret, and then the first row.
+  if ((await isInUse()) && !existsSync(file)) throw new ConfigError([lostSecret(file)])
   makeSecretFile(file)
-  return { secrets: readSecretFile(file), createdAt: file }
+  return readSecretFile(file)
 }
 
 const lostSecret = (file: string): string =>

@@ -25,7 +25,7 @@ interface SchemaMigrationsTable {
   compatible_from?: number | null
 }
 
-/** Every table, by its name: those of the kernel. `src/tables.ts` adds those of the modules. */
+/** Every table, by its name: those of the kernel. Each module adds its own, in its `x.tables.ts`. */
 export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   leases: LeasesTable

@@ -1,4 +1,5 @@
 import type { Locale } from '../i18n/locale.ts'
+import type { FieldFault } from '../i18n/messages.ts'
 
 /** What a client should do about an error (contract, section 3). */
 export type Action = 'fix' | 'retry' | 'refresh' | 'reauthenticate' | 'none'
@@ -18,7 +19,7 @@ export interface ErrorDefinition {
   /** The `error` of the `WWW-Authenticate` challenge of a 401 (RFC 6750, 3.1); without it the challenge names the realm only. */
   readonly challenge?: 'invalid_token'
   /** The faults of fields that its example in the OpenAPI document shows. */
-  readonly exampleFields?: AppErrorOptions['fields']
+  readonly exampleFields?: FieldFault[]
 }
 
 /** Declares errors by their reasons. */
@@ -30,16 +31,21 @@ export function defineErrors<const R extends string>(
   return Object.fromEntries(definitions) as Record<R, ErrorDefinition>
 }
 
+/** The errors of several such declarations, by status and reason: for the pages that list them. */
+export const listErrors = (...declared: Readonly<Record<string, ErrorDefinition>>[]): ErrorDefinition[] =>
+  declared
+    .flatMap((errors) => Object.values(errors))
+    .sort((a, b) => a.status - b.status || a.reason.localeCompare(b.reason, 'en'))
+
 export interface AppErrorOptions {
   /** English, for developers; never shown to a person. */
   detail?: string
-  /** Faults by field; the messages come from `i18n.ts` when the error is rendered. */
-  fields?: { path: string; reason: string; values?: Record<string, string | number> }[]
+  fields?: FieldFault[]
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
   retryAfter?: number
   headers?: Record<string, string>
   /** Further members of the body (RFC 9457, 3.2). */
-  members?: { checks?: Record<string, 'ok' | 'failed'>; delete_after?: string }
+  members?: Record<string, unknown>
   cause?: unknown
 }
 

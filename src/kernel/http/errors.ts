@@ -64,10 +64,10 @@ export function problem(error: AppError, locale: Locale, requestId: string): str
     request_id: requestId,
     ...members,
     ...(fields && {
-      fields: fields.map(({ path, reason, values }) => ({
-        path,
-        reason,
-        message: fieldMessage(reason, locale, values),
+      fields: fields.map((fault) => ({
+        path: fault.path,
+        reason: fault.reason,
+        message: fieldMessage(fault, locale),
       })),
     }),
   })

@@ -2,24 +2,20 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 
-/** What the entity tag of an object is made of. */
-export interface Tagged {
-  version: number
-  /** RFC 3339. It is in the representation, and is no change that anybody could overwrite. */
-  last_login_at: string
-}
-
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/ // RFC 9110, 8.8.3
 /** `"3"` is a tag of earlier versions of the service. */
 const OURS = /^"(\d{1,9})(?:-[0-9a-z]+)?"$/
 
-/** The entity tag of an object as it is shown: its version, and its last login. */
-export const etag = ({ version, last_login_at }: Tagged): string =>
-  `"${version}-${Math.max(0, Date.parse(last_login_at) || 0).toString(36)}"`
+/**
+ * The entity tag of an object as it is shown: its version, and a time that is shown with it although it is no edit.
+ * @param shown RFC 3339
+ */
+export const etag = (version: number, shown: string): string =>
+  `"${version}-${Math.max(0, Date.parse(shown) || 0).toString(36)}"`
 
 /**
  * The versions of which a request with `If-Match` wants one; undefined where it has no such header, or `*`. Only the
- * version counts: an edit need not fail since the person has signed in meanwhile. A weak tag never matches (RFC 9110,
+ * version counts: what is shown besides is no edit that could be overwritten. A weak tag never matches (RFC 9110,
  * 13.1.1). Throws AppError `precondition_failed` for what is no list of tags.
  */
 export function ifMatch(request: FastifyRequest): readonly number[] | undefined {
@@ -31,8 +27,7 @@ export function ifMatch(request: FastifyRequest): readonly number[] | undefined 
 }
 
 /** Answers with an object and its tag; with 304 alone where the caller has it already (RFC 9110, 13.1.2). */
-export function sendTagged<T>(request: FastifyRequest, reply: FastifyReply, row: Tagged, body: T): FastifyReply {
-  const tag = etag(row)
+export function sendTagged<T>(request: FastifyRequest, reply: FastifyReply, tag: string, body: T): FastifyReply {
   reply.header('etag', tag)
   const known = request.headers['if-none-match']?.trim()
   const isKnown = known === '*' || known?.split(',').some((one) => strong(one) === tag)

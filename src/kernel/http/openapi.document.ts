@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
 import { problem } from './errors.ts'
-import { REQUEST_HEADERS, RESPONSE_HEADERS, type RouteHeader } from './openapi.headers.ts'
+import type { HeaderDefinition } from './openapi.headers.ts'
 
 /** As much of JSON Schema and OpenAPI as is touched here. */
 interface Schema {
@@ -47,6 +47,12 @@ export interface Document {
   components: { schemas: Record<string, Schema> } & Record<string, Record<string, object>>
 }
 
+/** What the document refers to, collected from the routes. */
+export interface Known {
+  errors: Map<string, ErrorDefinition>
+  headers: Map<string, HeaderDefinition>
+}
+
 /** What marks an operation whose body may be left out, since `@fastify/swagger` requires each. */
 export const OPTIONAL_BODY = 'x-optional-body'
 
@@ -57,7 +63,7 @@ const ID = '018f3c5e-7d2a-7c1b-9f00-0123456789ab'
  * are written once and referred to, every media type has an example, and nothing is in it that they stumble over. The
  * schemas that requests are checked by stay as they are.
  */
-export function finishDocument(document: Document, errors: Map<string, ErrorDefinition>): Document {
+export function finishDocument(document: Document, { errors, headers }: Known): Document {
   const { paths, components } = document
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
   const bodies = operations.flatMap(({ requestBody, responses }) => [requestBody ?? {}, ...Object.values(responses)])
@@ -91,10 +97,12 @@ export function finishDocument(document: Document, errors: Map<string, ErrorDefi
   for (const { content = {} } of bodies)
     for (const media of Object.values(content)) if (!media.examples) media.example ??= exampleOf(media.schema, named)
 
+  const described = (names: Set<string>) =>
+    [...headers.values()].filter(({ name }) => names.has(name)).map(({ in: _, statuses, ...header }) => header)
   components.parameters = Object.fromEntries(
-    pick(REQUEST_HEADERS, used.parameters).map(([name, header]) => [name, { name, in: 'header', ...header }]),
+    described(used.parameters).map((header) => [header.name, { in: 'header', ...header }]),
   )
-  components.headers = Object.fromEntries(pick(RESPONSE_HEADERS, used.headers))
+  components.headers = Object.fromEntries(described(used.headers).map(({ name, ...header }) => [name, header]))
   components.examples = Object.fromEntries(
     [...errors]
       .filter(([reason]) => used.examples.has(reason))
@@ -107,9 +115,6 @@ const reference = (kind: string, name: string, used: Set<string>) => {
   used.add(name)
   return { $ref: `#/components/${kind}/${name}` }
 }
-
-const pick = <T extends Partial<Record<RouteHeader, object>>>(all: T, names: Set<string>) =>
-  Object.entries(all).filter(([name]) => names.has(name))
 
 /** A schema that is named is kept among `named`, and a reference to it stands in its place. */
 function hoist(given: Schema, named: Record<string, Schema>): Schema {

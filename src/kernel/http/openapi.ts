@@ -2,11 +2,13 @@ import { STATUS_CODES } from 'node:http'
 
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import type { TSchema } from 'typebox'
 import type { ErrorDefinition } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
-import { type Document, finishDocument, OPTIONAL_BODY } from './openapi.document.ts'
-import { type RouteHeader, requestHeaders, responseHeaders } from './openapi.headers.ts'
-import type { App } from './types.ts'
+import { type Document, finishDocument, type Known, OPTIONAL_BODY } from './openapi.document.ts'
+import { type HeaderDefinition, headersOf, type RouteHeader } from './openapi.headers.ts'
+import { problemSchema } from './schemas.ts'
 
 /** Who may call a route; set by the scope in `api.ts` that it is registered in. */
 export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'
@@ -52,48 +54,47 @@ export interface DocumentOptions {
   description: string
   tags: NonNullable<OpenApi['tags']>
   securitySchemes: NonNullable<NonNullable<OpenApi['components']>['securitySchemes']>
+  /** The members that errors of modules add to a problem. */
+  problemMembers: Record<string, TSchema>
 }
 
 /** Collects every route that is registered after it into an OpenAPI 3.1 document, `app.swagger()`, of the service at `server`. */
-export async function addOpenApi(
-  app: App,
-  { version, server, description, tags, securitySchemes }: DocumentOptions,
-): Promise<void> {
-  const errors = new Map<string, ErrorDefinition>()
-  await app.register(swagger, {
-    transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, errors), url }),
-    transformObject: (made) =>
-      finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, errors) as object,
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Bukhindor Backend',
-        version,
-        description,
-        contact: { name: 'Bukhindor Backend', url: '/docs' },
-        license: { name: 'MIT', identifier: 'MIT' },
+export const openApi = fp<DocumentOptions>(
+  async (app, { version, server, description, tags, securitySchemes, problemMembers }) => {
+    const errors = new Map<string, ErrorDefinition>()
+    const headers = new Map<string, HeaderDefinition>()
+    app.addSchema(problemSchema(problemMembers))
+    await app.register(swagger, {
+      transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, { errors, headers }), url }),
+      transformObject: (made) =>
+        finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, { errors, headers }) as object,
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Bukhindor Backend',
+          version,
+          description,
+          contact: { name: 'Bukhindor Backend', url: '/docs' },
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        servers: [{ url: server, description: 'This service' }],
+        tags,
+        components: {
+          securitySchemes,
+        },
       },
-      servers: [{ url: server, description: 'This service' }],
-      tags,
-      components: {
-        securitySchemes,
-      },
-    },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
-    hideUntagged: false,
-  })
-}
+      refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
+      hideUntagged: false,
+    })
+  },
+  { name: 'openapi', fastify: '5.x', dependencies: ['problems'] },
+)
 
 /**
  * A route’s schema with its headers, every status that it can answer, and the token that it needs. Made when the document
  * is, since a scope says who is let in after the hooks of its parents have run.
  */
-function documented(
-  schema: FastifySchema,
-  url: string,
-  { config }: RouteOptions,
-  known: Map<string, ErrorDefinition>,
-): FastifySchema {
+function documented(schema: FastifySchema, url: string, { config }: RouteOptions, known: Known): FastifySchema {
   if (!schema || schema.hide) return schema
   const { access = 'public', headers: declared = [], errors: own = [] } = config ?? {}
   const { body, params, querystring, response } = schema
@@ -103,9 +104,11 @@ function documented(
     ...(params || querystring ? WITH_INPUT : []),
     ...own,
   ])
-  for (const error of errors) known.set(error.reason, error)
-  const context = { declared, errors, idempotent: errors.has(kernelErrors.idempotency_in_progress) }
-  const headers = (status: number) => Object.fromEntries(responseHeaders(status, context).map((name) => [name, {}]))
+  for (const error of errors) known.errors.set(error.reason, error)
+  const idempotent = errors.has(kernelErrors.idempotency_in_progress)
+  const { request, answer, all } = headersOf({ declared, errors, idempotent })
+  for (const header of all) known.headers.set(header.name, header)
+  const headers = (status: number) => Object.fromEntries(answer(status).map(({ name }) => [name, {}]))
   const problems = [...Map.groupBy(errors, ({ status }) => status)].map(([status, list]) => [
     status,
     {
@@ -119,12 +122,15 @@ function documented(
     { description: STATUS_CODES[status], ...success, headers: headers(Number(status)) },
   ])
   const unchanged = { description: 'Not modified: the `ETag` is still current', type: 'null', headers: headers(304) }
-  const parameters = url.startsWith('/api/') ? requestHeaders(context) : []
+  const parameters = url.startsWith('/api/') ? request : []
   return {
     security: access === 'public' ? [] : [{ bearer: [] }],
     ...schema,
     ...(config?.optionalBody && { [OPTIONAL_BODY]: true }),
-    headers: { type: 'object', properties: Object.fromEntries(parameters.map((name) => [name, { type: 'string' }])) },
+    headers: {
+      type: 'object',
+      properties: Object.fromEntries(parameters.map(({ name }) => [name, { type: 'string' }])),
+    },
     response: {
       ...Object.fromEntries(successes),
       ...(declared.includes('If-None-Match') && { 304: unchanged }),

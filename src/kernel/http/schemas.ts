@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from 'typebox'
 import type { Text } from '../i18n/messages.ts'
 
 /**
- * Shared atoms of the API: every module builds its schemas from these. One with a `title` is written once in the OpenAPI
+ * What the schemas of all modules are built from. One with a `title` is written once in the OpenAPI
  * document, under that name, and referred to.
  */
 
@@ -29,31 +29,6 @@ export const Locale = Type.Unsafe<'ru' | 'en'>({
   enum: ['ru', 'en'],
   description: 'Language of e-mails',
 })
-export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', title: 'Role', enum: ['user', 'admin'] })
-export const PersonName = Type.String({
-  title: 'PersonName',
-  maxLength: 100,
-  // Any script; no control characters, no line or direction overrides, and something to see. One class after another
-  // over the same letters would take quadratic time on a long text: hence the look ahead (ASVS 1.3.12).
-  pattern: '^(?![\\s\\p{C}]*$)[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$',
-  description: 'In any script, without control characters.',
-  examples: ['Анна Каренина'],
-})
-export const NewPassword = Type.String({
-  title: 'NewPassword',
-  pattern: '^\\P{Cs}*$',
-  maxLength: 1024,
-  description:
-    '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
-  examples: ['correct horse battery'],
-})
-export const Password = Type.String({
-  title: 'Password',
-  minLength: 1,
-  maxLength: 1024,
-  examples: ['correct horse battery'],
-})
-
 /** An object of exactly these fields. */
 export const Strict = <P extends Record<string, TSchema>>(properties: P, options: Record<string, unknown> = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options })
@@ -77,34 +52,35 @@ export const Message = (text: Text) =>
   Strict({ message: Type.String(SENTENCE) }, { title: 'Message', examples: [{ message: text.en }] })
 export const IdParams = Strict({ id: Id })
 
-/** RFC 9457, with the members that the app’s model needs. */
-export const Problem = Type.Object(
-  {
-    type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#email_taken'] }),
-    title: Type.String({ examples: ['E-mail taken'] }),
-    status: Type.Integer({ examples: [409] }),
-    detail: Type.String({ description: 'For developers, in English' }),
-    error: Type.String({ description: 'For people, in the language of Accept-Language' }),
-    code: Type.Integer({ description: 'The HTTP status' }),
-    reason: Type.String({ description: 'Stable, for programs: see /docs/errors', examples: ['email_taken'] }),
-    action: Type.Unsafe<string>({
-      type: 'string',
-      enum: ['fix', 'retry', 'refresh', 'reauthenticate', 'none'],
-      description: 'What a client should do. Only `reauthenticate` means that the session is over.',
-    }),
-    request_id: Type.String(),
-    checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
-    delete_after: Type.Optional(
-      Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' }),
-    ),
-    fields: Type.Optional(
-      Type.Array(
-        Strict({ path: Type.String({ examples: ['/email'] }), reason: Type.String(), message: Type.String() }),
-        {
-          description: 'On 400 and 422: what was wrong, by JSON pointer or parameter name',
-        },
+/** RFC 9457, with the members that the app’s model needs, and those that only some errors have. */
+export const problemSchema = (members: Record<string, TSchema>) =>
+  Type.Object(
+    {
+      type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#not_found'] }),
+      title: Type.String({ examples: ['Not found'] }),
+      status: Type.Integer({ examples: [404] }),
+      detail: Type.String({ description: 'For developers, in English' }),
+      error: Type.String({ description: 'For people, in the language of Accept-Language' }),
+      code: Type.Integer({ description: 'The HTTP status' }),
+      reason: Type.String({ description: 'Stable, for programs: see /docs/errors', examples: ['not_found'] }),
+      action: Type.Unsafe<string>({
+        type: 'string',
+        enum: ['fix', 'retry', 'refresh', 'reauthenticate', 'none'],
+        description: 'What a client should do. Only `reauthenticate` means that the session is over.',
+      }),
+      request_id: Type.String(),
+      ...members,
+      fields: Type.Optional(
+        Type.Array(
+          Strict({ path: Type.String({ examples: ['/name'] }), reason: Type.String(), message: Type.String() }),
+          {
+            description: 'On 400 and 422: what was wrong, by JSON pointer or parameter name',
+          },
+        ),
       ),
-    ),
-  },
-  { $id: 'Problem', additionalProperties: false },
-)
+    },
+    { $id: 'Problem', additionalProperties: false },
+  )
+
+/** An error as it is sent. */
+export type Problem = Static<ReturnType<typeof problemSchema>>

@@ -3,6 +3,18 @@ import type { Locale } from './locale.ts'
 /** A sentence in every language. */
 export type Text = Record<Locale, string>
 
+/** What is wrong with a field of a request. */
+export interface FieldFault {
+  /** JSON pointer, or the name of a parameter. */
+  path: string
+  /** Stable, for programs. */
+  reason: string
+  /** What `{…}` in the sentence stands for. */
+  values?: Record<string, string | number>
+  /** The sentence of a module for a reason of its own; for the others it is in `FIELD_MESSAGES`. */
+  text?: Text
+}
+
 /** What is wrong with a field, by reason; `{…}` is filled from the fault's values. */
 export const FIELD_MESSAGES = {
   required: { en: 'This field is required.', ru: 'Это поле обязательно.' },
@@ -18,23 +30,13 @@ export const FIELD_MESSAGES = {
   too_long: { en: 'At most {max} characters.', ru: 'Не больше {max} символов.' },
   out_of_range: { en: 'Must be {comparison} {limit}.', ru: 'Должно быть {comparison} {limit}.' },
   not_allowed: { en: 'Allowed: {allowed}.', ru: 'Можно: {allowed}.' },
-  too_common: {
-    en: 'This password is too common: it would be guessed first.',
-    ru: 'Слишком распространённый пароль: его подберут первым.',
-  },
-  personal: {
-    en: 'The password must not be made of your e-mail, your name or the name of the service.',
-    ru: 'Пароль не должен состоять из вашего e-mail, имени или названия сервиса.',
-  },
-  same_password: { en: 'The new password is the same as the old one.', ru: 'Новый пароль совпадает со старым.' },
-  same_email: { en: 'This is your e-mail already.', ru: 'Это уже ваш e-mail.' },
 } as const satisfies Record<string, Text>
 
 /** Declares sentences for people, each in every language. */
 export const defineMessages = <const K extends string>(messages: Record<K, Text>): Readonly<Record<K, Text>> => messages
 
 /** The sentence for a fault of a field, with its values filled in. */
-export function fieldMessage(reason: string, locale: Locale, values: Record<string, string | number> = {}): string {
-  const text = (FIELD_MESSAGES as Record<string, Text>)[reason]?.[locale] ?? reason
-  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole))
+export function fieldMessage({ reason, values = {}, text }: Omit<FieldFault, 'path'>, locale: Locale): string {
+  const sentence = (text ?? (FIELD_MESSAGES as Record<string, Text>)[reason])?.[locale] ?? reason
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole))
 }

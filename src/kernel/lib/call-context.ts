@@ -10,7 +10,7 @@ export interface Device {
 /** Where a call comes from, and on whose behalf: what the audit log records beside the event. */
 export interface Origin {
   device: Device
-  /** What limits by address count it for, and what the wider ones do: see `http/client.ts`. */
+  /** What limits by address count it for, and what the wider ones do: see `http/plugins/client.ts`. */
   network: string | null
   site: string | null
   requestId: string | null

@@ -1,3 +1,5 @@
+import { LEAST_ID } from './ids.ts'
+
 /** Rows that come page by page, as whoever takes them goes on. */
 export type Pages = AsyncIterable<readonly unknown[]>
 
@@ -29,17 +31,23 @@ async function* listText(pages: Pages): AsyncGenerator<string, void, void> {
 const isPages = (value: unknown): value is Pages =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 
-/** All rows of a query that gives up to `size` of them after an id, page by page. */
+/** So many rows of a list are in memory at once. */
+const PAGE_ROWS = 200
+
+/** All rows of a query that gives up to `limit` of them after an id, page by page. */
 export async function* pagesOf<R extends { id: string }>(
-  first: string,
-  size: number,
   query: (after: string, limit: number) => Promise<R[]>,
 ): AsyncGenerator<R[], void, void> {
-  for (let after = first; ; ) {
-    const rows = await query(after, size)
+  for (let after = LEAST_ID; ; ) {
+    const rows = await query(after, PAGE_ROWS)
     const last = rows.at(-1)
     if (last) yield rows
-    if (!last || rows.length < size) return
+    if (!last || rows.length < PAGE_ROWS) return
     after = last.id
   }
+}
+
+/** A list that is short for sure: one page. */
+export async function* onePage<R>(query: () => Promise<R[]>): AsyncGenerator<R[], void, void> {
+  yield await query()
 }

@@ -3,9 +3,12 @@ import type { Sealer } from '../crypto/sealer.ts'
 import type { Database, Db } from '../db/database.ts'
 import type { Locale } from '../i18n/locale.ts'
 import { type Clock, DAY, HOUR, MINUTE, SECOND, timestamp } from '../lib/clock.ts'
+import type { Declaration } from '../lib/declaration.ts'
 import { guarded } from '../lib/guarded.ts'
 import { newId } from '../lib/ids.ts'
+import { pagesOf } from '../lib/json-text.ts'
 import type { Log } from '../log/log.ts'
+import { SentMails } from './outbox.schemas.ts'
 import * as store from './outbox.store.ts'
 import type { RenderedMail } from './render.ts'
 import type { Transport } from './transport.ts'
@@ -155,13 +158,25 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     await write()
   }
 
+  const declares: Declaration = {
+    retention: {
+      outbox: (limit) => store.deleteMailsBefore(database.db, timestamp(clock.now() - MAIL_RETENTION_MS), limit),
+    },
+    personalData: {
+      mails: {
+        schema: SentMails,
+        pages: async function* ({ id }) {
+          for await (const page of pagesOf((after, limit) => store.mailsOf(database.reads, id, after, limit)))
+            yield page.map(({ id: _, ...mail }) => mail)
+        },
+      },
+    },
+  }
+
   return {
     put,
     wake,
-    /** Up to `limit` mails to a person, sent or waiting, after the mail `after`, without what they say. */
-    to: (userId: string, after: string, limit: number) => store.mailsOf(database.reads, userId, after, limit),
-    /** Deletes up to `limit` mails that were done with long ago. Returns how many. */
-    purge: (limit: number) => store.deleteMailsBefore(database.db, timestamp(clock.now() - MAIL_RETENTION_MS), limit),
+    declares,
     start(): void {
       stopped = false
       wake()

@@ -8,12 +8,6 @@ export const accountMessages = defineMessages({
     ru: 'Аккаунт будет удалён. Чтобы сохранить его, откройте ссылку из нашего письма.',
   },
   deletion_undone: { en: 'Your account stays. Please sign in.', ru: 'Аккаунт сохранён. Войдите в него.' },
-  password_changed: { en: 'Your password is changed.', ru: 'Пароль изменён.' },
-  password_reset: { en: 'Your password is changed. Please sign in.', ru: 'Пароль изменён. Войдите с новым паролем.' },
-  reset_sent: {
-    en: 'If there is an account with this e-mail, a link is on its way.',
-    ru: 'Если аккаунт с таким e-mail есть, ссылка уже отправлена.',
-  },
   verification_sent: { en: 'Please look into your mailbox.', ru: 'Проверьте почту.' },
   email_verified: { en: 'Your e-mail is confirmed.', ru: 'E-mail подтверждён.' },
   email_change_sent: {
@@ -21,4 +15,6 @@ export const accountMessages = defineMessages({
     ru: 'Откройте ссылку, которую мы отправили на новый адрес.',
   },
   email_changed: { en: 'Your e-mail is changed.', ru: 'E-mail изменён.' },
+  /** Of a field. */
+  same_email: { en: 'This is your e-mail already.', ru: 'Это уже ваш e-mail.' },
 })

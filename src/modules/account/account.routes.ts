@@ -1,38 +1,26 @@
-import type { FastifyRequest } from 'fastify'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
-import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
+import { ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
-import { callerOf } from '../auth/guard.ts'
+import { byCaller, callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
-import {
-  CONFIRMATION,
-  EMAIL_CHANGE,
-  EMAIL_CHANGE_TO,
-  EXPORT,
-  RESEND,
-  RESET,
-  RESET_ADDRESS,
-  RESET_SITE,
-} from '../rate-limits/policies.ts'
+import { CONFIRMATION, EMAIL_CHANGE, EMAIL_CHANGE_TO, EXPORT, RESEND } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
-import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
+import { announced } from '../rate-limits/rate-limits.plugin.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
-import { emailKey } from '../users/users.service.ts'
+import { emailKey, userEtag } from '../users/users.service.ts'
 import { accountMessages } from './account.messages.ts'
 import * as schemas from './account.schemas.ts'
 import type { Account } from './account.service.ts'
 import type { Exports } from './export.service.ts'
 
 const tags = ['Account']
-const byCaller = (request: FastifyRequest) => callerOf(request).id
 
 /** For the signed-in person. */
-export const accountRoutes = (account: Account, exports: Exports, rateLimits: RateLimits) => async (app: App) => {
+export const accountRoutes = (account: Account, exports: Exports) => async (app: App) => {
   app.get(
     '/me',
     {
@@ -47,7 +35,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
     },
     (request, reply) => {
       const caller = callerOf(request)
-      sendTagged(request, reply, caller, account.profile(caller))
+      sendTagged(request, reply, userEtag(caller), account.profile(caller))
     },
   )
 
@@ -66,7 +54,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
     },
     async (request, reply) => {
       const user = await account.updateProfile(callerOf(request), request.body, originOf(request), ifMatch(request))
-      return reply.header('etag', etag(user)).send(account.toUser(user))
+      return reply.header('etag', userEtag(user)).send(account.toUser(user))
     },
   )
 
@@ -102,15 +90,14 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
   app.get(
     '/me/export',
     {
-      config: { errors: [rateLimitsErrors.rate_limited], headers: ['Content-Disposition'] },
+      config: { limits: [[EXPORT, byCaller]], headers: ['Content-Disposition'] },
       schema: {
         operationId: 'exportCurrentUser',
         summary: 'Export my data',
         description: 'Returns all that is stored of the user as one JSON file, without password hashes and tokens.',
         tags,
-        response: { 200: schemas.Export },
+        response: { 200: exports.schema },
       },
-      preHandler: limited(rateLimits, [EXPORT, byCaller]),
     },
     async (request, reply) => {
       const file = request.method === 'HEAD' ? '' : await exports.of(callerOf(request), originOf(request))
@@ -122,31 +109,9 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
   )
 
   app.post(
-    '/change-password',
-    {
-      config: {
-        errors: [credentialsErrors.password_wrong, credentialsErrors.password_refused, rateLimitsErrors.rate_limited],
-      },
-      schema: {
-        operationId: 'changePassword',
-        summary: 'Change my password',
-        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
-        tags,
-        body: schemas.ChangePassword,
-        response: { 200: Message(accountMessages.password_changed) },
-      },
-      onSend: announced(CONFIRMATION),
-    },
-    async (request) => {
-      await account.changePassword(callerOf(request), request.body, originOf(request))
-      return { message: translate(request, accountMessages.password_changed) }
-    },
-  )
-
-  app.post(
     '/verify-email/resend',
     {
-      config: { errors: [rateLimitsErrors.rate_limited] },
+      config: { limits: [[RESEND, byCaller]] },
       schema: {
         operationId: 'resendVerificationEmail',
         summary: 'Resend the verification e-mail',
@@ -154,7 +119,6 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
         tags,
         response: { 200: Message(accountMessages.verification_sent) },
       },
-      preHandler: limited(rateLimits, [RESEND, byCaller]),
     },
     async (request) => {
       await account.resendVerification(callerOf(request))
@@ -165,7 +129,13 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
   app.post(
     '/change-email',
     {
-      config: { errors: [credentialsErrors.password_wrong, usersErrors.email_taken, rateLimitsErrors.rate_limited] },
+      config: {
+        errors: [credentialsErrors.password_wrong, usersErrors.email_taken],
+        limits: [
+          [EMAIL_CHANGE, byCaller],
+          [EMAIL_CHANGE_TO, ({ body }) => emailKey((body as schemas.ChangeEmail).new_email)],
+        ],
+      },
       schema: {
         operationId: 'requestEmailChange',
         summary: 'Request an e-mail change',
@@ -175,11 +145,6 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
         body: schemas.ChangeEmail,
         response: { 200: Message(accountMessages.email_change_sent) },
       },
-      preHandler: limited(
-        rateLimits,
-        [EMAIL_CHANGE, byCaller],
-        [EMAIL_CHANGE_TO, ({ body }) => emailKey((body as { new_email: string }).new_email)],
-      ),
     },
     async (request) => {
       await account.requestEmailChange(callerOf(request), request.body, originOf(request))
@@ -188,53 +153,8 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
   )
 }
 
-/** For whoever holds a link, or has lost a password. */
-export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => async (app: App) => {
-  app.post(
-    '/reset-password',
-    {
-      config: { errors: [rateLimitsErrors.rate_limited] },
-      schema: {
-        operationId: 'requestPasswordReset',
-        summary: 'Request a password reset',
-        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
-        tags,
-        body: schemas.ForgotPassword,
-        response: { 200: Message(accountMessages.reset_sent) },
-      },
-      preHandler: limited(
-        rateLimits,
-        [RESET_ADDRESS, byAddress],
-        [RESET_SITE, bySite],
-        [RESET, ({ body }) => emailKey((body as { email: string }).email)],
-      ),
-    },
-    async (request) => {
-      await account.requestReset(request.body.email, originOf(request))
-      return { message: translate(request, accountMessages.reset_sent) }
-    },
-  )
-
-  app.post(
-    '/reset-password/confirm',
-    {
-      config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
-      schema: {
-        operationId: 'confirmPasswordReset',
-        summary: 'Set a new password with a reset link',
-        description:
-          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
-        tags,
-        body: schemas.ResetPassword,
-        response: { 200: schemas.PasswordReset },
-      },
-    },
-    async (request) => {
-      const device_token = await account.resetPassword(request.body, originOf(request))
-      return { message: translate(request, accountMessages.password_reset), device_token }
-    },
-  )
-
+/** For whoever holds a link. */
+export const linkRoutes = (account: Account) => async (app: App) => {
   const byToken = [
     [
       '/verify-email',

@@ -1,27 +1,30 @@
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { App } from '../../kernel/http/types.ts'
-import { AuditEventList, ListAuditEvents } from './audit.schemas.ts'
+import { auditEvents } from './audit.events.ts'
+import type { AuditSchemas } from './audit.schemas.ts'
 import type { Audit } from './audit.service.ts'
 
-export const auditRoutes = (audit: Audit) => async (app: App) => {
-  app.get(
-    '/audit-events',
-    {
-      config: { errors: [kernelErrors.invalid_cursor] },
-      schema: {
-        operationId: 'listAuditEvents',
-        summary: 'List audit events',
-        description: 'Returns who did what to whom, when and from where; the newest first.',
-        tags: ['Audit'],
-        querystring: ListAuditEvents,
-        response: { 200: AuditEventList },
+export const auditRoutes =
+  (audit: Audit, { AuditEventList, ListAuditEvents }: AuditSchemas) =>
+  async (app: App) => {
+    app.get(
+      '/audit-events',
+      {
+        config: { errors: [kernelErrors.invalid_cursor] },
+        schema: {
+          operationId: 'listAuditEvents',
+          summary: 'List audit events',
+          description: 'Returns who did what to whom, when and from where; the newest first.',
+          tags: ['Audit'],
+          querystring: ListAuditEvents,
+          response: { 200: AuditEventList },
+        },
       },
-    },
-    async (request) => {
-      const page = await audit.list(request.query)
-      audit.noteView(originOf(request), 'audit.viewed')
-      return page
-    },
-  )
-}
+      async (request) => {
+        const page = await audit.list(request.query)
+        audit.noteView(originOf(request), auditEvents['audit.viewed'])
+        return page
+      },
+    )
+  }

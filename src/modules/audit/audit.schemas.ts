@@ -1,77 +1,50 @@
 import Type, { type Static } from 'typebox'
 import { Id, Nullable, Strict, Time } from '../../kernel/http/schemas.ts'
 
-/** Everything that is written down. */
-export const ACTIONS = [
-  'user.registered',
-  'user.created',
-  'user.updated',
-  'user.deleted',
-  'user.viewed',
-  'users.listed',
-  'sessions.viewed',
-  'audit.viewed',
-  'login.succeeded',
-  'login.failed',
-  'refresh.reused',
-  'refresh.stale',
-  'session.ended',
-  'sessions.ended',
-  'email.verified',
-  'email.change_requested',
-  'email.changed',
-  'password.changed',
-  'password.confirmation_failed',
-  'password.reset_requested',
-  'password.reset',
-  'account.deletion_requested',
-  'account.deletion_undone',
-  'account.deleted',
-  'account.exported',
-  'access.denied',
-] as const
-export type Action = (typeof ACTIONS)[number]
+/** What the API shows of the audit log, with the events that the modules declare. */
+export function auditSchemas(events: readonly string[]) {
+  const ActionName = Type.Unsafe<string>({ type: 'string', title: 'AuditAction', enum: events })
+  const AuditEvent = Strict(
+    {
+      id: Id,
+      at: Time,
+      action: ActionName,
+      outcome: Type.Unsafe<'success' | 'failure'>({ type: 'string', enum: ['success', 'failure'] }),
+      actor_type: Type.Unsafe<'user' | 'anonymous' | 'operator' | 'system'>({
+        type: 'string',
+        enum: ['user', 'anonymous', 'operator', 'system'],
+        description: '`operator` is the command line, `system` a job of the service',
+      }),
+      actor_id: Nullable(Id),
+      target_id: Nullable(Id),
+      session_id: Nullable(Id),
+      request_id: Nullable(Type.String({ examples: ['018f3c5e-7d2a-7c1b-9f00-0123456789ab'] })),
+      ip: Nullable(Type.String({ examples: ['203.0.113.7'] })),
+      user_agent: Nullable(Type.String({ examples: ['Dart/3.9 (dart:io)'] })),
+      details: Type.Record(Type.String(), Type.Unknown(), { examples: [{ fields: ['name'] }] }),
+    },
+    { $id: 'AuditEvent' },
+  )
+  const AuditEventList = Strict(
+    {
+      events: Type.Array(Type.Unsafe<Static<typeof AuditEvent>>({ $ref: 'AuditEvent#' })),
+      next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
+    },
+    { title: 'AuditEventList' },
+  )
 
-const ActionName = Type.Unsafe<Action>({ type: 'string', title: 'AuditAction', enum: [...ACTIONS] })
+  const ListAuditEvents = Strict({
+    action: Type.Optional(ActionName),
+    actor_id: Type.Optional(Id),
+    target_id: Type.Optional(Id),
+    from: Type.Optional(Type.String({ format: 'date-time', description: 'At this time or later' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+    cursor: Type.Optional(Type.String({ maxLength: 1000 })),
+  })
+  return { AuditEvent, AuditEventList, ListAuditEvents }
+}
 
-export const AuditEvent = Strict(
-  {
-    id: Id,
-    at: Time,
-    action: ActionName,
-    outcome: Type.Unsafe<'success' | 'failure'>({ type: 'string', enum: ['success', 'failure'] }),
-    actor_type: Type.Unsafe<'user' | 'anonymous' | 'operator' | 'system'>({
-      type: 'string',
-      enum: ['user', 'anonymous', 'operator', 'system'],
-      description: '`operator` is the command line, `system` a job of the service',
-    }),
-    actor_id: Nullable(Id),
-    target_id: Nullable(Id),
-    session_id: Nullable(Id),
-    request_id: Nullable(Type.String({ examples: ['018f3c5e-7d2a-7c1b-9f00-0123456789ab'] })),
-    ip: Nullable(Type.String({ examples: ['203.0.113.7'] })),
-    user_agent: Nullable(Type.String({ examples: ['Dart/3.9 (dart:io)'] })),
-    details: Type.Record(Type.String(), Type.Unknown(), { examples: [{ fields: ['name'] }] }),
-  },
-  { $id: 'AuditEvent' },
-)
-export type AuditEvent = Static<typeof AuditEvent>
-
-export const AuditEventList = Strict(
-  {
-    events: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
-    next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
-  },
-  { title: 'AuditEventList' },
-)
-
-export const ListAuditEvents = Strict({
-  action: Type.Optional(ActionName),
-  actor_id: Type.Optional(Id),
-  target_id: Type.Optional(Id),
-  from: Type.Optional(Type.String({ format: 'date-time', description: 'At this time or later' })),
-  to: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-  cursor: Type.Optional(Type.String({ maxLength: 1000 })),
-})
-export type ListAuditEvents = Static<typeof ListAuditEvents>
+export type AuditSchemas = ReturnType<typeof auditSchemas>
+export type AuditEvent = Static<AuditSchemas['AuditEvent']>
+export type ListAuditEvents = Static<AuditSchemas['ListAuditEvents']>

@@ -1,14 +1,19 @@
+import { LRUCache } from 'lru-cache'
+import Type from 'typebox'
 import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pagination/cursors.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
+import type { AuditEventDefinition, Declaration } from '../../kernel/lib/declaration.ts'
 import { newId } from '../../kernel/lib/ids.ts'
-import type { Action, AuditEvent, ListAuditEvents } from './audit.schemas.ts'
+import { pagesOf } from '../../kernel/lib/json-text.ts'
+import { auditEvents } from './audit.events.ts'
+import type { AuditEvent, ListAuditEvents } from './audit.schemas.ts'
 import * as store from './audit.store.ts'
 
 export interface AuditEventInput {
-  action: Action
+  event: AuditEventDefinition
   outcome?: 'success' | 'failure'
   /** Whom it was done to. */
   target?: string | null
@@ -27,7 +32,7 @@ const SORT = 'audit'
 
 /** So often at most it is written down that one person looks at the same thing, by each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
-/** So many views are remembered; beyond it some are written down twice. */
+/** So many views are remembered; of more, some are written down twice. */
 const MAX_REMEMBERED_VIEWS = 10_000
 
 interface Parts {
@@ -39,26 +44,26 @@ interface Parts {
 
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
 export function createAudit({ database, clock, config, cursors }: Parts) {
-  const views = new Map<string, number>()
+  const views = new LRUCache<string, number>({ max: MAX_REMEMBERED_VIEWS })
 
   /** Writes an event, in the transaction of what it records where there is one: neither exists without the other. */
-  async function record(trx: Db, origin: Origin, event: AuditEventInput): Promise<void> {
+  async function record(trx: Db, origin: Origin, { event, ...input }: AuditEventInput): Promise<void> {
     const { actor, device } = origin
     const row = {
       id: newId(clock.now()),
       at: timestamp(clock.now()),
-      action: event.action,
-      outcome: event.outcome ?? ('success' as const),
+      action: event.name,
+      outcome: input.outcome ?? ('success' as const),
       actor_type: actor.type,
       actor_id: actor.type === 'user' ? actor.id : null,
-      target_id: event.target ?? null,
-      session_id: event.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
+      target_id: input.target ?? null,
+      session_id: input.sessionId ?? (actor.type === 'user' ? actor.sessionId : null),
       request_id: origin.requestId,
       ip: device.ip,
       user_agent: device.user_agent,
-      details: JSON.stringify(event.details ?? {}),
+      details: JSON.stringify(input.details ?? {}),
     }
-    if (event.once && (await store.hasSameEvent(trx, row, clock.now() - SAME_EVENT_MS))) return
+    if (input.once && (await store.hasSameEvent(trx, row, clock.now() - SAME_EVENT_MS))) return
     await store.insertEvent(trx, row)
   }
 
@@ -66,48 +71,58 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
    * Notes that somebody looks at what is not their own. The read does not wait for it: a full disk must not keep an
    * administrator from looking, and the next look tries again.
    */
-  function noteView(origin: Origin, action: Action, target: string | null = null): void {
+  function noteView(origin: Origin, event: AuditEventDefinition, target: string | null = null): void {
     const { actor } = origin
     if (actor.type !== 'user' || actor.id === target) return
-    const [key, now] = [`${actor.id} ${action} ${target}`, clock.now()]
+    const [key, now] = [`${actor.id} ${event.name} ${target}`, clock.now()]
     const last = views.get(key)
     if (last !== undefined && Math.abs(now - last) < VIEW_INTERVAL_MS) return
-    if (views.size >= MAX_REMEMBERED_VIEWS) views.clear()
     views.set(key, now)
-    record(database.db, origin, { action, target }).catch(() => views.delete(key))
+    record(database.db, origin, { event, target }).catch(() => views.delete(key))
   }
 
-  return {
-    record,
-    noteView,
+  /** One page, the newest first. Throws AppError `invalid_cursor`. */
+  async function list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
+    const { limit = 50, cursor, from, to, ...filters } = query
+    const before = cursor ? cursors.decode(cursor, SORT).id : undefined
+    const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
+    const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })
+    const last = rows.length > limit ? rows[limit - 1] : undefined
+    return {
+      events: rows.slice(0, limit).map(toEvent),
+      next_cursor: last ? cursors.encode({ sort: SORT, value: '', id: last.id, page: 1 }) : null,
+    }
+  }
 
-    /** One page, the newest first. Throws AppError `invalid_cursor`. */
-    async list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
-      const { limit = 50, cursor, from, to, ...filters } = query
-      const before = cursor ? cursors.decode(cursor, SORT).id : undefined
-      const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
-      const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })
-      const last = rows.length > limit ? rows[limit - 1] : undefined
-      return {
-        events: rows.slice(0, limit).map(toEvent),
-        next_cursor: last ? cursors.encode({ sort: SORT, value: '', id: last.id, page: 1 }) : null,
-      }
+  const declares: Declaration = {
+    auditEvents,
+    retention: {
+      audit_events: (limit) =>
+        store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
     },
-
-    /** Deletes up to `limit` events that are older than they are to be kept. Returns how many. */
-    purge: (limit: number) =>
-      store.deleteEventsBefore(database.db, timestamp(clock.now() - config.auditRetention), limit),
-
-    /** Up to `limit` events in which a person is the actor or the target, after the event `after`; for their export. */
-    about: async (userId: string, after: string, limit: number): Promise<AuditEvent[]> =>
-      (await store.eventsAbout(database.reads, userId, after, limit)).map(toEvent),
+    personalData: {
+      audit_events: {
+        schema: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
+        pages: ({ id }) =>
+          pagesOf(async (after, limit) =>
+            (await store.eventsAbout(database.reads, id, after, limit)).map((row) => withoutOthers(toEvent(row), id)),
+          ),
+      },
+    },
   }
+
+  return { record, noteView, list, declares }
 }
 
 export type Audit = ReturnType<typeof createAudit>
 
 const toEvent = ({ details, ...row }: store.AuditRow): AuditEvent => ({
   ...row,
-  action: row.action as Action,
   details: JSON.parse(details),
 })
+
+/** Where an administrator was when they did something is no data of whom they did it to (GDPR, article 15, 4). */
+const withoutOthers = (event: AuditEvent, userId: string): AuditEvent =>
+  event.actor_type === 'user' && event.actor_id !== userId
+    ? { ...event, session_id: null, request_id: null, ip: null, user_agent: null }
+    : event

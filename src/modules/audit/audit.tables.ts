@@ -1,5 +1,11 @@
 import type { Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    audit_events: AuditEventsTable
+  }
+}
+
 export interface AuditEventsTable {
   id: string
   at: Time

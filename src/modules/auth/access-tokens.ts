@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, errors, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Config } from '../../kernel/config/config.ts'
-import type { Keys } from '../../kernel/crypto/secrets.ts'
+import { ed25519Pair } from '../../kernel/crypto/secrets.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import type { Clock } from '../../kernel/lib/clock.ts'
 import { isId, newId } from '../../kernel/lib/ids.ts'
@@ -49,12 +49,12 @@ export interface AccessTokens {
  * expires, since checking a signature costs some thirty times a look into a table.
  */
 export async function createAccessTokens(
-  keys: Keys,
+  seeds: Buffer[],
   clock: Clock,
   config: Pick<Config, 'appUrl' | 'accessTokenTtl'>,
 ): Promise<AccessTokens> {
   const known = await Promise.all(
-    keys.signing.map(async (pair) => {
+    seeds.map(ed25519Pair).map(async (pair) => {
       const jwk = await exportJWK(pair.publicKey)
       return { ...pair, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: ALGORITHM, use: 'sig' } } // RFC 7638
     }),

@@ -1,18 +1,22 @@
+import type { Config } from '../../kernel/config/config.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import { localeOf, translate } from '../../kernel/http/locale.ts'
 import { Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
+import { requirePassword } from '../credentials/password-policy.ts'
 import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite, limited } from '../rate-limits/rate-limits.hooks.ts'
-import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
+import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import type { RefreshClaims, RefreshTokens } from '../sessions/refresh-token.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
+import type { Sessions } from '../sessions/sessions.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authHeaders } from './auth.headers.ts'
 import { authMessages } from './auth.messages.ts'
 import * as schemas from './auth.schemas.ts'
 import type { Auth } from './auth.service.ts'
@@ -21,141 +25,160 @@ import { callerOf } from './guard.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 
 const tags = ['Auth']
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the refresh token of a request says; null where it is not one of ours. */
+    refreshClaims: RefreshClaims | null
+  }
+}
+
+interface Parts {
+  auth: Auth
+  refreshTokens: RefreshTokens
+  refreshCookie: RefreshCookie
+  config: Pick<Config, 'minPasswordLength'>
+}
+
 /** What is kept with a session. */
 const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
 /** What anybody may call. */
-export const authRoutes = (auth: Auth, rateLimits: RateLimits, cookie: RefreshCookie) => async (app: App) => {
-  const presentedSession = ({ body }: { body: unknown }) =>
-    auth.sessionOf((body as { refresh_token?: string }).refresh_token ?? '')
+export const authRoutes =
+  ({ auth, refreshTokens, refreshCookie: cookie, config }: Parts) =>
+  async (app: App) => {
+    app.decorateRequest('refreshClaims', null)
 
-  app.post(
-    '/register',
-    {
-      config: {
-        errors: [credentialsErrors.password_refused, usersErrors.email_taken, rateLimitsErrors.rate_limited],
-        caller: ['email', 'password'],
+    app.post(
+      '/register',
+      {
+        config: {
+          errors: [credentialsErrors.password_refused, usersErrors.email_taken],
+          caller: ['email', 'password'],
+          precheck: async ({ body }) => {
+            const { password, email, name } = body as schemas.Register
+            requirePassword(password, { minLength: config.minPasswordLength, email, name })
+          },
+          limits: [
+            [REGISTRATION, byAddress],
+            [REGISTRATION_SITE, bySite],
+          ],
+        },
+        schema: {
+          operationId: 'register',
+          summary: 'Create an account',
+          description: 'Creates an account with an e-mail and a password. It does not sign in: call login next.',
+          tags,
+          body: schemas.Register,
+          response: { 201: schemas.Registered },
+        },
       },
-      schema: {
-        operationId: 'register',
-        summary: 'Create an account',
-        description: 'Creates an account with an e-mail and a password. It does not sign in: call login next.',
-        tags,
-        body: schemas.Register,
-        response: { 201: schemas.Registered },
+      async (request, reply) => {
+        const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
+        return reply.code(201).send({ message: translate(request, authMessages.registered), user, device_token })
       },
-      preHandler: [
-        // A password that is refused was no try at making an account.
-        async ({ body }) => auth.requireGoodPassword(body),
-        limited(rateLimits, [REGISTRATION, byAddress], [REGISTRATION_SITE, bySite]),
-      ],
-    },
-    async (request, reply) => {
-      const { user, device_token } = await auth.register(request.body, localeOf(request), originOf(request))
-      return reply.code(201).send({ message: translate(request, authMessages.registered), user, device_token })
-    },
-  )
+    )
 
-  app.post(
-    '/login',
-    {
-      config: {
-        errors: [
-          authErrors.invalid_credentials,
-          authErrors.account_inactive,
-          authErrors.email_not_verified,
-          authErrors.account_deletion_pending,
-          authErrors.cookie_not_deliverable,
-          rateLimitsErrors.rate_limited,
-        ],
-        caller: ['email', 'password'],
-        headers: ['X-Device-Token', ...DEVICE_HEADERS, 'Set-Cookie'],
+    app.post(
+      '/login',
+      {
+        config: {
+          errors: [
+            authErrors.invalid_credentials,
+            authErrors.account_inactive,
+            authErrors.email_not_verified,
+            authErrors.account_deletion_pending,
+            authErrors.cookie_not_deliverable,
+            rateLimitsErrors.rate_limited,
+          ],
+          caller: ['email', 'password'],
+          headers: [authHeaders['X-Device-Token'], ...DEVICE_HEADERS, authHeaders['Set-Cookie']],
+          precheck: cookie.requireDeliverable,
+        },
+        schema: {
+          operationId: 'signIn',
+          summary: 'Sign in',
+          description:
+            'Starts a session on this device. Unknown e-mail and wrong password get the same answer. With ' +
+            '`"delivery": "cookie"` the tokens come as cookies instead of in the body. A device that sends its `X-Device-Token`, or ' +
+            'an access token of this account in `Authorization` (an expired one will do), has attempts of its own: wrong ' +
+            'passwords tried by others do not keep it waiting.',
+          tags,
+          body: schemas.Login,
+          response: { 200: schemas.SignedIn },
+        },
+        onSend: announced(LOGIN),
       },
-      schema: {
-        operationId: 'signIn',
-        summary: 'Sign in',
-        description:
-          'Starts a session on this device. Unknown e-mail and wrong password get the same answer. With ' +
-          '`"delivery": "cookie"` the tokens come as cookies instead of in the body. A device that sends its `X-Device-Token`, or ' +
-          'an access token of this account in `Authorization` (an expired one will do), has attempts of its own: wrong ' +
-          'passwords tried by others do not keep it waiting.',
-        tags,
-        body: schemas.Login,
-        response: { 200: schemas.SignedIn },
+      async (request, reply) => {
+        const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
+        request.answeredSession = user.session_id
+        return {
+          message: translate(request, authMessages.signed_in),
+          user: cookie.deliver(request, reply, user, request.body.delivery),
+        }
       },
-      preHandler: cookie.requireDeliverable,
-      onSend: announced(LOGIN),
-    },
-    async (request, reply) => {
-      const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
-      request.answeredSession = user.session_id
-      return {
-        message: translate(request, authMessages.signed_in),
-        user: cookie.deliver(request, reply, user, request.body.delivery),
-      }
-    },
-  )
+    )
 
-  app.post(
-    '/refresh',
-    {
-      config: {
-        errors: [
-          sessionsErrors.refresh_invalid,
-          sessionsErrors.refresh_reused,
-          sessionsErrors.session_ended,
-          authErrors.cross_site_request,
-          authErrors.cookie_not_deliverable,
-          rateLimitsErrors.rate_limited,
-        ],
-        caller: ['refresh_token'],
-        headers: [...DEVICE_HEADERS, 'Set-Cookie'],
-        optionalBody: true,
+    app.post(
+      '/refresh',
+      {
+        config: {
+          errors: [
+            sessionsErrors.refresh_invalid,
+            sessionsErrors.refresh_reused,
+            sessionsErrors.session_ended,
+            authErrors.cross_site_request,
+            authErrors.cookie_not_deliverable,
+          ],
+          caller: ['refresh_token'],
+          headers: [...DEVICE_HEADERS, authHeaders['Set-Cookie']],
+          optionalBody: true,
+          async precheck(request) {
+            await cookie.requireDeliverable(request)
+            request.refreshClaims = refreshTokens.decode((request.body as schemas.Refresh).refresh_token ?? '')
+          },
+          limits: [
+            [REFRESH, ({ refreshClaims }) => refreshClaims?.sessionId ?? null],
+            // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
+            [REFRESH_ADDRESS, (request) => request.refreshClaims && byAddress(request)],
+          ],
+        },
+        schema: {
+          security: [{ refreshCookie: [] }, {}],
+          operationId: 'refreshSession',
+          summary: 'Refresh the tokens',
+          description:
+            'Returns a new access token and the next refresh token. Repeating it with the same refresh token returns the same ' +
+            'successor until that has been used, so a lost answer costs nothing. Using an outdated refresh token ends the ' +
+            'session, unless it comes from another tab of the same browser. A browser that keeps the token as a cookie leaves it, or the whole body, out, and gets the next one as a cookie.',
+          tags,
+          body: schemas.Refresh,
+          response: { 200: schemas.SignedIn },
+        },
+        preValidation: cookie.intoBody,
       },
-      schema: {
-        security: [{ refreshCookie: [] }, {}],
-        operationId: 'refreshSession',
-        summary: 'Refresh the tokens',
-        description:
-          'Returns a new access token and the next refresh token. Repeating it with the same refresh token returns the same ' +
-          'successor until that has been used, so a lost answer costs nothing. Using an outdated refresh token ends the ' +
-          'session, unless it comes from another tab of the same browser. A browser that keeps the token as a cookie leaves it, or the whole body, out, and gets the next one as a cookie.',
-        tags,
-        body: schemas.Refresh,
-        response: { 200: schemas.SignedIn },
+      async (request, reply) => {
+        const user = await auth
+          .refresh(request.refreshClaims, originOf(request), evidenceOf(request, cookie))
+          .catch((error) => {
+            if (error instanceof AppError && error.definition.action === 'reauthenticate') cookie.clear(request, reply)
+            throw error
+          })
+        request.answeredSession = user.session_id
+        return {
+          message: translate(request, authMessages.refreshed),
+          user: cookie.deliver(request, reply, user, request.body.delivery),
+        }
       },
-      preValidation: cookie.intoBody,
-      preHandler: [
-        cookie.requireDeliverable,
-        limited(
-          rateLimits,
-          [REFRESH, presentedSession],
-          // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
-          [REFRESH_ADDRESS, (request) => presentedSession(request) && byAddress(request)],
-        ),
-      ],
-    },
-    async (request, reply) => {
-      const { refresh_token: token = '', delivery } = request.body
-      const user = await auth.refresh(token, originOf(request), evidenceOf(request, cookie)).catch((error) => {
-        if (error instanceof AppError && error.definition.action === 'reauthenticate') cookie.clear(request, reply)
-        throw error
-      })
-      request.answeredSession = user.session_id
-      return {
-        message: translate(request, authMessages.refreshed),
-        user: cookie.deliver(request, reply, user, delivery),
-      }
-    },
-  )
-}
+    )
+  }
 
 /** What a signed-in person may call. */
-export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: App) => {
+export const logoutRoutes = (sessions: Sessions, cookie: RefreshCookie) => async (app: App) => {
   app.post(
     '/logout',
     {
-      config: { headers: ['Set-Cookie'] },
+      config: { headers: [authHeaders['Set-Cookie']] },
       schema: {
         operationId: 'signOut',
         summary: 'Sign out',
@@ -165,7 +188,8 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
       },
     },
     async (request, reply) => {
-      await auth.logout(callerOf(request), originOf(request))
+      const caller = callerOf(request)
+      await sessions.revokeOwn(caller, { only: caller.session_id }, originOf(request))
       cookie.clear(request, reply)
       return { message: translate(request, authMessages.signed_out) }
     },
@@ -174,7 +198,7 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
   app.post(
     '/logout-all',
     {
-      config: { headers: ['Set-Cookie'], optionalBody: true },
+      config: { headers: [authHeaders['Set-Cookie']], optionalBody: true },
       schema: {
         operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',
@@ -189,7 +213,9 @@ export const logoutRoutes = (auth: Auth, cookie: RefreshCookie) => async (app: A
     },
     async (request, reply) => {
       const keepCurrent = request.body.keep_current ?? false
-      const revoked = await auth.logoutAll(callerOf(request), keepCurrent, originOf(request))
+      const caller = callerOf(request)
+      const which = keepCurrent ? { except: caller.session_id } : {}
+      const revoked = await sessions.revokeOwn(caller, which, originOf(request))
       if (!keepCurrent) cookie.clear(request, reply)
       return { message: translate(request, authMessages.signed_out_everywhere), revoked }
     },

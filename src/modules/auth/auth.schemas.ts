@@ -1,25 +1,9 @@
 import Type, { type Static } from 'typebox'
-import {
-  Email,
-  Id,
-  Locale,
-  NewPassword,
-  Password,
-  PersonName,
-  Sentence,
-  Strict,
-  Time,
-  Untouched,
-} from '../../kernel/http/schemas.ts'
-import { UserRef, userProperties } from '../users/users.schemas.ts'
+import { Email, Id, Locale, Sentence, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
+import { NewPassword, Password } from '../credentials/credentials.schemas.ts'
+import { DeviceToken } from '../rate-limits/rate-limits.schemas.ts'
+import { PersonName, UserRef, userProperties } from '../users/users.schemas.ts'
 import { authMessages } from './auth.messages.ts'
-
-export const DeviceToken = Type.String({
-  description:
-    'Proves that this device has signed in to this account: send it as `X-Device-Token` at the next sign-in, so that ' +
-    'nobody else’s attempts keep you waiting. Keep it after signing out',
-  examples: ['AZPvQm7Yc1eQp3uT5vWxYzABk_x8cL1nT9uVwXyZaBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghi'],
-})
 
 export const Register = Strict(
   { email: Email, password: NewPassword, name: PersonName, locale: Untouched(Locale) },
@@ -81,6 +65,7 @@ export const Refresh = Strict(
   },
   { title: 'Refresh', examples: [{ refresh_token: REFRESH_TOKEN }] },
 )
+export type Refresh = Static<typeof Refresh>
 
 const tokens = {
   access_token: Type.String({
@@ -135,3 +120,8 @@ export const Jwks = Type.Object(
   },
   { title: 'SigningKeys' },
 )
+
+/** What the refusal of an account that is about to be deleted adds to its problem. */
+export const deletionMembers = {
+  delete_after: Type.Optional(Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' })),
+}

@@ -7,13 +7,14 @@ import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { createKeyedMutex } from '../../kernel/lib/keyed-mutex.ts'
 import type { Audit } from '../audit/audit.service.ts'
+import type { Credentials } from '../credentials/credentials.service.ts'
 import type { OneTimeTokens } from '../credentials/one-time-tokens.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { Mailer } from '../emails/mailer.service.ts'
 import type { DeviceClaims, KnownDevices } from '../rate-limits/known-devices.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
-import type { RefreshTokens } from '../sessions/refresh-token.ts'
+import type { RefreshClaims, RefreshTokens } from '../sessions/refresh-token.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Grant, Identity, Sessions } from '../sessions/sessions.service.ts'
 import { usersErrors } from '../users/users.errors.ts'
@@ -22,6 +23,7 @@ import { emailKey, type UserRow, type Users } from '../users/users.service.ts'
 import { NEVER } from '../users/users.tables.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authEvents } from './auth.events.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { Evidence } from './evidence.ts'
 import { createSessionEvents, whereFrom } from './session-events.ts'
@@ -40,6 +42,7 @@ interface Parts {
   oneTimeTokens: OneTimeTokens
   rateLimits: RateLimits
   knownDevices: KnownDevices
+  credentials: Credentials
 }
 
 /** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
@@ -49,13 +52,9 @@ const LINK_REPEAT_MS = 10 * MINUTE
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, oneTimeTokens } =
     parts
-  const { rateLimits, knownDevices } = parts
+  const { rateLimits, knownDevices, credentials } = parts
   const sessionEvents = createSessionEvents(parts)
   const { runExclusive } = createKeyedMutex()
-
-  /** Throws AppError `password_refused`. */
-  const requireGoodPassword = ({ password, email, name }: Register): void =>
-    requirePassword(password, { minLength: config.minPasswordLength, email, name })
 
   /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(
@@ -63,7 +62,7 @@ export function createAuth(parts: Parts) {
     locale: Locale,
     origin: Origin,
   ): Promise<{ user: User; device_token: string }> {
-    requireGoodPassword(input)
+    requirePassword(input.password, { minLength: config.minPasswordLength, ...input })
     // One after another for one address: of many at once the first hashes a password, the rest are told.
     const device = newId(clock.now())
     const row = await runExclusive(emailKey(input.email), async () => {
@@ -71,9 +70,9 @@ export function createAuth(parts: Parts) {
       const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
-        await sendVerification(trx, user)
+        await credentials.sendVerification(trx, user)
         await knownDevices.remember(trx, { userId: user.id, device })
-        await audit.record(trx, doneBy(origin, user.id), { action: 'user.registered', target: user.id })
+        await audit.record(trx, doneBy(origin, user.id), { event: authEvents['user.registered'], target: user.id })
         return user
       })
     })
@@ -103,7 +102,7 @@ export function createAuth(parts: Parts) {
     if (!user || !ok) {
       const { headers, throttled } = await attempt.fail()
       await audit.record(database.db, origin, {
-        action: 'login.failed',
+        event: authEvents['login.failed'],
         outcome: 'failure',
         target: user?.id ?? null,
         ...(throttled && { details: { throttled } }),
@@ -127,7 +126,7 @@ export function createAuth(parts: Parts) {
       const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
       await knownDevices.remember(trx, { userId: user.id, device: grant.device })
       const person = doneBy(origin, user.id, grant.sessionId)
-      await audit.record(trx, person, { action: 'login.succeeded', target: user.id })
+      await audit.record(trx, person, { event: authEvents['login.succeeded'], target: user.id })
       const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
       const hasMore = edge !== null && (await sessionEvents.endSurplus(trx, user.id, grant.sessionId, edge, origin))
       // After the sessions are locked, as at a theft: two transactions that take both never wait for each other.
@@ -150,7 +149,7 @@ export function createAuth(parts: Parts) {
     const refuse = (error: AppError, cause: string) =>
       audit
         .record(database.db, origin, {
-          action: 'login.failed',
+          event: authEvents['login.failed'],
           outcome: 'failure',
           target: user.id,
           details: { cause },
@@ -166,14 +165,13 @@ export function createAuth(parts: Parts) {
       // Without a session they could not ask for another link.
       const issuedAt = await oneTimeTokens.issuedAt(database.db, 'verify_email', user.id)
       if (issuedAt === null || clock.now() - issuedAt > LINK_REPEAT_MS)
-        await database.transaction((trx) => sendVerification(trx, user))
+        await database.transaction((trx) => credentials.sendVerification(trx, user))
       await refuse(new AppError(authErrors.email_not_verified), 'unverified')
     }
   }
 
   /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
-  async function refresh(token: string, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
-    const claims = refreshTokens.decode(token)
+  async function refresh(claims: RefreshClaims | null, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     if (!claims) throw new AppError(sessionsErrors.refresh_invalid)
     const { sessionId, generation } = claims
     const cookies = evidence.deviceCookies.map(knownDevices.decode)
@@ -208,85 +206,14 @@ export function createAuth(parts: Parts) {
     }
   }
 
-  const sendVerification = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'verify_email')
-  const sendReset = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'reset_password')
-
-  /** To the address that the user has by now: locked first, as wherever a link is made or used. */
-  async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
-    const user = await users.lockIfThere(trx, id)
-    if (user) await mailer.send(trx, kind, user, () => oneTimeTokens.issue(trx, kind, user))
-  }
-
-  /** Makes worthless the links that whoever had got into an account may have asked for. */
-  const revokeLinks = (trx: Db, userId: string) => oneTimeTokens.revoke(trx, userId, ['reset_password', 'change_email'])
-
-  /**
-   * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
-   * `device`, and makes worthless the links that an intruder may have asked for.
-   */
-  async function setPassword(
-    trx: Db,
-    user: UserRow,
-    hash: string,
-    reason: 'password_changed' | 'password_reset',
-    { device, ...which }: { except?: string; device?: string } = {},
-  ): Promise<void> {
-    await users.setPassword(trx, user.id, hash)
-    await revokeLinks(trx, user.id)
-    await sessions.end(trx, user.id, which, reason)
-    await knownDevices.forgetAll(trx, user.id)
-    if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
-    await rateLimits.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
-    await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
-  }
-
-  /** Tells the old address that another has replaced it, and asks the new one where nobody has vouched for it. */
-  async function notifyEmailChanged(trx: Db, before: UserRow, after: UserRow): Promise<void> {
-    await mailer.send(trx, 'email_changed', before, { newEmail: after.email, at: timestamp(clock.now()) })
-    if (!after.email_verified) await sendVerification(trx, after)
-  }
-
   /** Keeps an account that its person had deleted. */
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.cancelDeletion(trx, userId)
     await oneTimeTokens.revoke(trx, userId, ['undo_deletion'])
-    await audit.record(trx, doneBy(origin, userId), { action: 'account.deletion_undone', target: userId })
+    await audit.record(trx, doneBy(origin, userId), { event: authEvents['account.deletion_undone'], target: userId })
   }
 
-  /** Ends live sessions of the caller. Returns how many there were. */
-  async function end(caller: Identity, which: { only?: string; except?: string }, origin: Origin): Promise<number> {
-    return sessions.actAs(caller, async (trx) => {
-      const isLogout = which.only === caller.session_id || which.only === undefined
-      const ended = await sessions.end(trx, caller.id, which, isLogout ? 'logout' : 'revoked')
-      if (which.only !== undefined && ended)
-        await audit.record(trx, origin, { action: 'session.ended', target: caller.id, sessionId: which.only })
-      else if (ended)
-        await audit.record(trx, origin, { action: 'sessions.ended', target: caller.id, details: { ended } })
-      return ended
-    })
-  }
-
-  return {
-    requireGoodPassword,
-    register,
-    login,
-    refresh,
-    /** The session that a refresh token is for; null where it is no token of ours. */
-    sessionOf: (token: string): string | null => refreshTokens.decode(token)?.sessionId ?? null,
-    sendVerification,
-    sendReset,
-    setPassword,
-    revokeLinks,
-    notifyEmailChanged,
-    undoDeletion,
-    sessionsOf: (caller: Identity) => sessions.list(caller.id, caller.session_id),
-    /** Whether there was such a session. */
-    endOwnSession: async (caller: Identity, id: string, origin: Origin) =>
-      (await end(caller, { only: id }, origin)) > 0,
-    logout: (caller: Identity, origin: Origin) => end(caller, { only: caller.session_id }, origin),
-    logoutAll: (caller: Identity, keepCurrent: boolean, origin: Origin) =>
-      end(caller, keepCurrent ? { except: caller.session_id } : {}, origin),
-  }
+  return { register, login, refresh, undoDeletion, declares: { auditEvents: authEvents } }
 }
 
 export type Auth = ReturnType<typeof createAuth>

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Database } from '../../kernel/db/database.ts'
 import { AppError, type ErrorDefinition } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { Idempotency, Repeater } from '../../kernel/http/idempotency/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
-import type { App } from '../../kernel/http/types.ts'
 import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import { DENIAL, WRITES } from '../rate-limits/policies.ts'
@@ -15,6 +15,7 @@ import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
 import type { AccessClaims, AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
+import { authEvents } from './auth.events.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -95,43 +96,57 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
       throw error
     }
     const details = { method: request.method, route: request.routeOptions.url ?? null }
-    await audit.record(database.db, originOf(request), { action: 'access.denied', outcome: 'failure', details })
+    await audit.record(database.db, originOf(request), {
+      event: authEvents['access.denied'],
+      outcome: 'failure',
+      details,
+    })
   }
 
   /** Every write of somebody signed in counts: no route has to think of it. */
-  async function limitWrite(request: FastifyRequest): Promise<void> {
-    if (!request.refusal) await rateLimits.limit(WRITES, callerOf(request).id)
-  }
+  const limitWrite = (request: FastifyRequest) => rateLimits.limit(WRITES, callerOf(request).id)
 
   /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */
-  const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) => (app: App) => {
-    documentAccess(app, access)
-    app.addHook('onRoute', (route) =>
-      documentErrors(route, allow ? [...TOKEN_ERRORS, kernelErrors.forbidden] : TOKEN_ERRORS),
+  const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) =>
+    fp(
+      async (app) => {
+        const permit = async (request: FastifyRequest): Promise<void> => {
+          if (!allow || allow(request, callerOf(request))) return
+          await recordDenial(request)
+          throw new AppError(kernelErrors.forbidden)
+        }
+        app.decorateRequest('identity', null)
+        app.decorateRequest('refusal', null)
+        app.addHook('onRoute', (route) => {
+          const isLimited = [route.method].flat().some(isWrite)
+          const errors = [...TOKEN_ERRORS, ...(allow ? [kernelErrors.forbidden] : [])]
+          document(route, access, isLimited ? [rateLimitsErrors.rate_limited, ...errors] : errors)
+        })
+        app.addHook('onRequest', authenticate)
+        if (allow) app.addHook('onRequest', async (request) => (request.refusal ? undefined : permit(request)))
+        app.addHook('onRequest', (request, _reply, done) => {
+          if (request.refusal || !isWrite(request.method)) return done()
+          limitWrite(request).then(() => done(), done)
+        })
+        app.addHook('preValidation', (request, reply, done) =>
+          hasBody(request) && !request.refusal ? authenticate(request, reply, done) : done(),
+        )
+        if (allow)
+          app.addHook('preValidation', async (request) =>
+            hasBody(request) && !request.refusal ? permit(request) : undefined,
+          )
+        app.addHook('preHandler', (request, reply, done) =>
+          request.refusal ? answerRepeat(request, reply, request.refusal).catch(done) : done(),
+        )
+      },
+      { name: `guard (${access})`, fastify: '5.x', dependencies: ['problems', 'request-log'] },
     )
-    const permit = async (request: FastifyRequest): Promise<void> => {
-      if (!allow || request.refusal || allow(request, callerOf(request))) return
-      await recordDenial(request)
-      throw new AppError(kernelErrors.forbidden)
-    }
-    app.addHook('onRequest', authenticate)
-    app.addHook('onRoute', (route) => {
-      if (![route.method].flat().some(isWrite)) return
-      route.onRequest = [...[route.onRequest ?? []].flat(), limitWrite]
-      documentErrors(route, [rateLimitsErrors.rate_limited])
-    })
-    if (allow) app.addHook('onRequest', permit)
-    app.addHook('preValidation', (request, reply, done) =>
-      hasBody(request) && !request.refusal ? authenticate(request, reply, done) : done(),
-    )
-    if (allow) app.addHook('preValidation', async (request) => (hasBody(request) ? permit(request) : undefined))
-    app.addHook('preHandler', (request, reply, done) =>
-      request.refusal ? answerRepeat(request, reply, request.refusal).catch(done) : done(),
-    )
-  }
 
   return {
-    public: (app: App) => documentAccess(app, 'public'),
+    public: fp(async (app) => void app.addHook('onRoute', (route) => document(route, 'public')), {
+      name: 'guard (public)',
+      fastify: '5.x',
+    }),
     signedIn: scope('signed in'),
     admin: scope('admin', (_request, { role }) => role === 'admin'),
     /** For paths with an `{id}` of a user: their own, or an administrator's. */
@@ -159,14 +174,12 @@ export function callerOf(request: FastifyRequest): Identity {
   return request.identity
 }
 
-function documentErrors(route: RouteOptions, errors: ErrorDefinition[]): void {
-  route.config = { ...route.config, errors: [...errors, ...(route.config?.errors ?? [])] }
-}
+/** For limits by user. Only for routes in a scope that requires a token. */
+export const byCaller = (request: FastifyRequest): string => callerOf(request).id
 
-function documentAccess(app: App, access: Access): void {
-  app.addHook('onRoute', (route) => {
-    route.config = { ...route.config, access }
-  })
+/** What the OpenAPI document says of a route in a scope. */
+function document(route: RouteOptions, access: Access, errors: ErrorDefinition[] = []): void {
+  route.config = { ...route.config, access, errors: [...errors, ...(route.config?.errors ?? [])] }
 }
 
 /** Whether something follows the headers (RFC 9112, 6.3), of which nobody knows when it comes. */

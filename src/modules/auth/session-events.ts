@@ -9,7 +9,9 @@ import type { Mailer } from '../emails/mailer.service.ts'
 import { STALE_TAB } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
+import { sessionsEvents } from '../sessions/sessions.events.ts'
 import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import { authEvents } from './auth.events.ts'
 
 interface Parts {
   database: Database
@@ -31,10 +33,15 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
     const reason = 'superseded'
     const [sessionId] = ids
     if (ids.length === 1 && sessionId)
-      await audit.record(trx, origin, { action: 'session.ended', target: userId, sessionId, details: { reason } })
+      await audit.record(trx, origin, {
+        event: sessionsEvents['session.ended'],
+        target: userId,
+        sessionId,
+        details: { reason },
+      })
     else if (ids.length > 1)
       await audit.record(trx, origin, {
-        action: 'sessions.ended',
+        event: sessionsEvents['sessions.ended'],
         target: userId,
         details: { ended: ids.length, reason },
       })
@@ -62,14 +69,14 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
       throw error
     }
     const details = { generation, current }
-    await audit.record(database.db, origin, { action: 'refresh.stale', target: id, sessionId, details })
+    await audit.record(database.db, origin, { event: authEvents['refresh.stale'], target: id, sessionId, details })
   }
 
   async function reportTheft(trx: Db, victim: Identity, generation: number, origin: Origin): Promise<void> {
     const { id, session_id, generation: current } = victim
     const details = { generation, current }
     await audit.record(trx, origin, {
-      action: 'refresh.reused',
+      event: authEvents['refresh.reused'],
       outcome: 'failure',
       target: id,
       sessionId: session_id,

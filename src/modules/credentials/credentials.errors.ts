@@ -1,8 +1,9 @@
 import { defineErrors } from '../../kernel/errors/app-error.ts'
+import { credentialsMessages } from './credentials.messages.ts'
 
 export const credentialsErrors = defineErrors({
   password_refused: {
-    exampleFields: [{ path: '/password', reason: 'too_common' }],
+    exampleFields: [{ path: '/password', reason: 'too_common', text: credentialsMessages.too_common }],
     status: 400,
     action: 'fix',
     title: 'Password refused',

@@ -1,6 +1,12 @@
 import type { Generated } from 'kysely'
 import type { Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    one_time_tokens: OneTimeTokensTable
+  }
+}
+
 export interface OneTimeTokensTable {
   /** SHA-256 of the token, base64url: what is stored opens nothing. */
   token_hash: string

@@ -4,7 +4,10 @@ import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { type Clock, HOUR, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
+import type { Declaration } from '../../kernel/lib/declaration.ts'
+import { onePage } from '../../kernel/lib/json-text.ts'
 import { credentialsErrors } from './credentials.errors.ts'
+import { PendingLinks } from './credentials.schemas.ts'
 import * as store from './one-time-tokens.store.ts'
 
 export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
@@ -83,17 +86,24 @@ export function createOneTimeTokens({ database, clock, config }: Parts) {
       return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
     },
 
-    /** The links of a person that would still work, without their tokens, for their export. */
-    pending: async (userId: string) => {
-      const rows = await store.tokensOf(database.db, userId, timestamp(clock.now()))
-      return rows.map(({ kind, email, created_at, expires_at }) => ({ kind, email, created_at, expires_at }))
-    },
-
-    /** Deletes up to `limit` tokens that have expired. Returns how many. */
-    purge: (limit: number) => store.deleteExpiredTokens(database.db, timestamp(clock.now()), limit),
-
     /** Makes links of these kinds worthless. */
     revoke: (trx: Db, userId: string, kinds: LinkKind[]) => store.deleteTokens(trx, userId, kinds),
+
+    declares: {
+      retention: {
+        one_time_tokens: (limit) => store.deleteExpiredTokens(database.db, timestamp(clock.now()), limit),
+      },
+      personalData: {
+        links: {
+          schema: PendingLinks,
+          pages: ({ id }) =>
+            onePage(async () => {
+              const rows = await store.tokensOf(database.db, id, timestamp(clock.now()))
+              return rows.map(({ kind, email, created_at, expires_at }) => ({ kind, email, created_at, expires_at }))
+            }),
+        },
+      },
+    } satisfies Declaration,
   }
 
   function valid(row: store.TokenRow | undefined): store.TokenRow {

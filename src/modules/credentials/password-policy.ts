@@ -1,6 +1,8 @@
 import { AppError } from '../../kernel/errors/app-error.ts'
+import type { Text } from '../../kernel/i18n/messages.ts'
 import { isCommon } from './common-passwords.ts'
 import { credentialsErrors } from './credentials.errors.ts'
+import { credentialsMessages } from './credentials.messages.ts'
 
 /** In code points, after normalisation. */
 export const MAX_PASSWORD_LENGTH = 128
@@ -63,5 +65,7 @@ export function checkPassword(
 /** Throws AppError `password_refused` for a password that `checkPassword` refuses, naming the field that held it. */
 export function requirePassword(password: string, options: PasswordRules, path = '/password'): void {
   const refusal = checkPassword(password, options)
-  if (refusal) throw new AppError(credentialsErrors.password_refused, { fields: [{ path, ...refusal }] })
+  if (!refusal) return
+  const text = (credentialsMessages as Partial<Record<string, Text>>)[refusal.reason]
+  throw new AppError(credentialsErrors.password_refused, { fields: [{ path, ...refusal, ...(text && { text }) }] })
 }

@@ -32,6 +32,10 @@ const Readiness = Strict(
   },
   { title: 'Readiness' },
 )
+/** What a failed readiness check adds to its problem. */
+export const readinessMembers = {
+  checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
+}
 const tags = ['Operation']
 
 interface Parts {

@@ -1,7 +1,11 @@
+import Type from 'typebox'
 import { fingerprint } from '../../kernel/crypto/secrets.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
+import { Strict, Time } from '../../kernel/http/schemas.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
+import type { Declaration } from '../../kernel/lib/declaration.ts'
+import { onePage } from '../../kernel/lib/json-text.ts'
 import { type Attempt, type AttemptLimit, type AttemptLimits, createLoginAttempts } from './login-attempts.ts'
 import {
   type AttemptPolicy,
@@ -102,11 +106,17 @@ export function createRateLimits({ database, clock, key }: { database: Database;
     limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
     /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
     take: (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`),
-    /** When the devices known to a user were first and last seen, for their export. */
-    devicesOf: (userId: string) => store.devicesOf(database.reads, userId),
-    /** Deletes up to `limit` counts that have expired. Returns how many. */
-    purge: (limit: number) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
-    /** Deletes up to `limit` devices that nobody has signed in from for long. Returns how many. */
-    purgeDevices: (limit: number) => store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_MEMORY), limit),
+    declares: {
+      retention: {
+        throttles: (limit) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
+        known_devices: (limit) => store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_MEMORY), limit),
+      },
+      personalData: {
+        known_devices: {
+          schema: Type.Array(Strict({ first_seen: Time, last_seen: Time })),
+          pages: ({ id }) => onePage(() => store.devicesOf(database.reads, id)),
+        },
+      },
+    } satisfies Declaration,
   }
 }

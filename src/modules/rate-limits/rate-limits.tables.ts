@@ -1,5 +1,12 @@
 import type { Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    known_devices: KnownDevicesTable
+    throttles: ThrottlesTable
+  }
+}
+
 /** How often something failed or was done lately. */
 export interface ThrottlesTable {
   /** What is counted, with a keyed fingerprint of whom it is counted for. */

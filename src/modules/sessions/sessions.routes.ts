@@ -4,15 +4,15 @@ import { originOf } from '../../kernel/http/call-context.ts'
 import { translate } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
-import type { Auth } from '../auth/auth.service.ts'
 import { callerOf } from '../auth/guard.ts'
 import { sessionsMessages } from './sessions.messages.ts'
 import { SessionList } from './sessions.schemas.ts'
+import type { Sessions } from './sessions.service.ts'
 
 const tags = ['Sessions']
 
 /** The devices on which the person is signed in. */
-export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
+export const ownSessionsRoutes = (sessions: Sessions) => async (app: App) => {
   app.get(
     '/sessions',
     {
@@ -24,7 +24,10 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
         response: { 200: SessionList },
       },
     },
-    async (request) => ({ sessions: await auth.sessionsOf(callerOf(request)) }),
+    async (request) => {
+      const caller = callerOf(request)
+      return { sessions: await sessions.list(caller.id, caller.session_id) }
+    },
   )
 
   app.delete(
@@ -40,8 +43,8 @@ export const ownSessionsRoutes = (auth: Auth) => async (app: App) => {
       },
     },
     async (request) => {
-      if (!(await auth.endOwnSession(callerOf(request), request.params.id, originOf(request))))
-        throw new AppError(kernelErrors.not_found)
+      const ended = await sessions.revokeOwn(callerOf(request), { only: request.params.id }, originOf(request))
+      if (ended === 0) throw new AppError(kernelErrors.not_found)
       return { message: translate(request, sessionsMessages.session_ended) }
     },
   )

@@ -18,6 +18,14 @@ export const Session = Strict(
   { $id: 'Session' },
 )
 export type Session = Static<typeof Session>
+/** Every session of a user that is still stored, also those that are over. */
+export const SessionHistory = Type.Array(
+  Strict({
+    ...(Session.properties as typeof Session.properties),
+    ended_at: Nullable(Time),
+    end_reason: Nullable(Type.String({ examples: ['logout'] })),
+  }),
+)
 export const SessionList = Strict(
   { sessions: Type.Array(Type.Unsafe<Session>({ $ref: 'Session#' })) },
   { title: 'SessionList' },

@@ -3,16 +3,17 @@ import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { isUnavailable } from '../../kernel/db/errors.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
-import type { Device } from '../../kernel/lib/call-context.ts'
+import type { Device, Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, DAY, timestamp } from '../../kernel/lib/clock.ts'
+import type { Declaration } from '../../kernel/lib/declaration.ts'
 import { newId } from '../../kernel/lib/ids.ts'
-import { parseAddress } from '../../kernel/lib/ip-addresses.ts'
+import { pagesOf } from '../../kernel/lib/json-text.ts'
 import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
+import type { Audit } from '../audit/audit.service.ts'
 import type { Users } from '../users/users.service.ts'
 import { createActing } from './acting.ts'
 import {
   firstGeneration,
-  type Generations,
   isNews,
   isSameBrowser,
   lastUse,
@@ -20,26 +21,20 @@ import {
   type Rules,
   refresh,
   see,
-  type Use,
 } from './generations.ts'
 import { createIdentities } from './identities.ts'
+import { columns, known, lastUseOf, toSession, useOf } from './session.row.ts'
 import { sessionsErrors } from './sessions.errors.ts'
-import type { Session } from './sessions.schemas.ts'
+import { sessionsEvents } from './sessions.events.ts'
+import { type Session, SessionHistory } from './sessions.schemas.ts'
 import * as store from './sessions.store.ts'
+import type { EndReason } from './sessions.tables.ts'
+import { createSurplus } from './surplus.ts'
 
 export { isGeneration } from './generations.ts'
 export type Identity = store.IdentityRow
 export type SessionEdge = store.Edge
-
-export type EndReason =
-  | 'logout'
-  | 'revoked'
-  | 'password_changed'
-  | 'password_reset'
-  | 'deactivated'
-  | 'account_deleted'
-  | 'refresh_reused'
-  | 'superseded'
+export type { EndReason } from './sessions.tables.ts'
 
 /** A live session whose refresh generation may be handed out. */
 export interface Grant {
@@ -51,18 +46,16 @@ export interface Grant {
   expiresAt: number
 }
 
-/** How long sessions that are over can still be looked up, in ms. */
-const KEPT = 30 * DAY
+/** How long sessions that are over can still be looked up. */
+const RETENTION_MS = 30 * DAY
 
 interface Parts {
   database: Database
   clock: Clock
   config: Pick<Config, 'sessionIdle' | 'sessionMaxAge' | 'refreshGrace' | 'refreshTabTolerance' | 'maxSessions'>
   users: Users
+  audit: Audit
 }
-
-/** So many sessions beyond MAX_SESSIONS are ended in one transaction. */
-const SURPLUS_BATCH = 1000
 
 /** How a session was continued, or that it was ended. */
 export type Continued =
@@ -77,7 +70,7 @@ export type Continued =
     }
 
 /** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
-export function createSessions({ database, clock, config, users }: Parts) {
+export function createSessions({ database, clock, config, users, audit }: Parts) {
   const identities = createIdentities(database)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
@@ -108,18 +101,6 @@ export function createSessions({ database, clock, config, users }: Parts) {
       end_reason: null,
     })
     return { sessionId: id, generation: current, device: knownDevice ?? id, expiresAt }
-  }
-
-  /** Where the sessions of a user begin that are too many beside the `newest`; null where none is. */
-  const surplusOf = async (trx: Db, userId: string, newest: string): Promise<store.Edge | null> =>
-    (await store.edgeOfSessions(trx, userId, timestamp(clock.now()), { newest, kept: config.maxSessions - 1 })) ?? null
-
-  /** Ends a batch of the surplus, and says which, and whether there may be more. */
-  async function endSurplus(trx: Db, userId: string, newest: string, edge: store.Edge) {
-    const now = timestamp(clock.now())
-    const ids = await store.sessionsBeyond(trx, userId, now, { edge, newest, limit: SURPLUS_BATCH })
-    if (ids.length > 0) await store.endTheseSessions(trx, ids, now, 'superseded' satisfies EndReason)
-    return { ids, hasMore: ids.length === SURPLUS_BATCH }
   }
 
   /**
@@ -215,6 +196,8 @@ export function createSessions({ database, clock, config, users }: Parts) {
   const isAlive = (identity: Identity, expiresAt: number): boolean =>
     identity.ended_at === null && Boolean(identity.is_active) && expiresAt > clock.now()
 
+  const acting = createActing({ database, users, isAlive })
+
   /**
    * A text that stays the same for as long as a session lives and its user keeps the password, and tells neither; null once
    * the session is over.
@@ -225,61 +208,74 @@ export function createSessions({ database, clock, config, users }: Parts) {
     return createHash('sha256').update(`${sessionId}\n${identity.row.password_hash}`).digest('base64url')
   }
 
+  async function list(userId: string, currentId: string | null): Promise<Session[]> {
+    const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()), config.maxSessions)
+    return rows.map((row) => toSession(row, currentId))
+  }
+
+  /** The known device from which a session was begun. */
+  const deviceOf = async (db: Db, sessionId: string): Promise<string> =>
+    (await store.deviceOfSession(db, sessionId))?.known_device_id ?? sessionId
+
+  /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
+  const end = (db: Db, userId: string, which: store.Which, reason: EndReason): Promise<number> =>
+    store.endSessions(db, userId, which, timestamp(clock.now()), reason)
+
+  /** The same, on request: with its event in the audit log. */
+  async function revoke(trx: Db, origin: Origin, userId: string, which: store.Which, reason: EndReason) {
+    const ended = await end(trx, userId, which, reason)
+    if (ended && which.only !== undefined)
+      await audit.record(trx, origin, {
+        event: sessionsEvents['session.ended'],
+        target: userId,
+        sessionId: which.only,
+      })
+    else if (ended)
+      await audit.record(trx, origin, { event: sessionsEvents['sessions.ended'], target: userId, details: { ended } })
+    return ended
+  }
+
+  /** Ends live sessions of the caller. Returns how many there were. Throws AppError `session_ended`. */
+  const revokeOwn = (caller: Identity, which: store.Which, origin: Origin): Promise<number> =>
+    acting.actAs(caller, (trx) => {
+      const isLogout = which.only === caller.session_id || which.only === undefined
+      return revoke(trx, origin, caller.id, which, isLogout ? 'logout' : 'revoked')
+    })
+
+  const declares: Declaration = {
+    auditEvents: sessionsEvents,
+    retention: {
+      sessions: (limit) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - RETENTION_MS), limit),
+    },
+    personalData: {
+      sessions: {
+        schema: SessionHistory,
+        pages: ({ id, session_id }) =>
+          pagesOf(async (after, limit) =>
+            (await store.sessionsAfter(database.reads, id, after, limit)).map((row) => ({
+              ...toSession(row, session_id),
+              ended_at: row.ended_at,
+              end_reason: row.end_reason,
+            })),
+          ),
+      },
+    },
+  }
+
   return {
     start,
-    surplusOf,
-    endSurplus,
+    ...createSurplus({ clock, config }),
     identify,
     standingOf,
     proceed,
-    ...createActing({ database, users, isAlive }),
-    async list(userId: string, currentId: string | null): Promise<Session[]> {
-      const rows = await store.liveSessions(database.db, userId, timestamp(clock.now()), config.maxSessions)
-      return rows.map((row) => toSession(row, currentId))
-    },
-    /** The known device from which a session was begun. */
-    async deviceOf(db: Db, sessionId: string): Promise<string> {
-      return (await store.deviceOfSession(db, sessionId))?.known_device_id ?? sessionId
-    },
-    /** Deletes up to `limit` sessions that have long been over. Returns how many. */
-    purge: (limit: number) => store.deleteSessionsBefore(database.db, timestamp(clock.now() - KEPT), limit),
-    /** Up to `limit` sessions of a user that are still stored, after the session `after`; for their export. */
-    async history(userId: string, currentId: string | null, after: string, limit: number) {
-      const rows = await store.sessionsAfter(database.reads, userId, after, limit)
-      return rows.map((row) => ({ ...toSession(row, currentId), ended_at: row.ended_at, end_reason: row.end_reason }))
-    },
-    /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
-    end: (db: Db, userId: string, which: { only?: string; except?: string }, reason: EndReason): Promise<number> =>
-      store.endSessions(db, userId, which, timestamp(clock.now()), reason),
+    ...acting,
+    list,
+    deviceOf,
+    end,
+    revoke,
+    revokeOwn,
+    declares,
   }
 }
 
 export type Sessions = ReturnType<typeof createSessions>
-
-const columns = ({ current, seen }: Generations) => ({ generation: current, seen: JSON.stringify(seen) })
-
-const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, cookie: Use['cookie']): Use => ({
-  cookie,
-  network: parseAddress(ip ?? '')?.network ?? ip,
-  userAgent: user_agent,
-})
-
-const lastUseOf = ({ session_ip, session_user_agent, browser_cookie }: store.SessionState): Use =>
-  useOf({ ip: session_ip, user_agent: session_user_agent }, browser_cookie ?? 'none')
-
-/** What a device tells about itself now; what it leaves out stays as it was. */
-const known = (device: Device): Partial<Device> =>
-  Object.fromEntries(Object.entries(device).filter(([, value]) => value !== null))
-
-const toSession = (row: store.SessionRow, currentId: string | null): Session => ({
-  id: row.id,
-  current: row.id === currentId,
-  device_id: row.device_id,
-  app_type: row.app_type,
-  app_version: row.app_version,
-  user_agent: row.user_agent,
-  ip: row.ip,
-  created_at: row.created_at,
-  last_used_at: row.last_used_at,
-  expires_at: row.expires_at,
-})

@@ -149,14 +149,14 @@ export async function deleteSessionsBefore(db: Db, before: string, limit: number
   return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended
 }
 
+/** Which sessions of a user: all, `only` one, or all `except` one. */
+export interface Which {
+  only?: string
+  except?: string
+}
+
 /** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */
-export async function endSessions(
-  db: Db,
-  userId: string,
-  which: { only?: string; except?: string },
-  now: string,
-  reason: string,
-): Promise<number> {
+export async function endSessions(db: Db, userId: string, which: Which, now: string, reason: string): Promise<number> {
   let query = db
     .updateTable('sessions')
     .set({ ended_at: now, end_reason: reason })

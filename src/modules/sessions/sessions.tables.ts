@@ -1,5 +1,11 @@
 import type { Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    sessions: SessionsTable
+  }
+}
+
 export interface SessionsTable {
   id: string
   user_id: string
@@ -21,3 +27,14 @@ export interface SessionsTable {
   ended_at: Time | null
   end_reason: string | null
 }
+
+/** Why a session is over. */
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'password_changed'
+  | 'password_reset'
+  | 'deactivated'
+  | 'account_deleted'
+  | 'refresh_reused'
+  | 'superseded'

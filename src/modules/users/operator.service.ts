@@ -5,7 +5,8 @@ import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { requireValid } from '../../kernel/http/validation.ts'
 import { OPERATOR } from '../../kernel/lib/call-context.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Auth } from '../auth/auth.service.ts'
+import { credentialsEvents } from '../credentials/credentials.events.ts'
+import type { Credentials } from '../credentials/credentials.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { UserManagement } from './user-management.service.ts'
@@ -18,12 +19,12 @@ interface Parts {
   passwords: Passwords
   users: Users
   audit: Audit
-  auth: Auth
+  credentials: Credentials
   userManagement: UserManagement
 }
 
 /** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
-export function createOperator({ database, config, passwords, users, audit, auth, userManagement }: Parts) {
+export function createOperator({ database, config, passwords, users, audit, credentials, userManagement }: Parts) {
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
@@ -59,8 +60,8 @@ export function createOperator({ database, config, passwords, users, audit, auth
       requirePassword(password, { minLength: config.minPasswordLength, email: user.email, name: user.name })
       const hash = await passwords.hash(password)
       await database.transaction(async (trx) => {
-        await auth.setPassword(trx, user, hash, 'password_changed')
-        await audit.record(trx, OPERATOR, { action: 'password.changed', target: user.id })
+        await credentials.set(trx, user, hash, 'password_changed')
+        await audit.record(trx, OPERATOR, { event: credentialsEvents['password.changed'], target: user.id })
       })
       return users.toUser(user)
     },

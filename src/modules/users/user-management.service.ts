@@ -5,10 +5,13 @@ import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
 import type { Audit } from '../audit/audit.service.ts'
-import type { Auth } from '../auth/auth.service.ts'
+import { credentialsEvents } from '../credentials/credentials.events.ts'
+import type { Credentials } from '../credentials/credentials.service.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import type { Passwords } from '../credentials/passwords.ts'
+import { sessionsEvents } from '../sessions/sessions.events.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
+import { usersEvents } from './users.events.ts'
 import type { CreateUser, ListUsers, UpdateUser } from './users.schemas.ts'
 import { emailKey, type UserRow, type Users } from './users.service.ts'
 
@@ -18,14 +21,14 @@ interface Parts {
   users: Users
   sessions: Sessions
   audit: Audit
-  auth: Auth
+  credentials: Credentials
 }
 
 /** Fields of a user that the person may change without an administrator. */
 const OWN_FIELDS = ['name', 'locale'] as const
 
 /** What administrators do with users, and users with their own entry under `/users`. */
-export function createUserManagement({ config, passwords, users, sessions, audit, auth }: Parts) {
+export function createUserManagement({ config, passwords, users, sessions, audit, credentials }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
   async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
     const { password, ...rest } = input
@@ -35,9 +38,13 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
     return sessions.administer(origin, async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
-      if (passwordHash === null) await auth.sendReset(trx, user)
-      else if (!user.email_verified) await auth.sendVerification(trx, user)
-      await audit.record(trx, origin, { action: 'user.created', target: user.id, details: { role: user.role } })
+      if (passwordHash === null) await credentials.sendReset(trx, user)
+      else if (!user.email_verified) await credentials.sendVerification(trx, user)
+      await audit.record(trx, origin, {
+        event: usersEvents['user.created'],
+        target: user.id,
+        details: { role: user.role },
+      })
       return user
     })
   }
@@ -75,15 +82,15 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     if (fields.length === 0) return after
     const isShutOut = before.is_active && !after.is_active
     if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
-    if (isShutOut || before.email !== after.email) await auth.revokeLinks(trx, id)
-    if (emailKey(before.email) !== emailKey(after.email)) await auth.notifyEmailChanged(trx, before, after)
+    if (isShutOut || before.email !== after.email) await credentials.revokeLinks(trx, id)
+    if (emailKey(before.email) !== emailKey(after.email)) await credentials.notifyEmailChanged(trx, before, after)
     const details = {
       fields: fields.join(', '),
       ...(before.role !== after.role && { role_before: before.role, role: after.role }),
       ...(Boolean(before.is_active) !== Boolean(after.is_active) && { is_active: Boolean(after.is_active) }),
     }
     const isOwn = origin.actor.type === 'user' && origin.actor.id === id && isProfile(changes)
-    await audit.record(trx, origin, { action: 'user.updated', target: id, details, once: isOwn })
+    await audit.record(trx, origin, { event: usersEvents['user.updated'], target: id, details, once: isOwn })
     return after
   }
 
@@ -91,7 +98,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
   async function remove(id: string, origin: Origin, versions?: readonly number[]): Promise<void> {
     const work = async (trx: Db) => {
       await users.remove(trx, id, versions)
-      await audit.record(trx, origin, { action: 'user.deleted', target: id })
+      await audit.record(trx, origin, { event: usersEvents['user.deleted'], target: id })
     }
     await sessions.administer(origin, work, id)
   }
@@ -99,8 +106,8 @@ export function createUserManagement({ config, passwords, users, sessions, audit
   /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
   async function sendReset(id: string, origin: Origin): Promise<void> {
     const work = async (trx: Db) => {
-      await auth.sendReset(trx, await users.lock(trx, id))
-      await audit.record(trx, origin, { action: 'password.reset_requested', target: id })
+      await credentials.sendReset(trx, await users.lock(trx, id))
+      await audit.record(trx, origin, { event: credentialsEvents['password.reset_requested'], target: id })
     }
     await sessions.administer(origin, work, id)
   }
@@ -121,30 +128,26 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     sendReset,
     async view(id: string, origin: Origin): Promise<UserRow> {
       const user = await find(id)
-      audit.noteView(origin, 'user.viewed', id)
+      audit.noteView(origin, usersEvents['user.viewed'], id)
       return user
     },
     async list(query: ListUsers, origin: Origin) {
       const page = await users.list(query)
-      audit.noteView(origin, 'users.listed')
+      audit.noteView(origin, usersEvents['users.listed'])
       return page
     },
     toUser: users.toUser,
     async sessionsOf(id: string, caller: Identity, origin: Origin) {
       await find(id)
-      audit.noteView(origin, 'sessions.viewed', id)
+      audit.noteView(origin, sessionsEvents['sessions.viewed'], id)
       return sessions.list(id, caller.session_id)
     },
     /** Ends one session of a user, or all. Throws AppError `not_found`. */
     async endSessions(id: string, origin: Origin, only?: string): Promise<number> {
       await find(id)
       const work = async (trx: Db) => {
-        const revoked = await sessions.end(trx, id, only === undefined ? {} : { only }, 'revoked')
+        const revoked = await sessions.revoke(trx, origin, id, only === undefined ? {} : { only }, 'revoked')
         if (only === undefined) await users.bumpSecurityVersion(trx, id)
-        if (revoked && only !== undefined)
-          await audit.record(trx, origin, { action: 'session.ended', target: id, sessionId: only })
-        else if (revoked)
-          await audit.record(trx, origin, { action: 'sessions.ended', target: id, details: { ended: revoked } })
         return revoked
       }
       const revoked = await sessions.administer(origin, work, id)
@@ -152,6 +155,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
         throw new AppError(kernelErrors.not_found, { detail: `There is no live session ${only}.` })
       return revoked
     },
+    declares: { auditEvents: usersEvents },
   }
 }
 

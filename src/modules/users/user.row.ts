@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { etag } from '../../kernel/http/etag.ts'
 import type { User } from './users.schemas.ts'
 import { NEVER, type UsersTable } from './users.tables.ts'
 
@@ -22,6 +23,10 @@ export const USER_COLUMNS = [
   'users.last_login_at',
   'users.delete_after',
 ] as const
+
+/** The entity tag of a user as the API shows it: signing in changes it, and is no edit. */
+export const userEtag = ({ version, last_login_at }: Pick<UserRow, 'version' | 'last_login_at'>): string =>
+  etag(version, last_login_at)
 
 /** A row as the API shows it. */
 export const toUser = (

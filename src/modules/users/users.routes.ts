@@ -1,6 +1,6 @@
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
-import { etag, ifMatch, sendTagged } from '../../kernel/http/etag.ts'
+import { ifMatch, sendTagged } from '../../kernel/http/etag.ts'
 import { localeOf, translate } from '../../kernel/http/locale.ts'
 import { IdParams, Message } from '../../kernel/http/schemas.ts'
 import type { App } from '../../kernel/http/types.ts'
@@ -12,6 +12,7 @@ import type { UserManagement } from './user-management.service.ts'
 import { usersErrors } from './users.errors.ts'
 import { usersMessages } from './users.messages.ts'
 import { CreateUser, ListUsers, UpdateUser, UserList, UserRef } from './users.schemas.ts'
+import { userEtag } from './users.service.ts'
 
 const tags = ['Users']
 
@@ -50,7 +51,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
       const user = await userManagement.create(request.body, localeOf(request), originOf(request))
       return reply
         .code(201)
-        .headers({ etag: etag(user), location: `/api/v1/users/${user.id}` })
+        .headers({ etag: userEtag(user), location: `/api/v1/users/${user.id}` })
         .send(userManagement.toUser(user))
     },
   )
@@ -166,7 +167,7 @@ export const userRoutes = (userManagement: UserManagement) => async (app: App) =
     },
     async (request, reply) => {
       const user = await userManagement.view(request.params.id, originOf(request))
-      return sendTagged(request, reply, user, userManagement.toUser(user))
+      return sendTagged(request, reply, userEtag(user), userManagement.toUser(user))
     },
   )
 
@@ -197,7 +198,7 @@ export const userRoutes = (userManagement: UserManagement) => async (app: App) =
           originOf(request),
           ifMatch(request),
         )
-        return reply.header('etag', etag(user)).send(userManagement.toUser(user))
+        return reply.header('etag', userEtag(user)).send(userManagement.toUser(user))
       },
     })
 }

@@ -1,16 +1,17 @@
 import Type, { type Static } from 'typebox'
-import {
-  Email,
-  Id,
-  Locale,
-  NewPassword,
-  Nullable,
-  PersonName,
-  Role,
-  Strict,
-  Time,
-  Untouched,
-} from '../../kernel/http/schemas.ts'
+import { Email, Id, Locale, Nullable, Strict, Time, Untouched } from '../../kernel/http/schemas.ts'
+import { NewPassword } from '../credentials/credentials.schemas.ts'
+
+export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', title: 'Role', enum: ['user', 'admin'] })
+export const PersonName = Type.String({
+  title: 'PersonName',
+  maxLength: 100,
+  // Any script; no control characters, no line or direction overrides, and something to see. One class after another
+  // over the same letters would take quadratic time on a long text: hence the look ahead (ASVS 1.3.12).
+  pattern: '^(?![\\s\\p{C}]*$)[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$',
+  description: 'In any script, without control characters.',
+  examples: ['Анна Каренина'],
+})
 
 const properties = {
   id: Id,

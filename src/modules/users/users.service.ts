@@ -16,7 +16,7 @@ import * as store from './users.store.ts'
 import { NEVER } from './users.tables.ts'
 
 export { emailKey } from './normalization.ts'
-export type { UserRow } from './user.row.ts'
+export { type UserRow, userEtag } from './user.row.ts'
 
 interface NewUser {
   email: string

@@ -1,6 +1,12 @@
 import type { Generated } from 'kysely'
 import type { Flag, Time } from '../../kernel/db/columns.ts'
 
+declare module '../../kernel/db/tables.ts' {
+  interface Tables {
+    users: UsersTable
+  }
+}
+
 export type Role = 'user' | 'admin'
 
 export interface UsersTable {

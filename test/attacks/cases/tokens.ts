@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseSecret } from '../../../src/kernel/config/settings.ts'
-import { deriveKeys } from '../../../src/kernel/crypto/secrets.ts'
+import { deriveKeys, ed25519Pair } from '../../../src/kernel/crypto/secrets.ts'
 import { SETTINGS } from '../../faults/support/fault.ts'
 import type { Attack, Target } from '../target.ts'
 
@@ -71,7 +71,8 @@ export const oddClaims: Attack = {
     const { access_token: real } = await target.newPerson()
     const [head, body] = real.split('.')
     const [header, claims] = [decode(head), decode(body)]
-    const key = deriveKeys([parseSecret(SETTINGS.APP_SECRET)]).signing[0]?.privateKey as KeyObject
+    const [seed] = deriveKeys([parseSecret(SETTINGS.APP_SECRET)]).of('access-token')
+    const key: KeyObject = ed25519Pair(seed as Buffer).privateKey
     assert.equal((await target.client.me(signed(header, claims, key))).status, 200)
     const odd: Json[] = [
       { sid: 'x' },

@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '../../../src/kernel/config/config.ts'
+import { createSlowReaderGuard } from '../../../src/kernel/http/plugins/slow-readers.ts'
 import { createServer } from '../../../src/kernel/http/server.ts'
-import { createSlowReaderGuard } from '../../../src/kernel/http/slow-readers.ts'
 import type { App } from '../../../src/kernel/http/types.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
 import { until } from '../../support/until.ts'
@@ -32,7 +32,7 @@ describe('A request at its deadline', () => {
       { logLevel: 'info', logFormat: 'json' },
       { write: (line: string) => void lines.push(JSON.parse(line)) },
     )
-    app = createServer(loadConfig({ REQUEST_TIMEOUT: '1s' }), log, { draining: false })
+    app = await createServer(loadConfig({ REQUEST_TIMEOUT: '1s' }), log, { draining: false })
     app.get('/late', async () => {
       isWorking = true
       await new Promise<void>((resolve) => {

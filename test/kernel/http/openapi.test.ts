@@ -4,9 +4,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { parse } from 'yaml'
 import { openApiDocument } from '../../../src/cli/openapi.ts'
-import { ERRORS, type Reason } from '../../../src/errors.ts'
 import { isEmail } from '../../../src/kernel/http/validation.ts'
 import { useApp } from '../../support/app.ts'
+import { ERRORS, type Reason } from '../../support/errors.ts'
 
 interface Media {
   schema: { $ref?: string; additionalProperties?: unknown }

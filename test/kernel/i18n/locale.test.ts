@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { negotiateLocale } from '../../../src/kernel/i18n/locale.ts'
-import { FIELD_MESSAGES, fieldMessage } from '../../../src/kernel/i18n/messages.ts'
-import { MESSAGES } from '../../../src/messages.ts'
+import { FIELD_MESSAGES, fieldMessage, type Text } from '../../../src/kernel/i18n/messages.ts'
+import * as messages from '../../../src/messages.ts'
 
 describe('The language of an answer', () => {
   const cases: [string | undefined, string][] = [
@@ -26,7 +26,9 @@ describe('The language of an answer', () => {
     test(`for "${header}" is ${locale}`, () => assert.equal(negotiateLocale(header), locale))
 
   test('has every sentence in both languages, with the same placeholders', () => {
-    for (const [key, { en, ru }] of Object.entries({ ...FIELD_MESSAGES, ...MESSAGES })) {
+    for (const [key, { en, ru }] of [FIELD_MESSAGES, ...Object.values(messages)].flatMap((page) =>
+      Object.entries<Text>(page),
+    )) {
       assert.match(ru, /[а-яё]/i, key)
       assert.doesNotMatch(en, /[а-яё]/i, key)
       const values = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
@@ -35,7 +37,10 @@ describe('The language of an answer', () => {
   })
 
   test('fills in values without interpreting them', () => {
-    assert.equal(fieldMessage('too_long', 'en', { max: 100 }), 'At most 100 characters.')
-    assert.equal(fieldMessage('not_allowed', 'ru', { allowed: '{max} $& ru' }), 'Можно: {max} $& ru.')
+    assert.equal(fieldMessage({ reason: 'too_long', values: { max: 100 } }, 'en'), 'At most 100 characters.')
+    assert.equal(
+      fieldMessage({ reason: 'not_allowed', values: { allowed: '{max} $& ru' } }, 'ru'),
+      'Можно: {max} $& ru.',
+    )
   })
 })

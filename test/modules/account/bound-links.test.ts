@@ -155,7 +155,7 @@ describeOnEachEngine('A link in an email', (engine) => {
 
   test('causes no deadlock when it is used, requested and replaced in parallel', async () => {
     const { person, token, links } = await withLinks()
-    const { auth, database } = app.services
+    const { credentials, database } = app.services
     const body = { new_email: `again.${person.id}@example.org`, password: PASSWORD }
     const answers = await Promise.all([
       ...Array.from({ length: 5 }, () => confirm('verify-email', links.verify)),
@@ -168,7 +168,9 @@ describeOnEachEngine('A link in an email', (engine) => {
     const user = await userOf(person.id)
     await Promise.all(
       Array.from({ length: 10 }, (_, number) =>
-        database.transaction((trx) => (number % 2 ? auth.sendReset(trx, user) : auth.sendVerification(trx, user))),
+        database.transaction((trx) =>
+          number % 2 ? credentials.sendReset(trx, user) : credentials.sendVerification(trx, user),
+        ),
       ),
     )
   })

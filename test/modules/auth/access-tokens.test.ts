@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { deriveKeys } from '../../../src/kernel/crypto/secrets.ts'
+import { deriveKeys, ed25519Pair } from '../../../src/kernel/crypto/secrets.ts'
 import { MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
 
@@ -22,7 +22,8 @@ describeOnEachEngine('An access token', (engine) => {
   const app = useApp(engine)
   const someone = async (): Promise<string> => (await signIn(app.api, await register(app.api))).access_token
   /** The key that the service itself signs with: these forgeries could only come from a fault of ours. */
-  const ownKey = () => deriveKeys(app.config.appSecret as Buffer[]).signing[0]?.privateKey as KeyObject
+  const ownKey = (): KeyObject =>
+    ed25519Pair(deriveKeys(app.config.appSecret as Buffer[]).of('access-token')[0] as Buffer).privateKey
 
   async function refused(token: string): Promise<void> {
     const answer = await app.api.me(token)

@@ -112,14 +112,15 @@ describeOnEachEngine('Email limits', (engine) => {
 
   test('create no new link when no email is sent, so that the previous link stays valid', async () => {
     const { email, id } = await register(app.api)
-    const { database, auth, users } = app.services
+    const { database, credentials, users } = app.services
     const user = (await users.byId(id)) ?? assert.fail()
     const hashes = async () =>
       (await database.db.selectFrom('one_time_tokens').select('token_hash').where('user_id', '=', id).execute())[0]
-    for (let number = 0; number < 15; number++) await database.transaction((trx) => auth.sendVerification(trx, user))
+    for (let number = 0; number < 15; number++)
+      await database.transaction((trx) => credentials.sendVerification(trx, user))
     assert.equal(await count(email, 'verify_email'), 12)
     const last = await hashes()
-    await database.transaction((trx) => auth.sendVerification(trx, user))
+    await database.transaction((trx) => credentials.sendVerification(trx, user))
     assert.deepEqual(await hashes(), last)
   })
 

@@ -11,9 +11,9 @@ describe('The cache of sessions, on SQLite', () => {
   const t = useApp('sqlite')
 
   test('reflects commits of the same turn of the event loop', async () => {
-    const { database, users } = t.services
+    const { database, users, audit } = t.services
     const { session_id: id } = await signIn(t.api, await createAdmin(t.services))
-    const sessions = createSessions({ database, users, clock: t.clock, config: t.config })
+    const sessions = createSessions({ database, users, audit, clock: t.clock, config: t.config })
     await sessions.identify(id, 0) // The first use is noted, which takes turns.
     await nextTurn()
     const file = database.engine === 'sqlite' && t.config.database.engine === 'sqlite' ? t.config.database.file : ''

@@ -1,14 +1,15 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Config } from '../../config/config.ts'
 import { createSealer } from '../../crypto/sealer.ts'
-import { fingerprint, type Keys } from '../../crypto/secrets.ts'
+import { fingerprint } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
 import { createRetryQueue } from '../../db/retry-queue.ts'
 import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Clock, DAY } from '../../lib/clock.ts'
+import type { Declaration } from '../../lib/declaration.ts'
 import { newId } from '../../lib/ids.ts'
-import type { App } from '../types.ts'
 import { type Claim, deleteExpiredKeys, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
 
 declare module 'fastify' {
@@ -43,7 +44,7 @@ interface Parts {
   database: Database
   clock: Clock
   config: Pick<Config, 'requestTimeout'>
-  keys: Pick<Keys, 'sealing' | 'lookup'>
+  keys: { sealing: Buffer[]; lookup: Buffer }
   /** A text that stays the same for as long as a session is good and its user keeps the password; null once it is over. */
   standingOf(sessionId: string): Promise<string | null>
   /** Counts a new key for whoever asks. False where it is not to be kept, and the request runs as if it had none. */
@@ -74,16 +75,8 @@ const HEADERS = {
 /**
  * `Idempotency-Key` (contract, section 6; after draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock;
  * it holds no readable word: keyed hashes of the key and of the request, and the answer, which may contain tokens, sealed.
- *
- * The row is written before the request takes effect and the answer after it, not in one transaction: password hashing
- * would hold that open. So a process that dies between effect and answer leaves a key that runs out, and the request
- * then runs again. No account and no change is doubled by that: e-mails are unique, an update sets what it has set, a
- * refresh repeats itself. What can come twice is a session, and a mail whose link replaces the first; and the repeat may be
- * told what the first has done (`email_taken`, `precondition_failed`) instead of its answer.
- *
- * Without a token, a caller is whoever names the same e-mail and password, or link: two of them never meet by choosing one
- * key. Their failures are not kept, since they decide nothing and would fill the disk, and neither is an answer whose
- * session is over by now. What an ended session may still do is to hear again the answer by which it ended.
+ * Why the effect and the kept answer are not one transaction, and who counts as the same caller:
+ * @see docs/decisions/0023-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
@@ -114,7 +107,6 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
 
   /** Gives back the first answer where there is one; otherwise the request runs, and holds the key meanwhile. */
   async function enter(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
-    if (request.headers['idempotency-key'] === undefined) return
     const now = clock.now()
     const id = keyOf(request, request.actor?.userId ?? strangerOf(request))
     const claim = { id, request: contentOf(request), holder: newId(now), until: now + lease }
@@ -145,11 +137,15 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
   }
 
   /** Keeps an answer that decides something; after one that does not, a repeat runs again. */
-  async function leave(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-    const { claim, failure, actor } = request
-    if (!claim) return payload
+  async function leave(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    claim: Claim & { until: number },
+    payload: unknown,
+  ): Promise<void> {
+    const { failure, actor } = request
     request.claim = null
-    if (failure?.definition === kernelErrors.deadline_exceeded) return payload // Still at work, perhaps: the key runs out by itself.
+    if (failure?.definition === kernelErrors.deadline_exceeded) return // Still at work, perhaps: the key runs out by itself.
     const body = String(payload ?? '')
     const isKept = decides(reply.statusCode, actor !== null) && Buffer.byteLength(body) <= MAX_ANSWER_BYTES
     const answer = { status: reply.statusCode, headers: keptHeaders(reply), body }
@@ -161,12 +157,12 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
       return keepAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), keptUntil)
     }
     await run({ write, until: claim.until })
-    return payload
   }
 
   return {
-    /** Deletes up to `limit` keys whose time is over. Returns how many. */
-    purge: (limit: number) => deleteExpiredKeys(db, clock.now(), limit),
+    declares: {
+      retention: { idempotency_keys: (limit) => deleteExpiredKeys(db, clock.now(), limit) },
+    } satisfies Declaration,
 
     /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
     async mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
@@ -187,23 +183,34 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
       return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
     },
 
-    /** Lets every write under /api/v1 that is registered after it be repeated safely. Without the header it costs nothing. */
-    protectWrites(app: App): void {
-      app.decorateRequest('claim', null)
-      app.decorateRequest('answeredSession', null)
-      app.addHook('onRoute', (route) => {
-        if (!route.url.startsWith('/api/v1/') || ![route.method].flat().some((method) => WRITES.includes(method)))
-          return
-        route.preHandler = [...[route.preHandler ?? []].flat(), enter] // What is limited is limited with a key as well.
-        route.onSend = [...[route.onSend ?? []].flat(), leave]
-        route.schema = { ...route.schema, headers: HEADERS }
-        route.config = { ...route.config, errors: [...(route.config?.errors ?? []), ...ERRORS, ...refusals] }
-      })
-    },
+    /** Lets every write under /api/v1 of its scope be repeated safely. Limits are registered before it, and so count repeats. */
+    plugin: fp(
+      async (app) => {
+        app.decorateRequest('claim', null)
+        app.decorateRequest('answeredSession', null)
+        app.addHook('onRoute', (route) => {
+          if (!isRepeatable(route)) return
+          route.schema = { ...route.schema, headers: HEADERS }
+          route.config = { ...route.config, errors: [...(route.config?.errors ?? []), ...ERRORS, ...refusals] }
+        })
+        app.addHook('preHandler', (request, reply, done) => {
+          if (request.headers['idempotency-key'] === undefined || !isRepeatable(request.routeOptions)) return done()
+          enter(request, reply).then((replayed) => replayed ?? done(), done)
+        })
+        app.addHook('onSend', (request, reply, payload, done) => {
+          if (!request.claim) return done(null, payload)
+          leave(request, reply, request.claim, payload).then(() => done(null, payload), done)
+        })
+      },
+      { name: 'idempotency', fastify: '5.x', dependencies: ['request-log'] },
+    ),
   }
 }
 
 export type Idempotency = ReturnType<typeof createIdempotency>
+
+const isRepeatable = ({ url = '', method }: Partial<Pick<RouteOptions, 'url' | 'method'>>): boolean =>
+  url.startsWith('/api/v1/') && [method].flat().some((name) => WRITES.includes(name as string))
 
 /** Who calls a public route: the route, and what the body names. */
 function strangerOf({ method, routeOptions: { url, config }, body }: FastifyRequest): unknown[] {

@@ -1,13 +1,12 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { negotiateLocale } from '../../i18n/locale.ts'
 import { guarded } from '../../lib/guarded.ts'
-import type { Log } from '../../log/log.ts'
 import { problem, problemHeaders } from '../errors.ts'
-import { progressOf } from '../slow-readers.ts'
-import type { App } from '../types.ts'
+import { progressOf } from './slow-readers.ts'
 
 const CHECK_MS = 250
 
@@ -26,60 +25,57 @@ interface Entry {
  * no header is out; afterwards the answer has to go on, or its connection is destroyed. Readers that are too slow are
  * `slow-readers.ts`'s. One clock looks after all of them: a timer for each (Fastify's `handlerTimeout`) would cost a
  * fifth of what a small request does.
- * @param onAborted a connection went before its answer was out
  */
-export function addDeadline(
-  app: App,
-  milliseconds: number,
-  log: Log,
-  onAborted: (request: FastifyRequest, reply: FastifyReply) => void,
-): void {
-  const running = new Map<FastifyRequest, Entry>()
+export const deadline = fp<{ milliseconds: number }>(
+  async (app, { milliseconds }) => {
+    const running = new Map<FastifyRequest, Entry>()
 
-  app.addHook('onRequest', (request, reply, done) => {
-    running.set(request, { reply, until: performance.now() + milliseconds, isAnswering: false, written: -1 })
-    done()
-  })
-  // A body has arrived: from here to the answer is another stretch.
-  app.addHook('preValidation', (request, _reply, done) => {
-    const entry = request.body === undefined ? undefined : running.get(request)
-    if (entry) entry.until = performance.now() + milliseconds
-    done()
-  })
-  app.addHook('onSend', (request, _reply, _payload, done) => {
-    const entry = running.get(request)
-    if (entry) entry.isAnswering = true
-    done()
-  })
-  app.addHook('onResponse', (request, _reply, done) => {
-    running.delete(request)
-    done()
-  })
-
-  function check(request: FastifyRequest, entry: Entry, now: number): void {
-    const { reply, until, isAnswering, written } = entry
-    const { socket, complete } = request.raw
-    const isOut = reply.raw.headersSent
-    if (socket.destroyed && (isOut || now >= until)) {
+    app.addHook('onRequest', (request, reply, done) => {
+      running.set(request, { reply, until: performance.now() + milliseconds, isAnswering: false, written: -1 })
+      done()
+    })
+    // A body has arrived: from here to the answer is another stretch.
+    app.addHook('preValidation', (request, _reply, done) => {
+      const entry = request.body === undefined ? undefined : running.get(request)
+      if (entry) entry.until = performance.now() + milliseconds
+      done()
+    })
+    app.addHook('onSend', (request, _reply, _payload, done) => {
+      const entry = running.get(request)
+      if (entry) entry.isAnswering = true
+      done()
+    })
+    app.addHook('onResponse', (request, _reply, done) => {
       running.delete(request)
-      onAborted(request, reply)
-    } else if (now >= until && complete) {
-      // Not complete: the server itself cuts a slow body, 408.
-      if (!isOut && !isAnswering) answerLate(request, reply)
-      // A hook of the answer, such as the write of an idempotency key, has time-outs of its own; a stream goes on.
-      else if (socket.bytesWritten === written && progressOf(socket).unsent === 0) socket.resetAndDestroy()
-      entry.until = now + milliseconds
-      entry.written = socket.bytesWritten
-    }
-  }
+      done()
+    })
 
-  const checkAll = () => {
-    const now = performance.now()
-    for (const [request, entry] of running) guarded(log, 'deadlines', check)(request, entry, now)
-  }
-  const clock = setInterval(guarded(log, 'deadlines', checkAll), CHECK_MS).unref()
-  app.addHook('onClose', async () => clearInterval(clock))
-}
+    function check(request: FastifyRequest, entry: Entry, now: number): void {
+      const { reply, until, isAnswering, written } = entry
+      const { socket, complete } = request.raw
+      const isOut = reply.raw.headersSent
+      if (socket.destroyed && (isOut || now >= until)) {
+        running.delete(request)
+        app.logRequest(request, reply, true)
+      } else if (now >= until && complete) {
+        // Not complete: the server itself cuts a slow body, 408.
+        if (!isOut && !isAnswering) answerLate(request, reply)
+        // A hook of the answer, such as the write of an idempotency key, has time-outs of its own; a stream goes on.
+        else if (socket.bytesWritten === written && progressOf(socket).unsent === 0) socket.resetAndDestroy()
+        entry.until = now + milliseconds
+        entry.written = socket.bytesWritten
+      }
+    }
+
+    const checkAll = () => {
+      const now = performance.now()
+      for (const [request, entry] of running) guarded(app.log, 'deadlines', check)(request, entry, now)
+    }
+    const clock = setInterval(guarded(app.log, 'deadlines', checkAll), CHECK_MS).unref()
+    app.addHook('onClose', async () => clearInterval(clock))
+  },
+  { name: 'deadline', fastify: '5.x', dependencies: ['overload', 'slow-readers', 'request-log'] },
+)
 
 /** Past Fastify: it would run the hooks of the answer, and a handler that ends meanwhile would answer a second time. */
 function answerLate(request: FastifyRequest, reply: FastifyReply): void {

@@ -1,8 +1,7 @@
+import fp from 'fastify-plugin'
 import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { guarded } from '../../lib/guarded.ts'
-import type { Log } from '../../log/log.ts'
-import type { App } from '../types.ts'
 
 /** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
 const BUDGET = 40
@@ -14,7 +13,7 @@ const TICK = 10
 const REPORT_EVERY = 1000
 
 /** One for all: a stack trace of each would cost more than the refusal. */
-export const SHED = new AppError(kernelErrors.overloaded, {
+const SHED = new AppError(kernelErrors.overloaded, {
   retryAfter: 1,
   detail: 'More requests arrive than can be answered.',
 })
@@ -26,44 +25,48 @@ export const SHED = new AppError(kernelErrors.overloaded, {
  * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One
  * log line per second tells how many were refused, instead of one for each.
  */
-export function addOverload(app: App, log: Log): void {
-  let began = 0
-  let workedBefore = 0
-  let served = 0
-  let refused = 0
+export const overload = fp(
+  async (app) => {
+    let began = 0
+    let workedBefore = 0
+    let served = 0
+    let refused = 0
 
-  function begin(): void {
-    began = performance.now()
-    workedBefore = worked()
-    served = 0
-  }
+    function begin(): void {
+      began = performance.now()
+      workedBefore = worked()
+      served = 0
+    }
 
-  function isTooMuch(): boolean {
-    if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < BUDGET) return false
-    const work = worked() - workedBefore
-    // While sockets are ready without end, so is the turn: the next one begins here.
-    if (work > BUDGET + REFUSING) begin()
-    return work > BUDGET && work <= BUDGET + REFUSING
-  }
+    function isTooMuch(): boolean {
+      if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < BUDGET) return false
+      const work = worked() - workedBefore
+      // While sockets are ready without end, so is the turn: the next one begins here.
+      if (work > BUDGET + REFUSING) begin()
+      return work > BUDGET && work <= BUDGET + REFUSING
+    }
 
-  begin()
-  const turn = setInterval(guarded(log, 'overload', begin), TICK).unref()
-  const logShed = () => {
-    if (refused) log.warn({ refused }, 'overloaded')
-    refused = 0
-  }
-  const report = setInterval(guarded(log, 'overload', logShed), REPORT_EVERY).unref()
+    begin()
+    const turn = setInterval(guarded(app.log, 'overload', begin), TICK).unref()
+    const logShed = () => {
+      if (refused) app.log.warn({ refused }, 'overloaded')
+      refused = 0
+    }
+    const report = setInterval(guarded(app.log, 'overload', logShed), REPORT_EVERY).unref()
 
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (!isTooMuch() || request.url.startsWith('/health')) return done()
-    refused++
-    done(SHED)
-  })
-  app.addHook('onClose', async () => {
-    clearInterval(turn)
-    clearInterval(report)
-  })
-}
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (!isTooMuch() || request.url.startsWith('/health')) return done()
+      refused++
+      request.isLogged = true // With the others, by its number.
+      done(SHED)
+    })
+    app.addHook('onClose', async () => {
+      clearInterval(turn)
+      clearInterval(report)
+    })
+  },
+  { name: 'overload', fastify: '5.x', dependencies: ['strict-http', 'request-log'] },
+)
 
 /** How long this thread has had a core, in ms. */
 function worked(): number {

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Config } from '../../config/config.ts'
 
 /** What every answer carries. An API answer is never a page, so nothing may load from it (ASVS 3.2.1, 3.4). */
@@ -16,7 +17,7 @@ const HSTS = 'max-age=63072000; includeSubDomains' // RFC 6797; two years
 const CORS_ALLOWED_HEADERS = [
   ...['Authorization', 'Content-Type', 'Accept-Language', 'If-Match', 'If-None-Match', 'If-Modified-Since'],
   ...['Cache-Control', 'Idempotency-Key', 'X-Request-ID', 'X-Requested-With'],
-  ...['X-Device-ID', 'X-Device-Token', 'X-App-Type', 'X-App-Version'],
+  ...['X-Device-ID', 'X-App-Type', 'X-App-Version'],
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
 ]
 const CORS_EXPOSED = [
@@ -28,13 +29,21 @@ const CORS_EXPOSED = [
 export const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 
-/** Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3). */
-export function createSecurity(config: Pick<Config, 'production' | 'corsAllowedOrigins' | 'corsAllowedHeaders'>) {
+/**
+ * Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3).
+ * @param requestHeaders those of modules that pages of other origins may send
+ */
+export function createSecurity(
+  config: Pick<Config, 'production' | 'corsAllowedOrigins' | 'corsAllowedHeaders'>,
+  requestHeaders: readonly string[],
+) {
   const fixed: Record<string, string> = config.production ? { ...FIXED, 'strict-transport-security': HSTS } : FIXED
   const isAllowed = originMatcher(config.corsAllowedOrigins)
   const preflight = {
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-    'access-control-allow-headers': [...CORS_ALLOWED_HEADERS, ...config.corsAllowedHeaders].join(', '),
+    'access-control-allow-headers': [...CORS_ALLOWED_HEADERS, ...requestHeaders, ...config.corsAllowedHeaders].join(
+      ', ',
+    ),
     'access-control-max-age': '7200',
   }
 
@@ -67,23 +76,26 @@ export function createSecurity(config: Pick<Config, 'production' | 'corsAllowedO
     corsFor,
     /** For answers that are given before any hook has run. */
     write,
-    /** Writes them on every other answer, and answers preflights. */
-    add(app: FastifyInstance): void {
-      app.addHook('onRequest', (request, reply, done) => {
-        write(request, reply)
-        const { origin } = request.headers
-        if (request.method === 'OPTIONS' && origin && request.headers['access-control-request-method']) {
-          if (isAllowed(origin)) reply.headers(preflight)
-          reply.code(204).send()
-          return
-        }
-        done()
-      })
-    },
+    /** The further headers of the answer to a preflight from an origin; none for one that is not allowed. */
+    preflightFor: (origin: string): Record<string, string> => (isAllowed(origin) ? preflight : {}),
   }
 }
 
 export type Security = ReturnType<typeof createSecurity>
+
+/** Writes them on every answer, and answers preflights. */
+export const securityHeaders = fp<{ security: Security }>(
+  async (app, { security }) => {
+    app.addHook('onRequest', (request, reply, done) => {
+      security.write(request, reply)
+      const { origin } = request.headers
+      if (request.method !== 'OPTIONS' || !origin || !request.headers['access-control-request-method']) return done()
+      // A preflight ends here: it is about a route, and is for none.
+      reply.headers(security.preflightFor(origin)).code(204).send()
+    })
+  },
+  { name: 'security-headers', fastify: '5.x' },
+)
 
 /** Matches origins against a list, in which a port or the leading label may be `*`. Exact otherwise. */
 export function originMatcher(allowed: string[]): (origin: string) => boolean {

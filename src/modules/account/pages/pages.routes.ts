@@ -10,6 +10,7 @@ import { fieldMessage } from '../../../kernel/i18n/messages.ts'
 import type { Origin } from '../../../kernel/lib/call-context.ts'
 import type { RefreshCookie } from '../../auth/refresh-cookie.ts'
 import { credentialsErrors } from '../../credentials/credentials.errors.ts'
+import type { Credentials } from '../../credentials/credentials.service.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import type { Account } from '../account.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
@@ -34,7 +35,8 @@ interface Form {
  * does. There is no session that another site could abuse: what authorises the form is the token in it.
  */
 export const accountPages =
-  (account: Account, minPasswordLength: number, cookie: RefreshCookie) => async (app: App) => {
+  (account: Account, credentials: Credentials, minPasswordLength: number, cookie: RefreshCookie) =>
+  async (app: App) => {
     app.removeContentTypeParser('application/json') // which would let in fields of any type
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
       done(null, readForm(new URLSearchParams(body as string))),
@@ -45,7 +47,7 @@ export const accountPages =
       verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
       change_email: ({ token }, origin) => account.changeEmail(token, origin),
       undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
-      reset_password: ({ token, password }, origin) => account.resetPassword({ token, new_password: password }, origin),
+      reset_password: ({ token, password }, origin) => credentials.reset({ token, new_password: password }, origin),
     }
 
     for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
@@ -89,9 +91,7 @@ const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
 
 /** What a person is told: the faults of the fields, or the error itself. */
 const sentences = (error: AppError, locale: Locale): string[] =>
-  error.options.fields?.map(({ reason, values }) => fieldMessage(reason, locale, values)) ?? [
-    error.definition.text[locale],
-  ]
+  error.options.fields?.map((fault) => fieldMessage(fault, locale)) ?? [error.definition.text[locale]]
 
 const readForm = (form: URLSearchParams): Form => ({
   token: (form.get('token') ?? '').slice(0, 200),

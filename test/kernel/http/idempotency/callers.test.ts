@@ -204,8 +204,8 @@ describeOnEachEngine('Idempotency keys with a token', (engine) => {
   })
 
   test('store no answer above the size limit', async () => {
-    const server = createServer(t.config, await createLog(t.config, { write() {} }), { draining: false })
-    t.services.idempotency.protectWrites(server)
+    const server = await createServer(t.config, await createLog(t.config, { write() {} }), { draining: false })
+    await server.register(t.services.idempotency.plugin)
     for (const [path, length] of [
       ['small', 64 * 1024],
       ['large', 64 * 1024 + 1],

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
-import { SLOW_READER } from '../config/deadlines.ts'
-import { guarded } from '../lib/guarded.ts'
-import type { Log } from '../log/log.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import fp from 'fastify-plugin'
+import { SLOW_READER } from '../../config/deadlines.ts'
+import { guarded } from '../../lib/guarded.ts'
 
 const CHECK_MS = 1000
 
@@ -15,7 +16,10 @@ interface Progress {
  * Destroys connections whose reader stands still or takes nearly nothing: what waits for them is memory, and a file of
  * an answer stays open. Only connections with unsent bytes count; an honest reader on a slow line may take its time.
  */
-export function createSlowReaderGuard(log: Log, { windowMs, minBytes } = SLOW_READER) {
+export function createSlowReaderGuard(
+  log: Pick<FastifyBaseLogger, 'info' | 'error'>,
+  { windowMs, minBytes } = SLOW_READER,
+) {
   const connections = new Map<Socket, Progress>()
 
   function check(): void {
@@ -39,12 +43,20 @@ export function createSlowReaderGuard(log: Log, { windowMs, minBytes } = SLOW_RE
 
   const timer = setInterval(guarded(log, 'slow readers', check), CHECK_MS).unref()
   return {
-    watch(socket: Socket): void {
-      if (!connections.has(socket)) connections.set(socket, { taken: 0, at: performance.now() })
-    },
+    watch: (socket: Socket): void => void connections.set(socket, { taken: 0, at: performance.now() }),
     stop: () => clearInterval(timer),
   }
 }
+
+/** Watches every connection of the server. */
+export const slowReaders = fp(
+  async (app) => {
+    const { watch, stop } = createSlowReaderGuard(app.log)
+    app.server.on('connection', watch)
+    app.addHook('onClose', async () => stop())
+  },
+  { name: 'slow-readers', fastify: '5.x' },
+)
 
 /**
  * How much of what was written to a connection the system has taken, and how much waits. A large answer is one write, of

@@ -1,22 +1,25 @@
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../errors/app-error.ts'
-import { kernelErrors } from '../errors/kernel-errors.ts'
-import type { App } from './types.ts'
+import fp from 'fastify-plugin'
+import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
 
 /**
  * Refuses what the parser lets through although another reader of the same bytes, such as a proxy, could take it for
  * something else (RFC 9112, 3.2, 6.1 and 6.3), and expectations that are not met (RFC 9110, 10.1.1).
  */
-export function addStrictHttp(app: App): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    const fault = faultOf(request.raw)
-    if (!fault) return done()
-    reply.header('connection', 'close')
-    done(fault)
-  })
-  // Node would answer by itself, without a body.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-}
+export const strictHttp = fp(
+  async (app) => {
+    app.addHook('onRequest', (request, reply, done) => {
+      const fault = faultOf(request.raw)
+      if (!fault) return done()
+      reply.header('connection', 'close')
+      done(fault)
+    })
+    // Node would answer by itself, without a body.
+    app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  },
+  { name: 'strict-http', fastify: '5.x', dependencies: ['problems'] },
+)
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as Node reads it
 

@@ -1,11 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
-import { kernelErrors } from '../errors/kernel-errors.ts'
-import { newId } from '../lib/ids.ts'
-import type { Log } from '../log/log.ts'
-import { problem, problemHeaders } from './errors.ts'
-import type { Security } from './plugins/security-headers.ts'
+import fp from 'fastify-plugin'
+import { AppError, type ErrorDefinition } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
+import { newId } from '../../lib/ids.ts'
+import type { Log } from '../../log/log.ts'
+import { problem, problemHeaders } from '../errors.ts'
+import type { Security } from './security-headers.ts'
 
 interface ClientError extends Error {
   code?: string
@@ -70,3 +71,18 @@ export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, l
     silence: (socket: Socket) => void answered.add(socket),
   }
 }
+
+/** Tells those errors what the requests of a connection have told. */
+export const rawErrors = fp<{ errors: ReturnType<typeof createRawErrors> }>(
+  async (app, { errors }) => {
+    app.addHook('onRequest', (request, _reply, done) => {
+      errors.note(request.raw)
+      done()
+    })
+    app.addHook('onResponse', (request, _reply, done) => {
+      if (!request.raw.complete) errors.silence(request.raw.socket)
+      done()
+    })
+  },
+  { name: 'raw-errors', fastify: '5.x' },
+)

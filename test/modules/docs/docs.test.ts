@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
-import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../support/browser.ts'
-import { type ServerProcess, startServer } from '../support/processes.ts'
+import { complaintsOf, overflowOf, startBrowser, withoutBrowser } from '../../support/browser.ts'
+import { type ServerProcess, startServer } from '../../support/processes.ts'
 
 describe('The pages of the service, in a browser', { skip: withoutBrowser }, () => {
   let folder: string

@@ -1,0 +1,33 @@
+import fp from 'fastify-plugin'
+import FindMyWay, { type HTTPMethod } from 'find-my-way'
+import { AppError } from '../../errors/app-error.ts'
+import { kernelErrors } from '../../errors/kernel-errors.ts'
+import { sendProblem } from '../errors.ts'
+
+/** Unknown paths are 404; known ones with another method 405, with `Allow` (RFC 9110, 15.5.6). */
+export const notFound = fp(
+  async (app) => {
+    const router = FindMyWay({ maxParamLength: 128 })
+    const methods = new Set<string>()
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const name of [method].flat()) {
+        methods.add(name)
+        if (!router.hasRoute(name as HTTPMethod, url)) router.on(name as HTTPMethod, url, () => {})
+      }
+    })
+    app.setNotFoundHandler((request, reply) => {
+      const path = request.url.split('?', 1)[0] ?? '/'
+      const allowed = [...methods].filter((method) => router.find(method as HTTPMethod, path))
+      const error = allowed.length
+        ? new AppError(kernelErrors.method_not_allowed, {
+            detail: `${request.method} is not possible here. Allowed: ${allowed.join(', ')}.`,
+            headers: { allow: allowed.join(', ') },
+          })
+        : new AppError(kernelErrors.not_found, {
+            detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.`,
+          })
+      return sendProblem(error, request, reply)
+    })
+  },
+  { name: 'not-found', fastify: '5.x', dependencies: ['problems'] },
+)

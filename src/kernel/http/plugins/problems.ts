@@ -1,0 +1,19 @@
+import fp from 'fastify-plugin'
+import type { AppError } from '../../errors/app-error.ts'
+import { sendProblem } from '../errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request failed with, for its log line. */
+    failure: AppError | null
+  }
+}
+
+/** Answers whatever a handler or a hook throws with `application/problem+json` (RFC 9457). */
+export const problems = fp(
+  async (app) => {
+    app.decorateRequest('failure', null)
+    app.setErrorHandler(sendProblem)
+  },
+  { name: 'problems', fastify: '5.x', dependencies: ['security-headers'] },
+)

@@ -1,0 +1,57 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Log, plainLog } from '../../log/log.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is asking, for the log line; set by the guard of a route. */
+    actor: { userId: string; sessionId: string } | null
+    /** The log has its line, or has counted it. */
+    isLogged: boolean
+  }
+  interface FastifyInstance {
+    /** Writes the log line of a request, unless it has been written. */
+    logRequest(request: FastifyRequest, reply: FastifyReply, isAborted?: boolean): void
+  }
+}
+
+/** One log line per request, when its answer is out. */
+export const requestLog = fp<{ log: Log }>(
+  async (app, { log }) => {
+    const plain = plainLog(log)
+    app.decorateRequest('actor', null)
+    app.decorateRequest('isLogged', false)
+    app.decorate('logRequest', logRequest)
+    app.addHook('onResponse', (request, reply, done) => {
+      logRequest(request, reply)
+      done()
+    })
+
+    function logRequest(request: FastifyRequest, reply: FastifyReply, isAborted = false): void {
+      if (request.isLogged) return
+      request.isLogged = true
+      const { failure, actor } = request
+      const line = {
+        request_id: request.id,
+        client_request_id: clientRequestId(request.headers['x-request-id']),
+        method: request.method,
+        route: request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200),
+        status: reply.statusCode,
+        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+        ip: app.clientOf(request.raw).ip,
+        user_id: actor?.userId,
+        session_id: actor?.sessionId,
+        reason: failure?.reason,
+        aborted: isAborted || undefined,
+        err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
+      }
+      if (reply.statusCode >= 500) plain.error(line, 'request')
+      else plain.info(line, 'request')
+    }
+  },
+  { name: 'request-log', fastify: '5.x', dependencies: ['client', 'problems'] },
+)
+
+/** A caller's own id of a request, for the log alone: that by which we name it is always ours. */
+const clientRequestId = (given: string | string[] | undefined): string | undefined =>
+  typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : undefined

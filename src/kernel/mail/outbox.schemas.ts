@@ -1,0 +1,13 @@
+import Type from 'typebox'
+import { Locale, Nullable, Strict, Time } from '../http/schemas.ts'
+
+/** The e-mails to a person, without what they say. */
+export const SentMails = Type.Array(
+  Strict({
+    kind: Type.String({ examples: ['notice'] }),
+    locale: Locale,
+    recipient: Type.String({ examples: ['anna@example.org'] }),
+    created_at: Time,
+    sent_at: Nullable(Time),
+  }),
+)

@@ -1,0 +1,88 @@
+import { originOf } from '../../kernel/http/call-context.ts'
+import { translate } from '../../kernel/http/locale.ts'
+import { Message } from '../../kernel/http/schemas.ts'
+import type { App } from '../../kernel/http/types.ts'
+import { callerOf } from '../auth/guard.ts'
+import { CONFIRMATION, RESET, RESET_ADDRESS, RESET_SITE } from '../rate-limits/policies.ts'
+import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
+import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import { emailKey } from '../users/users.service.ts'
+import { credentialsErrors } from './credentials.errors.ts'
+import { credentialsMessages } from './credentials.messages.ts'
+import * as schemas from './credentials.schemas.ts'
+import type { Credentials } from './credentials.service.ts'
+
+const tags = ['Account']
+
+/** For the signed-in person. */
+export const passwordRoutes = (credentials: Credentials) => async (app: App) => {
+  app.post(
+    '/change-password',
+    {
+      config: {
+        errors: [credentialsErrors.password_wrong, credentialsErrors.password_refused, rateLimitsErrors.rate_limited],
+      },
+      schema: {
+        operationId: 'changePassword',
+        summary: 'Change my password',
+        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
+        tags,
+        body: schemas.ChangePassword,
+        response: { 200: Message(credentialsMessages.password_changed) },
+      },
+      onSend: announced(CONFIRMATION),
+    },
+    async (request) => {
+      await credentials.change(callerOf(request), request.body, originOf(request))
+      return { message: translate(request, credentialsMessages.password_changed) }
+    },
+  )
+}
+
+/** For a person who has lost their password. */
+export const resetRoutes = (credentials: Credentials) => async (app: App) => {
+  app.post(
+    '/reset-password',
+    {
+      config: {
+        limits: [
+          [RESET_ADDRESS, byAddress],
+          [RESET_SITE, bySite],
+          [RESET, ({ body }) => emailKey((body as schemas.ForgotPassword).email)],
+        ],
+      },
+      schema: {
+        operationId: 'requestPasswordReset',
+        summary: 'Request a password reset',
+        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
+        tags,
+        body: schemas.ForgotPassword,
+        response: { 200: Message(credentialsMessages.reset_sent) },
+      },
+    },
+    async (request) => {
+      await credentials.requestReset(request.body.email, originOf(request))
+      return { message: translate(request, credentialsMessages.reset_sent) }
+    },
+  )
+
+  app.post(
+    '/reset-password/confirm',
+    {
+      config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
+      schema: {
+        operationId: 'confirmPasswordReset',
+        summary: 'Set a new password with a reset link',
+        description:
+          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
+        tags,
+        body: schemas.ResetPassword,
+        response: { 200: schemas.PasswordReset },
+      },
+    },
+    async (request) => {
+      const device_token = await credentials.reset(request.body, originOf(request))
+      return { message: translate(request, credentialsMessages.password_reset), device_token }
+    },
+  )
+}

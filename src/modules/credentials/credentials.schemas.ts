@@ -1,0 +1,60 @@
+import Type, { type Static } from 'typebox'
+import { Email, Sentence, Strict, Time } from '../../kernel/http/schemas.ts'
+import { DeviceToken } from '../rate-limits/rate-limits.schemas.ts'
+import { credentialsMessages } from './credentials.messages.ts'
+
+export const NewPassword = Type.String({
+  title: 'NewPassword',
+  pattern: '^\\P{Cs}*$',
+  maxLength: 1024,
+  description:
+    '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
+  examples: ['correct horse battery'],
+})
+export const Password = Type.String({
+  title: 'Password',
+  minLength: 1,
+  maxLength: 1024,
+  examples: ['correct horse battery'],
+})
+
+/** The links in e-mails to a person that still work, without their tokens. */
+export const PendingLinks = Type.Array(
+  Strict({
+    kind: Type.String({ examples: ['verify_email'] }),
+    email: Type.String({ examples: ['anna@example.org'] }),
+    created_at: Time,
+    expires_at: Time,
+  }),
+  { description: 'In e-mails, not used yet' },
+)
+
+export const LinkToken = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  description: 'Of the link in the e-mail',
+  examples: ['GkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'],
+})
+
+/** What stands for a password in the example of a step that could not be undone: it must not be anybody's. */
+export const PASSWORD_EXAMPLE = 'your current password'
+
+export const ChangePassword = Strict(
+  { current_password: Password, new_password: NewPassword },
+  {
+    title: 'ChangePassword',
+    examples: [{ current_password: PASSWORD_EXAMPLE, new_password: 'a walk along the river' }],
+  },
+)
+export type ChangePassword = Static<typeof ChangePassword>
+export const ForgotPassword = Strict(
+  { email: Email },
+  { title: 'ForgotPassword', examples: [{ email: 'anna@example.org' }] },
+)
+export type ForgotPassword = Static<typeof ForgotPassword>
+export const ResetPassword = Strict({ token: LinkToken, new_password: NewPassword }, { title: 'ResetPassword' })
+export type ResetPassword = Static<typeof ResetPassword>
+export const PasswordReset = Strict(
+  { message: Sentence(credentialsMessages.password_reset), device_token: DeviceToken },
+  { title: 'PasswordReset' },
+)
