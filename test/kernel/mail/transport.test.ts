@@ -81,7 +81,7 @@ test('Without a mail server, mails are files that only the owner can read, and t
   let line: Record<string, unknown> | undefined
   while (!line) {
     await new Promise((resolve) => setTimeout(resolve, 10))
-    line = app.logs.find(({ msg }) => msg === 'mail written')
+    line = app.logs.find(({ msg }) => msg === 'e-mail written to a file')
   }
   const [file] = readdirSync(join(folder, 'mail'))
   const path = join(folder, 'mail', file as string)

@@ -82,7 +82,7 @@ describeOnEachEngine('Changing an e-mail', (engine) => {
     const { access_token: token } = await signIn(app.api, person)
     const address = `New.${engine}@Example.org`
     assert.equal((await ask(token, address)).status, 200)
-    const notice = await smtp.waitFor(mailTo(person.email, /change of address was requested/))
+    const notice = await smtp.waitFor(mailTo(person.email, /change of your address was requested/))
     assert.match(notice.text ?? '', /N…@Example.org/)
     assert.doesNotMatch(notice.source, new RegExp(`New.${engine}|token=`))
     assert.equal((await me(token)).email, person.email, 'nothing has changed yet')
@@ -198,7 +198,7 @@ describeOnEachEngine('A sign-in from a device not seen before', (engine) => {
     await refresh(next)
     app.clock.advance(MINUTE)
     assert.equal((await refresh(refresh_token)).body.reason, 'refresh_reused')
-    const mail = await smtp.waitFor(mailTo(person.email, /ended for your safety/))
+    const mail = await smtp.waitFor(mailTo(person.email, /ended for your security/))
     assert.match(mail.text ?? '', /Device: Android app 1\.4/)
   })
 })

@@ -68,7 +68,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.equal((await login(app, person.email)).body.reason, 'account_deletion_pending')
     app.clock.advance(2 * MINUTE)
     await app.services.retention.run()
-    await smtp.waitFor(mailTo(person.email, /your account is deleted/))
+    await smtp.waitFor(mailTo(person.email, /your account has been deleted/))
     assert.equal((await login(app, person.email)).body.reason, 'invalid_credentials')
     const stored = await until(
       () => everything(app),
@@ -87,7 +87,7 @@ describeOnEachEngine('Deleting one’s own account', (engine) => {
     assert.match(await page.text(), /Keep your account\?/)
     assert.equal((await login(app, person.email)).body.reason, 'account_deletion_pending')
     const done = await fetch(app.url + link.pathname, { method: 'POST', body: link.searchParams })
-    assert.match(await done.text(), /Your account stays/)
+    assert.match(await done.text(), /Your account will not be deleted/)
     app.clock.advance(15 * DAY)
     await app.services.retention.run()
     assert.equal((await login(app, person.email)).status, 200)
@@ -153,7 +153,7 @@ describeOnEachEngine('Without a grace time', (engine) => {
     const answer = await remove(app, token)
     assert.equal(answer.status, 200)
     assert.doesNotMatch(answer.body.message, /link|will be/)
-    await smtp.waitFor(mailTo(person.email, /your account is deleted/))
+    await smtp.waitFor(mailTo(person.email, /your account has been deleted/))
     assert.equal((await login(app, person.email)).body.reason, 'invalid_credentials')
     await until(
       () => everything(app),

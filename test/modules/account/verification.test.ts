@@ -33,7 +33,7 @@ describeOnEachEngine('Verifying an e-mail', (engine) => {
     assert.equal((await submit()).status, 400)
     const again = await open()
     assert.equal(again.status, 400)
-    assert.match(await again.text(), /This link does not work any more/)
+    assert.match(await again.text(), /This link is no longer valid/)
   })
 
   test('a page takes its own form and nothing else', async () => {
