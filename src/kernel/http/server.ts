@@ -69,7 +69,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
         )
         sendProblem(error, request, reply)
       } catch (err) {
-        log.error({ err, request_id: request.id }, 'an error could not be answered')
+        log.error({ err, request_id: request.id }, 'failed to send an error response')
         request.raw.socket.destroy()
       }
     },
@@ -90,7 +90,7 @@ export function createServer(config: Config, log: Log, lifecycle: Lifecycle): Ap
       const encoding = request.headers['content-encoding']
       if (encoding && encoding !== 'identity')
         throw new AppError(kernelErrors.unsupported_media_type, {
-          detail: `A body must not be compressed (${encoding}).`,
+          detail: `The body must not be compressed (Content-Encoding: ${encoding}).`,
         })
       done(null, parseJsonBody(body as Buffer))
     } catch (error) {
@@ -174,11 +174,11 @@ function addNotFound(app: App): void {
     const allowed = [...methods].filter((method) => router.find(method as HTTPMethod, path))
     const error = allowed.length
       ? new AppError(kernelErrors.method_not_allowed, {
-          detail: `${request.method} is not possible here. Allowed: ${allowed.join(', ')}.`,
+          detail: `${request.method} is not supported on this path. Allowed methods: ${allowed.join(', ')}.`,
           headers: { allow: allowed.join(', ') },
         })
       : new AppError(kernelErrors.not_found, {
-          detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.`,
+          detail: `${path.slice(0, 200)} does not exist. See /docs for the API documentation.`,
         })
     return sendProblem(error, request, reply)
   })

@@ -194,7 +194,7 @@ describe('The sentence for people', () => {
     test(`for Accept-Language "${header.slice(0, 40)}" is: ${sentence}`, async () => {
       const { body } = await app.api.get('/api/v1/auth/me', { headers: { 'accept-language': header } })
       assert.equal(body.error, sentence)
-      assert.equal(body.title, 'Not signed in')
+      assert.equal(body.title, 'Access token missing')
     })
 
   test('is there in both languages for every reason, with a page that lists them all', async () => {

@@ -17,7 +17,7 @@ describeOnEachEngine('Signing up and in', (engine) => {
     })
     assert.equal(answer.status, 201)
     const { user, message } = answer.body
-    assert.equal(message, 'Аккаунт создан. Войдите в него.')
+    assert.equal(message, 'Аккаунт создан. Войдите, чтобы продолжить.')
     assert.ok(isId(user.id))
     assert.deepEqual(
       { ...user, id: '', created_at: '', updated_at: '' },
