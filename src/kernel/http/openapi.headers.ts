@@ -8,49 +8,50 @@ import { kernelErrors } from '../errors/kernel-errors.ts'
 export const REQUEST_HEADERS = {
   'Accept-Language': {
     schema: { type: 'string', maxLength: 1000 },
-    description: 'The language of the sentences for people (`message`, `error`): `ru` or `en`, English by default.',
+    description: 'The language of `message` and `error`: `ru` or `en`, English by default.',
   },
   'Idempotency-Key': {
     schema: { type: 'string', minLength: 1, maxLength: 255 },
     description:
-      'Makes it safe to repeat the request: for 24 hours, the same key with the same request returns the first answer, ' +
-      'with `Idempotency-Replayed: true`. Use a random UUID per intent, such as `8e03978e-40d5-43e8-bc93-6894a57f9324`, ' +
-      'and keep it across retries. Printable ASCII.',
+      'Makes the request safe to retry: for 24 hours, the same key with the same request returns the first response, ' +
+      'with `Idempotency-Replayed: true`. Use a random UUID per operation, such as ' +
+      '`8e03978e-40d5-43e8-bc93-6894a57f9324`, and keep it across retries. Printable ASCII.',
   },
   'If-Match': {
     schema: { type: 'string', maxLength: 100 },
     description:
-      'The `ETag` of the version that you have seen, such as `"3"`: if the object has changed since, nothing is done and ' +
-      'the answer is 412.',
+      'The `ETag` of the version that you have read, such as `"3"`. If the object has changed since, the request fails ' +
+      'with 412.',
   },
   'If-None-Match': {
     schema: { type: 'string', maxLength: 100 },
-    description: 'The `ETag` of the version that you have, such as `"3"`: if it is still current, the answer is 304.',
+    description: 'The `ETag` of the version that you have, such as `"3"`. If it is still current, the response is 304.',
   },
   'X-Device-ID': {
     schema: { type: 'string', maxLength: 200 },
-    description: 'An id that the app has chosen for this device. Kept with the session, for its owner to recognize it.',
+    description:
+      'An ID that the app chooses for this device. Stored with the session, so that the user recognizes the device.',
   },
   'X-Device-Token': {
     schema: { type: 'string', maxLength: 1024 },
     description:
-      'The `device_token` of an earlier sign-in on this device. It proves that the device is known: its own login ' +
-      'attempts are then not limited by those of strangers.',
+      'The `device_token` of an earlier sign-in on this device. It proves that the device is known: failed sign-ins on ' +
+      'other devices then do not count towards its limit.',
   },
   'X-App-Type': {
     schema: { type: 'string', enum: ['ios', 'android', 'web', 'macos', 'windows', 'linux'] },
-    description: 'The kind of app. Kept with the session.',
+    description: 'The platform of the app. Stored with the session.',
   },
   'X-App-Version': {
     schema: { type: 'string', maxLength: 40 },
-    description: 'The version of the app, such as `1.4.0`. Kept with the session.',
+    description: 'The version of the app, such as `1.4.0`. Stored with the session.',
   },
 }
 
 export const RESPONSE_HEADERS = {
   'X-Request-ID': {
     schema: { type: 'string' },
-    description: 'The id of the request, which its log line and its audit events have too.',
+    description: 'The ID of the request, as in its log entry and its audit events.',
     example: '018f3c5e-7d2a-7c1b-9f00-0123456789ab',
   },
   ETag: {
@@ -60,43 +61,41 @@ export const RESPONSE_HEADERS = {
   },
   Location: {
     schema: { type: 'string', format: 'uri-reference' },
-    description: 'The path of the object that was created.',
+    description: 'The path of the created object.',
     example: '/api/v1/users/018f3c5e-7d2a-7c1b-9f00-0123456789ab',
   },
   'Set-Cookie': {
     schema: { type: 'string' },
-    description:
-      'The refresh token, where it travels as a cookie; on signing out, its removal. HttpOnly, SameSite=Strict.',
+    description: 'The refresh token, if it is delivered as a cookie; removed on sign-out. HttpOnly, SameSite=Strict.',
     example: 'bukhindor_refresh=…; Max-Age=2592000; Path=/api/v1/auth; HttpOnly; SameSite=Strict',
   },
   'Content-Disposition': {
     schema: { type: 'string' },
-    description: 'The name under which a browser saves the file.',
+    description: 'The file name that a browser suggests for saving.',
     example: 'attachment; filename="bukhindor-export.json"',
   },
   'Idempotency-Replayed': {
     schema: { type: 'string', enum: ['true'] },
-    description: 'Present when this is the answer to an earlier request with the same `Idempotency-Key`.',
+    description: 'Present if this is the stored response to an earlier request with the same `Idempotency-Key`.',
   },
   'Retry-After': {
     schema: { type: 'integer', minimum: 1 },
-    description: 'Seconds after which another try makes sense.',
+    description: 'Seconds to wait before retrying.',
     example: 1,
   },
   'RateLimit-Policy': {
     schema: { type: 'string' },
-    description:
-      'What is allowed: so many (`q`) in so many seconds (`w`); without `w`, delays grow after so many failures.',
+    description: 'The limit: `q` requests per `w` seconds. Without `w`, the delay grows after `q` failures.',
     example: '"login";q=5',
   },
   RateLimit: {
     schema: { type: 'string' },
-    description: 'How many are left (`r`), and in how many seconds there are more (`t`).',
+    description: 'The remaining requests (`r`) and the seconds until more are available (`t`).',
     example: '"login";r=0;t=4',
   },
   'WWW-Authenticate': {
     schema: { type: 'string' },
-    description: 'How to authenticate, and what was wrong with the token (RFC 6750, section 3).',
+    description: 'How to authenticate, and why the token was rejected (RFC 6750, section 3).',
     example: 'Bearer realm="bukhindor", error="invalid_token", error_description="Access token expired"',
   },
 }

@@ -20,7 +20,7 @@ export const Email = Type.String({
   title: 'Email',
   format: 'email',
   maxLength: 254,
-  description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
+  description: 'Stored as entered; unique regardless of letter case and Unicode form.',
   examples: ['anna@example.org'],
 })
 export const Locale = Type.Unsafe<'ru' | 'en'>({
@@ -44,7 +44,7 @@ export const NewPassword = Type.String({
   pattern: '^\\P{Cs}*$',
   maxLength: 1024,
   description:
-    '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
+    'Any 8 to 128 characters (`MIN_PASSWORD_LENGTH` may raise the minimum). Common passwords and those that consist of the user’s own data are refused. Compared in Unicode NFC.',
   examples: ['correct horse battery'],
 })
 export const Password = Type.String({
@@ -69,7 +69,7 @@ export function Untouched<T extends TSchema>(schema: T) {
 export const Nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
 
-const SENTENCE = { description: 'For people, in the language of Accept-Language' }
+const SENTENCE = { description: 'For users, in the language of `Accept-Language`' }
 /** A sentence that confirms something, with an example of it. */
 export const Sentence = (text: Text) => Type.String({ ...SENTENCE, examples: [text.en] })
 /** The answer that does nothing but confirm. */
@@ -80,28 +80,31 @@ export const IdParams = Strict({ id: Id })
 /** RFC 9457, with the members that the app’s model needs. */
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#email_taken'] }),
+    type: Type.String({ description: 'The documentation of this reason', examples: ['/docs/errors#email_taken'] }),
     title: Type.String({ examples: ['E-mail taken'] }),
     status: Type.Integer({ examples: [409] }),
     detail: Type.String({ description: 'For developers, in English' }),
-    error: Type.String({ description: 'For people, in the language of Accept-Language' }),
+    error: Type.String({ description: 'For users, in the language of `Accept-Language`' }),
     code: Type.Integer({ description: 'The HTTP status' }),
-    reason: Type.String({ description: 'Stable, for programs: see /docs/errors', examples: ['email_taken'] }),
+    reason: Type.String({
+      description: 'Stable, for programs; all reasons are listed at /docs/errors',
+      examples: ['email_taken'],
+    }),
     action: Type.Unsafe<string>({
       type: 'string',
       enum: ['fix', 'retry', 'refresh', 'reauthenticate', 'none'],
-      description: 'What a client should do. Only `reauthenticate` means that the session is over.',
+      description: 'What the client should do. Only `reauthenticate` means that the session has ended.',
     }),
     request_id: Type.String(),
-    checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
+    checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Only for `/health/ready`' })),
     delete_after: Type.Optional(
-      Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' }),
+      Type.String({ description: 'Only for `account_deletion_pending`', format: 'date-time' }),
     ),
     fields: Type.Optional(
       Type.Array(
         Strict({ path: Type.String({ examples: ['/email'] }), reason: Type.String(), message: Type.String() }),
         {
-          description: 'On 400 and 422: what was wrong, by JSON pointer or parameter name',
+          description: 'On 400 and 422: the invalid fields, by JSON pointer or parameter name',
         },
       ),
     ),

@@ -40,7 +40,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
       schema: {
         operationId: 'getCurrentUser',
         summary: 'Get the current user',
-        description: 'Returns the signed-in user as of now. With `If-None-Match`, 304 if nothing has changed.',
+        description: 'Returns the signed-in user. With `If-None-Match`, responds with 304 if the user has not changed.',
         tags,
         response: { 200: UserRef },
       },
@@ -58,7 +58,8 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
       schema: {
         operationId: 'updateCurrentUser',
         summary: 'Update the current user',
-        description: '`null` and absent fields stay as they are.',
+        description:
+          'Updates the name or the language of the signed-in user. Fields that are `null` or absent stay unchanged.',
         tags,
         body: schemas.UpdateProfile,
         response: { 200: UserRef },
@@ -78,8 +79,8 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
         operationId: 'deleteCurrentUser',
         summary: 'Delete my account',
         description:
-          'Ends all sessions at once. The data is deleted at `delete_after`; until then the link in the e-mail, or signing in ' +
-          'with `"undo_deletion": true`, keeps the account.',
+          'Ends all sessions immediately. The data is deleted at `delete_after`. Until then, the user can keep the account ' +
+          'by opening the link in the e-mail or by signing in with `"undo_deletion": true`.',
         tags,
         body: schemas.DeleteMe,
         response: { 200: schemas.Deleted },
@@ -106,7 +107,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
       schema: {
         operationId: 'exportCurrentUser',
         summary: 'Export my data',
-        description: 'Returns all that is stored of the user as one JSON file, without password hashes and tokens.',
+        description: 'Returns all data stored about the user as one JSON file, without password hashes and tokens.',
         tags,
         response: { 200: schemas.Export },
       },
@@ -130,7 +131,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
       schema: {
         operationId: 'changePassword',
         summary: 'Change my password',
-        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
+        description: 'Ends all other sessions, forgets all other devices and notifies the user by e-mail.',
         tags,
         body: schemas.ChangePassword,
         response: { 200: Message(accountMessages.password_changed) },
@@ -150,7 +151,8 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
       schema: {
         operationId: 'resendVerificationEmail',
         summary: 'Resend the verification e-mail',
-        description: 'The earlier link stops working. Nothing is sent if the e-mail is verified.',
+        description:
+          'Sends a new link; the previous one stops working. If the address is already verified, nothing is sent.',
         tags,
         response: { 200: Message(accountMessages.verification_sent) },
       },
@@ -170,7 +172,7 @@ export const accountRoutes = (account: Account, exports: Exports, rateLimits: Ra
         operationId: 'requestEmailChange',
         summary: 'Request an e-mail change',
         description:
-          'Sends a link to the new address and a notice to the old one. The address changes when the link is used.',
+          'Sends a link to the new address and a notification to the old one. The address changes when the link is used.',
         tags,
         body: schemas.ChangeEmail,
         response: { 200: Message(accountMessages.email_change_sent) },
@@ -197,7 +199,8 @@ export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => asyn
       schema: {
         operationId: 'requestPasswordReset',
         summary: 'Request a password reset',
-        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
+        description:
+          'Sends a link that is valid for 30 minutes. The response is the same for known and unknown addresses.',
         tags,
         body: schemas.ForgotPassword,
         response: { 200: Message(accountMessages.reset_sent) },
@@ -221,9 +224,9 @@ export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => asyn
       config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
       schema: {
         operationId: 'confirmPasswordReset',
-        summary: 'Set a new password with a reset link',
+        summary: 'Confirm a password reset',
         description:
-          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
+          'Sets a new password with the token of a reset link. Ends all sessions and forgets all devices except this one. If the password is refused, the link stays valid.',
         tags,
         body: schemas.ResetPassword,
         response: { 200: schemas.PasswordReset },
@@ -255,7 +258,7 @@ export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => asyn
     [
       '/undo-deletion',
       'cancelAccountDeletion',
-      'Cancel the deletion of an account',
+      'Cancel an account deletion',
       account.undoDeletion,
       accountMessages.deletion_undone,
       [],
@@ -269,7 +272,7 @@ export const recoveryRoutes = (account: Account, rateLimits: RateLimits) => asyn
         schema: {
           operationId,
           summary,
-          description: 'The token is the one of the link in the e-mail. It works once.',
+          description: 'Takes the token of the link in the e-mail. A token works once.',
           tags,
           body: schemas.ByToken,
           response: { 200: Message(message) },

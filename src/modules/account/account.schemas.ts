@@ -26,7 +26,7 @@ export type UpdateProfile = Static<typeof UpdateProfile>
 const Token = Type.String({
   minLength: 1,
   maxLength: 200,
-  description: 'Of the link in the e-mail',
+  description: 'The token of the link in the e-mail',
   examples: ['GkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'],
 })
 
@@ -60,7 +60,7 @@ export const Deleted = Strict(
     message: Sentence(accountMessages.deletion_requested),
     delete_after: Type.String({
       format: 'date-time',
-      description: 'When the data is deleted; until then the deletion can be canceled',
+      description: 'When the data is deleted. Until then, the deletion can be canceled',
       examples: ['2026-12-06T12:00:00.000Z'],
     }),
   },
@@ -90,7 +90,7 @@ export const Export = Strict(
         expires_at: Time,
       }),
       {
-        description: 'In e-mails, not used yet',
+        description: 'Links in e-mails that are still valid',
       },
     ),
     mails: Type.Array(

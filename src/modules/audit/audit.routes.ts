@@ -12,7 +12,7 @@ export const auditRoutes = (audit: Audit) => async (app: App) => {
       schema: {
         operationId: 'listAuditEvents',
         summary: 'List audit events',
-        description: 'Returns who did what to whom, when and from where; the newest first.',
+        description: 'Returns who did what, to whom, when and from where; the most recent first.',
         tags: ['Audit'],
         querystring: ListAuditEvents,
         response: { 200: AuditEventList },
