@@ -31,7 +31,7 @@ export function createSlowReaderGuard(log: Log, { windowMs, minBytes } = SLOW_RE
         progress.at = now
       } else if (now - progress.at > windowMs) {
         connections.delete(socket)
-        log.info({ ip: socket.remoteAddress, sent_bytes: taken, unsent_bytes: unsent }, 'slow reader cut')
+        log.info({ ip: socket.remoteAddress, sent_bytes: taken, unsent_bytes: unsent }, 'slow reader disconnected')
         socket.resetAndDestroy() // `destroy` alone would leave the kernel to send the rest.
       }
     }

@@ -54,10 +54,10 @@ describe('The secret', () => {
     assert.ok(error instanceof ConfigError)
     assert.match(
       error.message,
-      /is missing, but there are accounts.*Put the file back from a backup, or set APP_SECRET/,
+      /is missing, but the database has accounts.*Restore the file from a backup, or set APP_SECRET/,
     )
     assert.deepEqual(readdirSync(folder), [])
-    const [, command = ''] = /everybody signs in again: (.*)$/.exec(error.message) ?? []
+    const [, command = ''] = /all users must sign in again\): (.*)$/.exec(error.message) ?? []
     execFileSync('sh', ['-c', command], { env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}` } })
     const { secrets, createdAt } = await load({}, true)
     assert.deepEqual([secrets[0]?.length, createdAt], [32, null])

@@ -161,7 +161,7 @@ describe('A reader', () => {
       const drip = setInterval(() => trickling.read(1), 100)
       while (lines.length < 2) await pause(50)
       clearInterval(drip)
-      assert.ok(lines.every((line) => line.includes('slow reader cut')))
+      assert.ok(lines.every((line) => line.includes('slow reader disconnected')))
       for (const socket of [still, trickling]) {
         socket.resume()
         if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve))

@@ -86,7 +86,8 @@ describe('more requests at once than can be answered', () => {
         .split('\n')
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line))
-    const told = () => lines().reduce((sum, { msg, refused: count }) => sum + (msg === 'overloaded' ? count : 0), 0)
+    const told = () =>
+      lines().reduce((sum, { msg, refused: count }) => sum + (msg === 'overloaded: requests refused' ? count : 0), 0)
     while (told() < refused) await new Promise((resolve) => setTimeout(resolve, 50))
     assert.equal(told(), refused)
     assert.equal(lines().filter(({ reason }) => reason === 'overloaded').length, 0)

@@ -16,7 +16,7 @@ const REPORT_EVERY = 1000
 /** One for all: a stack trace of each would cost more than the refusal. */
 export const SHED = new AppError(kernelErrors.overloaded, {
   retryAfter: 1,
-  detail: 'More requests arrive than can be answered.',
+  detail: 'The service receives more requests than it can process.',
 })
 
 /**
@@ -49,7 +49,7 @@ export function addOverload(app: App, log: Log): void {
   begin()
   const turn = setInterval(guarded(log, 'overload', begin), TICK).unref()
   const logShed = () => {
-    if (refused) log.warn({ refused }, 'overloaded')
+    if (refused) log.warn({ refused }, 'overloaded: requests refused')
     refused = 0
   }
   const report = setInterval(guarded(log, 'overload', logShed), REPORT_EVERY).unref()
