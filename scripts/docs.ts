@@ -27,11 +27,11 @@ function configuration(): string {
 
 # Configuration
 
-The service is configured by environment variables. A file \`.env\` in the working folder is read too; the environment
-wins over it, and an empty value counts as an absent one. A bad value stops the start with one message that lists every
-fault. \`npm run -s bukhindor -- config\` prints what is in force, secrets masked.
+Configure the service with environment variables. A \`.env\` file in the working folder is read too. Environment variables
+take precedence over it, and an empty value counts as unset. If a value is invalid, the service does not start and prints
+one message that lists every error. \`npm run -s bukhindor -- config\` prints the effective settings, with secrets masked.
 
-Durations are a number and a unit: \`30s\`, \`15m\`, \`12h\`, \`30d\`.
+A duration is a number followed by a unit: \`30s\`, \`15m\`, \`12h\`, \`30d\`.
 
 ${table(['variable', 'default', 'meaning'], rows)}
 `
@@ -45,22 +45,25 @@ function errors(): string {
 
 # Errors
 
-Every error of every endpoint is one JSON body, \`application/problem+json\` (RFC 9457). A program decides by \`reason\` and
-\`action\`; \`error\` is the sentence for people, in the language of \`Accept-Language\`. The running service has this list at
+Every error of every endpoint has a JSON body of type \`application/problem+json\` (RFC 9457). Programs use \`reason\` and
+\`action\`; \`error\` is the message for users, in the language of \`Accept-Language\`. The running service shows this list at
 \`/docs/errors\`.
 
 ${table(
-  ['action', 'what a client does'],
+  ['action', 'what a client should do'],
   [
-    row('`fix`', 'Changes the request before sending it again: `fields` says what is wrong with the input.'),
-    row('`retry`', 'Sends the same request later, after `Retry-After` seconds where the answer has it.'),
-    row('`refresh`', 'Refreshes once and repeats the call with the new access token.'),
-    row('`reauthenticate`', 'Asks the person to sign in: the session is over. Only then may it drop its tokens.'),
-    row('`none`', 'Shows the sentence. Nothing that it could send would help.'),
+    row('`fix`', 'Change the request before sending it again. `fields` lists the invalid fields.'),
+    row('`retry`', 'Send the same request again later, after `Retry-After` seconds if the response has it.'),
+    row('`refresh`', 'Refresh the session once, then repeat the request with the new access token.'),
+    row(
+      '`reauthenticate`',
+      'The session has ended: ask the user to sign in. Only in this case may a client discard its tokens.',
+    ),
+    row('`none`', 'Show the message. Repeating the request does not help.'),
   ],
 )}
 
-${table(['reason', 'status', 'action', 'when', 'shown to people'], rows)}
+${table(['reason', 'status', 'action', 'when', 'shown to users'], rows)}
 `
 }
 

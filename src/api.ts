@@ -22,9 +22,9 @@ import type { Services } from './services.ts'
 /** What the OpenAPI document says of the API as a whole. */
 export const DOCUMENT = {
   description:
-    'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, ids UUIDv7. ' +
+    'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, IDs are UUIDv7. ' +
     'Every error is `application/problem+json` with a stable `reason`; all reasons are listed at [/docs/errors](/docs/errors). ' +
-    'A known path with another method answers 405, with the methods that it has in `Allow`.',
+    'A method that a path does not support is answered with 405 and the supported methods in `Allow`.',
   tags: [
     { name: 'Auth', description: 'Create an account, sign in, refresh, sign out' },
     { name: 'Account', description: 'The profile, password, e-mail and data of the signed-in user' },
@@ -38,7 +38,7 @@ export const DOCUMENT = {
       type: 'http',
       scheme: 'bearer',
       bearerFormat: 'JWT',
-      description: 'The `access_token` of a sign-in',
+      description: 'The `access_token` returned by a sign-in or a refresh',
     },
     refreshCookie: {
       type: 'apiKey',

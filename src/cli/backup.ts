@@ -6,13 +6,13 @@ import { vacuumSqlite } from '../kernel/db/sqlite/vacuum.ts'
 
 export const backupCommand = (config: () => Config) =>
   new Command('backup')
-    .description('copy the embedded database to a file, while it is in use')
-    .argument('<file>', 'where to')
-    .option('--force', 'replace the file if there is one')
-    .option('--json', 'as JSON')
+    .description('back up the embedded database to a file; safe while the service is running')
+    .argument('<file>', 'path of the backup')
+    .option('--force', 'overwrite an existing file')
+    .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nKeep DATA_DIR/secret.key, or APP_SECRET, too: the service does not start on a restored database without it.',
+      '\nBack up DATA_DIR/secret.key or APP_SECRET as well: without it, the service does not start on a restored database.',
     )
     .action(async (file: string, { force, json }: { force?: boolean; json?: boolean }) => {
       const interrupted = new AbortController()
@@ -23,31 +23,31 @@ export const backupCommand = (config: () => Config) =>
         progress: process.stderr.isTTY ? showProgress : undefined,
         signal: interrupted.signal,
       })
-      process.stdout.write(json ? `${JSON.stringify(done)}\n` : `wrote ${done.file}, ${size(done.bytes)}, checked\n`)
+      process.stdout.write(json ? `${JSON.stringify(done)}\n` : `Wrote ${done.file} (${size(done.bytes)}, verified)\n`)
     })
 
 export const restoreCommand = (config: () => Config) =>
   new Command('restore')
-    .description('put a backup in the place of the embedded database; the service must be stopped')
-    .argument('<file>', 'a file that "bukhindor backup" has made')
-    .option('--json', 'as JSON')
+    .description('replace the embedded database with a backup; stop the service first')
+    .argument('<file>', 'a file created by "bukhindor backup"')
+    .option('--json', 'print JSON')
     .action(async (from: string, { json }: { json?: boolean }) => {
       const file = embedded(config(), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
       const { kept } = await restoreSqlite(from, file)
-      const text = `restored ${file}${kept ? `; what was there is kept as ${kept}` : ''}\n`
+      const text = `Restored ${file}${kept ? `. The previous database is kept as ${kept}` : ''}\n`
       process.stdout.write(json ? `${JSON.stringify({ file, kept })}\n` : text)
     })
 
 export function databaseCommand(config: () => Config): Command {
-  const command = new Command('database').description('care for the embedded database')
+  const command = new Command('database').description('maintain the embedded database')
   command
     .command('vacuum')
-    .description('give the disk back what deleted rows have left; the service must be stopped')
-    .option('--json', 'as JSON')
+    .description('return the space of deleted rows to the disk; stop the service first')
+    .option('--json', 'print JSON')
     .action(({ json }: { json?: boolean }) => {
       const file = embedded(config(), 'vacuumdb --full "$DATABASE_URL"')
       const { before, after } = vacuumSqlite(file)
-      const text = `${file} had ${size(before)}, and has ${size(after)}\n`
+      const text = `Vacuumed ${file}: ${size(before)} before, ${size(after)} now\n`
       process.stdout.write(json ? `${JSON.stringify({ file, before, after })}\n` : text)
     })
   return command
@@ -57,7 +57,7 @@ export function databaseCommand(config: () => Config): Command {
 function embedded({ database }: Config, instead: string): string {
   if (database.engine === 'sqlite') return database.file
   throw new DatabaseError(
-    `this is for the embedded database. With PostgreSQL use its own tools, such as: ${instead} (see docs/operations.md)`,
+    `this command is for the embedded database. With PostgreSQL, use its own tools, for example: ${instead} (see docs/operations.md)`,
   )
 }
 

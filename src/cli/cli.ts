@@ -89,7 +89,7 @@ const isWrongUsage = (error: unknown): boolean =>
 
 /** What an operator is told: the message where it was written for them, otherwise all that is known. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return `the configuration is wrong: ${error.message}`
+  if (error instanceof ConfigError) return `invalid configuration: ${error.message}`
   if (error instanceof DatabaseError) return error.message
   if (error instanceof AppError) return explainAppError(error)
   const { code, message, stack } = error as NodeJS.ErrnoException

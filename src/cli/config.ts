@@ -4,8 +4,8 @@ import { effectiveSettings } from '../kernel/config/effective-settings.ts'
 
 export const configCommand = (config: () => Config) =>
   new Command('config')
-    .description('print the effective settings, secrets masked')
-    .option('--json', 'as JSON')
+    .description('print the effective settings, with secrets masked')
+    .option('--json', 'print JSON')
     .action(({ json }: { json?: boolean }) => {
       const settings = effectiveSettings(readEnvironment(), config())
       const width = Math.max(...Object.keys(settings).map((name) => name.length))

@@ -6,8 +6,8 @@ import { openDatabase } from '../kernel/db/open.ts'
 import { confirm } from './confirm.ts'
 
 const DOWN_HELP = `
-An older version often runs on a newer database as it is (see "migrate status" of the older one): try that first, it
-loses nothing. Make a backup before you take anything back.`
+An older version often runs on a newer database without a rollback ("migrate status" of the older version tells): try
+that first, because it loses no data. Make a backup before you roll back.`
 
 /** `migrate up`, `down`, `status`. */
 export function migrateCommand(config: () => Config): Command {
@@ -21,49 +21,51 @@ export function migrateCommand(config: () => Config): Command {
 
   command
     .command('up')
-    .description('apply pending migrations; safe beside running instances')
-    .option('--json', 'as JSON')
+    .description('apply pending migrations; safe while instances are running')
+    .option('--json', 'print JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {
         const applied = await migrateUp(database)
         print(
           json,
           { applied },
-          applied.length ? applied.map((name) => `applied ${name}\n`).join('') : 'nothing to do\n',
+          applied.length ? applied.map((name) => `Applied ${name}\n`).join('') : 'Nothing to do\n',
         )
       }),
     )
   command
     .command('down')
     .description('roll back the latest migration (deletes its data); refused while the service is running')
-    .option('--yes', 'do not ask')
-    .option('--dry-run', 'show what would be lost, and change nothing')
-    .option('--json', 'as JSON; needs --yes or --dry-run')
+    .option('--yes', 'skip the confirmation')
+    .option('--dry-run', 'show what would be deleted, without changing anything')
+    .option('--json', 'print JSON; requires --yes or --dry-run')
     .addHelpText('after', DOWN_HELP)
     .action(async ({ yes, dryRun, json }: { yes?: boolean; dryRun?: boolean; json?: boolean }, self: Command) => {
       const canAsk = process.stdin.isTTY && !json
       if (!yes && !dryRun && !canAsk)
-        self.error('error: this destroys data: add --yes, or --dry-run to see what would be lost', { exitCode: 2 })
+        self.error('error: this deletes data. Add --yes to confirm, or --dry-run to see what would be deleted', {
+          exitCode: 2,
+        })
       await withDatabase(async (database) => {
         const preview = await previewDown(database)
-        if (!preview) return print(json, { reverted: null, losses: [] }, 'nothing to do\n')
+        if (!preview) return print(json, { reverted: null, losses: [] }, 'Nothing to do\n')
         const { name, losses } = preview
         if (dryRun) return print(json, { reverted: null, would_revert: name, losses }, explainLosses(preview))
         if (!json) process.stderr.write(explainLosses(preview))
-        if (!yes) await confirm('Roll it back?')
+        if (!yes) await confirm('Roll back this migration?')
         const reverted = await migrateDown(database)
-        print(json, { reverted, losses }, `rolled back ${reverted}\n`)
+        print(json, { reverted, losses }, `Rolled back ${reverted}\n`)
       })
     })
   command
     .command('status')
     .description('list migrations and when each was applied')
-    .option('--json', 'as JSON')
+    .option('--json', 'print JSON')
     .action(({ json }) =>
       withDatabase(async (database) => {
         const states = await migrationStatus(database)
         const line = ({ version, name, applied_at, is_known }: (typeof states)[number]) =>
-          `${String(version).padStart(4, '0')}  ${name.padEnd(32)} ${applied_at ?? 'pending'}${is_known ? '' : '  (of a newer version, compatible)'}\n`
+          `${String(version).padStart(4, '0')}  ${name.padEnd(32)} ${applied_at ?? 'pending'}${is_known ? '' : '  (from a newer version, compatible)'}\n`
         print(json, { migrations: states }, states.map(line).join(''))
       }),
     )
@@ -74,6 +76,8 @@ function explainLosses({ version, name, losses }: StepBack): string {
   const lines = losses.map(({ table, column, rows }) =>
     column ? `  column ${table}.${column}, rows with a value: ${rows}\n` : `  table ${table}, rows: ${rows}\n`,
   )
-  const what = lines.length ? `This is lost for good:\n${lines.join('')}` : 'No table and no column goes with it.\n'
-  return `Migration ${version} (${name}) is the newest. ${what}`
+  const what = lines.length
+    ? `Rolling it back permanently deletes:\n${lines.join('')}`
+    : 'Rolling it back deletes no table and no column.\n'
+  return `The latest migration is ${version} (${name}). ${what}`
 }

@@ -25,8 +25,8 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
 export const openapiCommand = () =>
   new Command('openapi')
     .description('print the OpenAPI document')
-    .option('--yaml', 'as YAML instead of JSON')
-    .option('--json', 'as JSON, the default')
+    .option('--yaml', 'print YAML instead of JSON')
+    .option('--json', 'print JSON (default)')
     .action(async ({ yaml }: { yaml?: boolean }) => {
       const document = await openApiDocument()
       const { stringify } = await import('yaml')

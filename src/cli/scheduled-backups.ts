@@ -47,10 +47,10 @@ export function scheduleBackups(
     child = undefined
     if (status === 0) {
       failures = 0
-      log.info({ backup: JSON.parse(output) }, 'backup')
+      log.info({ backup: JSON.parse(output) }, 'backup created')
       for (const old of backups(folder).slice(config.backupKeep)) rmSync(join(folder, old), { force: true })
       schedule(config.backupEvery)
-    } else if (isStopping) log.info('the backup that was running is given up')
+    } else if (isStopping) log.info('running backup canceled')
     else {
       log.error({ status, fault }, 'backup failed')
       schedule(RETRY_MS * 2 ** failures++)

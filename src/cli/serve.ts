@@ -20,8 +20,8 @@ import { startWorkers } from './workers.ts'
 
 export const serveCommand = (config: () => Config) =>
   new Command('serve')
-    .description('update the database schema and serve')
-    .option('--no-migrate', 'leave the schema as it is, and stop if it is not up to date')
+    .description('update the database schema and start the server')
+    .option('--no-migrate', 'do not update the schema; exit if it is not up to date')
     .action(async ({ migrate: allowed }: { migrate: boolean }) => {
       const settings = await withRealPort(config)
       const log = await createLog(settings)
@@ -111,11 +111,13 @@ function configurationWarnings({ production, appUrl, smtpUrl, database }: Config
   if (!production) return []
   const ephemeral = database.engine === 'sqlite' ? ephemeralReason(dirname(database.file)) : null
   return [
-    ...(appUrl.startsWith('http:') ? [`APP_URL is ${appUrl}: links in e-mails lead there, unencrypted`] : []),
-    ...(smtpUrl ? [] : ['SMTP_URL is not set: e-mails become files, and their links are in this log']),
+    ...(appUrl.startsWith('http:')
+      ? [`APP_URL is ${appUrl}: links in e-mails are not encrypted. Set it to the public https address`]
+      : []),
+    ...(smtpUrl ? [] : ['SMTP_URL is not set: e-mails are written to files, and their links to this log']),
     ...(database.engine === 'sqlite' && ephemeral
       ? [
-          `DATABASE_URL is ${database.file}, which lies in ${ephemeral}: accounts will be lost, and each further replica has a database of its own. Use a persistent volume and one replica, or PostgreSQL`,
+          `the database ${database.file} is in ${ephemeral}: accounts will be lost, and every replica has its own database. Use a persistent volume and one replica, or PostgreSQL`,
         ]
       : []),
   ]
@@ -125,11 +127,11 @@ async function prepareSchema(config: Config, allowed: boolean, log: Log): Promis
   const database = await openDatabase(config, { forMigration: allowed })
   try {
     const applied = allowed ? await migrateUp(database) : []
-    if (applied.length) log.info({ applied }, 'migrated')
+    if (applied.length) log.info({ applied }, 'migrations applied')
     const states = await migrationStatus(database)
     requireNonePending(states.filter(({ applied_at }) => applied_at === null))
     const newer = states.filter(({ is_known }) => !is_known).map(({ name }) => name)
-    if (newer.length) log.warn({ newer }, 'the database is of a newer version, which says that this one may run on it')
+    if (newer.length) log.warn({ newer }, 'the database schema is from a newer, compatible version')
   } finally {
     await database.close()
   }
@@ -137,10 +139,10 @@ async function prepareSchema(config: Config, allowed: boolean, log: Log): Promis
 
 function explainListen(error: NodeJS.ErrnoException, host: string, port: number): string {
   if (error.code === 'EADDRINUSE')
-    return `port ${port} is taken: another program listens on ${host}:${port}. Set PORT to a free one`
+    return `port ${port} is in use: another program listens on ${host}:${port}. Set PORT to a free port`
   if (error.code === 'EACCES')
-    return `port ${port} may not be used: ports below 1024 need more rights. Set PORT to a higher one`
-  if (error.code === 'EADDRNOTAVAIL') return `HOST=${host} is no address of this machine`
+    return `no permission to listen on port ${port}: ports below 1024 require additional privileges. Set PORT to a higher port`
+  if (error.code === 'EADDRNOTAVAIL') return `HOST=${host} is not an address of this machine`
   return error.message
 }
 
@@ -151,7 +153,7 @@ function banner(config: Config, address: string): string {
   Bukhindor is running at ${address}
     API documentation    ${address}/docs
     database             ${database.engine === 'sqlite' ? database.file : masked(database.url)}
-    e-mails              ${smtpUrl ? 'by SMTP' : `as files in ${dataDir}/mail`}
+    e-mails              ${smtpUrl ? 'sent by SMTP' : `written to ${dataDir}/mail`}
     first administrator  echo 'a good password' | ${commandLine(config)} user create --email you@example.org --name You --role admin --password-stdin
 
 `

@@ -38,12 +38,12 @@ export function onSignal(log: Log, leave: (hasNotice: boolean) => Promise<void>)
     leaving = true
     log.info({ signal }, 'shutting down')
     const deadline = setTimeout(() => {
-      log.error('requests were still running at the deadline')
+      log.error('shutdown deadline reached: requests were still running')
       exit(log)
     }, SHUTDOWN_DEADLINE_MS).unref()
     await leave(signal !== 'SIGINT')
     clearTimeout(deadline)
-    log.info('bye')
+    log.info('shutdown complete')
     lastLines(log, resolve)
   }
   for (const signal of SIGNALS) process.on(signal, () => react(signal).catch(reject))
@@ -85,7 +85,7 @@ function restartOnFatal(log: Log, close: () => Promise<void>): void {
       close().then(
         () => exit(log),
         (err) => {
-          log.fatal({ err }, 'could not shut down in order')
+          log.fatal({ err }, 'graceful shutdown failed')
           exit(log)
         },
       )

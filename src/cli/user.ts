@@ -15,15 +15,15 @@ Examples:
   bukhindor user set-role anna@example.org user
   bukhindor user list --role admin --json
 
-An <email> is the address of a user, in any case. The rules are those of the API: the last active administrator can be
-neither deleted, demoted nor deactivated.
+<email> is the e-mail address of a user, in upper or lower case. As in the API, the last active administrator cannot be
+deleted, demoted or deactivated.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`
 
 /** `user create`, `list`, `set-role`, `set-password`, `activate`, `deactivate`, `delete`: for whoever runs the machine. */
 export function userCommand(config: () => Config): Command {
   const command = new Command('user')
-    .description('create and change users, the first administrator among them')
+    .description('create and change users, including the first administrator')
     .addHelpText('after', EXAMPLES)
   const withServices = async <T>(work: (services: Services) => Promise<T>): Promise<T> => {
     const settings = config()
@@ -31,19 +31,19 @@ export function userCommand(config: () => Config): Command {
     const services = await createServices(settings, await createLog({ ...settings, logLevel: 'silent' }))
     return work(services).finally(() => services.close())
   }
-  const role = () => new Option('--role <role>', 'what the user may do').choices(['user', 'admin'])
+  const role = () => new Option('--role <role>', 'role of the user').choices(['user', 'admin'])
   const json = () => new Option('--json', 'print JSON')
 
   command
     .command('create')
     .description('create a user')
-    .requiredOption('--email <email>', 'the address that the user signs in with')
-    .requiredOption('--name <name>', 'the name of the user')
+    .requiredOption('--email <email>', 'e-mail address that the user signs in with')
+    .requiredOption('--name <name>', 'name of the user')
     .addOption(role().default('user'))
     .addOption(new Option('--locale <locale>', 'language of e-mails').choices(['ru', 'en']).default('en'))
     .option(
       '--password-stdin',
-      'read the password from standard input; without it the user needs a reset link to sign in',
+      'read the password from standard input; without it, the user needs a password reset link to sign in',
     )
     .addOption(json())
     .action((options) =>
@@ -56,7 +56,7 @@ export function userCommand(config: () => Config): Command {
   command
     .command('list')
     .description('list users, newest first')
-    .option('--q <text>', 'part of the e-mail or name')
+    .option('--q <text>', 'part of the e-mail address or name')
     .addOption(role())
     .addOption(json())
     .action((options) =>
@@ -69,7 +69,7 @@ export function userCommand(config: () => Config): Command {
   command
     .command('set-role <email>')
     .description('change a user’s role')
-    .addArgument(new Argument('<role>', 'what the user may do').choices(['user', 'admin']))
+    .addArgument(new Argument('<role>', 'role of the user').choices(['user', 'admin']))
     .addOption(json())
     .action((email, to, options) =>
       withServices(async ({ operator }) => print(options.json, await operator.update(email, { role: to }), 'Changed')),
@@ -86,7 +86,7 @@ export function userCommand(config: () => Config): Command {
     )
   for (const [name, is_active, description, done] of [
     ['activate', true, 'let a deactivated user sign in again', 'Activated'],
-    ['deactivate', false, 'sign a user out everywhere and keep them from signing in', 'Deactivated'],
+    ['deactivate', false, 'sign a user out everywhere and prevent them from signing in', 'Deactivated'],
   ] as const)
     command
       .command(`${name} <email>`)
@@ -98,11 +98,11 @@ export function userCommand(config: () => Config): Command {
   command
     .command('delete <email>')
     .description('permanently delete a user and all their data')
-    .option('-y, --yes', 'do not ask; required with --json and where there is no terminal to ask on')
+    .option('-y, --yes', 'skip the confirmation; required with --json and without a terminal')
     .addOption(json())
     .action((email, options, self: Command) => {
       if (!options.yes && (options.json || !process.stdin.isTTY))
-        self.error('error: deleting a user cannot be undone, and there is no terminal to ask on. Add --yes to confirm')
+        self.error('error: deleting a user cannot be undone. Add --yes to confirm')
       return withServices(async ({ operator }) => {
         const { email: address, name } = await operator.find(email)
         if (!options.yes) await confirm(`Permanently delete ${address} (${name}) and all their data?`)

@@ -29,7 +29,7 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
   function fork(): Worker {
     const worker = cluster.fork({ PORT: String(port) })
     // Such as an order to one that has just ended: 'exit' tells all that has to be known.
-    worker.on('error', (err) => log.warn({ err, worker: worker.id }, 'a worker could not be reached'))
+    worker.on('error', (err) => log.warn({ err, worker: worker.id }, 'failed to send a message to a worker'))
     const { stdout } = worker.process
     if (destination && stdout) guarded(log, 'worker logs', forwardLines)(stdout, destination)
     return worker
@@ -38,14 +38,19 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
   const listening = (worker: Worker) =>
     new Promise<number>((resolve, reject) => {
       worker.once('listening', ({ port }) => resolve(port))
-      worker.once('exit', () => reject(new DatabaseError('a worker ended before it could listen; it has said why')))
+      worker.once('exit', () =>
+        reject(new DatabaseError('a worker exited before it could listen; see the log for the cause')),
+      )
     })
 
   function replaceWhenItDies(worker: Worker): void {
     const born = performance.now()
     const replace = async (status: number | null, signal: string | null) => {
       if (leaving) return
-      log.error({ worker: worker.id, worker_pid: worker.process.pid, status, signal }, 'a worker died')
+      log.error(
+        { worker: worker.id, worker_pid: worker.process.pid, status, signal },
+        'worker exited unexpectedly, starting another one',
+      )
       delay =
         performance.now() - born < SHORT_LIFETIME_MS ? Math.min(Math.max(MIN_PAUSE_MS, 2 * delay), MAX_PAUSE_MS) : 0
       await pause(delay, null, { ref: false })

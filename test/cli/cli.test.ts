@@ -105,8 +105,8 @@ describe('bukhindor user', () => {
       [['user', 'delete', 'anna@example.org', '--yes'], /last active administrator/],
       [['user', 'deactivate', 'anna@example.org'], /last active administrator/],
       [['user', 'set-role', 'anna@example.org', 'user'], /last active administrator/],
-      [['user', 'activate', 'nobody@example.org'], /no user nobody@example\.org/],
-      [['user', 'delete', 'nobody@example.org', '--yes'], /no user nobody@example\.org/],
+      [['user', 'activate', 'nobody@example.org'], /user nobody@example\.org does not exist/],
+      [['user', 'delete', 'nobody@example.org', '--yes'], /user nobody@example\.org does not exist/],
       [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: .*too common/, 'password1'],
       [['user', 'set-password', 'anna@example.org', '--password-stdin'], /password: At least 8 characters/, 'short'],
     ] as [string[], RegExp, string?][]) {
@@ -175,7 +175,7 @@ describe('bukhindor config', () => {
     for (const command of ['config', 'serve']) {
       const { status, err } = await run([command], { env })
       assert.equal(status, 2)
-      assert.match(err, /5 faults/)
+      assert.match(err, /5 errors/)
       for (const name of Object.keys(env)) assert.match(err, new RegExp(`^  - ${name}\\b.*must be`, 'm'))
       assert.doesNotMatch(err, /short/)
     }
@@ -192,7 +192,7 @@ describe('bukhindor migrate', () => {
   test('applies and reverts migrations and shows the status', async () => {
     const applied = JSON.parse((await run(['migrate', 'up', '--json'])).out).applied
     assert.equal(applied[0], 'users_and_sessions')
-    assert.match((await run(['migrate', 'up'])).out, /nothing to do/)
+    assert.match((await run(['migrate', 'up'])).out, /Nothing to do/)
     const reverted = JSON.parse((await run(['migrate', 'down', '--yes', '--json'])).out).reverted
     assert.equal(reverted, applied.at(-1))
     const { migrations } = JSON.parse((await run(['migrate', 'status', '--json'])).out)
@@ -221,8 +221,8 @@ describe('bukhindor migrate down', () => {
     const tried = JSON.parse((await run(['migrate', 'down', '--dry-run', '--json'])).out)
     assert.deepEqual([tried.reverted, tried.would_revert], [null, newest])
     const { err, out } = await run(['migrate', 'down', '--yes'])
-    assert.equal(out, `rolled back ${newest}\n`)
-    assert.match(err, new RegExp(`\\(${newest}\\) is the newest`))
+    assert.equal(out, `Rolled back ${newest}\n`)
+    assert.match(err, new RegExp(`The latest migration is \\d+ \\(${newest}\\)`))
     assert.equal(err.match(/, rows/g)?.length ?? 0, tried.losses.length)
     for (const { table, column, rows } of tried.losses)
       assert.ok(

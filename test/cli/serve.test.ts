@@ -61,7 +61,7 @@ describe('bukhindor serve prints one message when it cannot start', () => {
     await rm(join(folder, 'secret.key'))
     const { status, err } = await run(['serve'])
     assert.equal(status, 2)
-    assert.match(err, /secret\.key is missing, but there are accounts/)
+    assert.match(err, /secret\.key is missing, but the database has accounts/)
     await assert.rejects(stat(join(folder, 'secret.key')))
   })
 
@@ -72,20 +72,20 @@ describe('bukhindor serve prints one message when it cannot start', () => {
     const { status, err } = await run(['serve'], { env: { PORT: String(port) } })
     other.close()
     assert.equal(status, 1)
-    assert.match(err, new RegExp(`port ${port} is taken.*Set PORT to a free one`))
+    assert.match(err, new RegExp(`port ${port} is in use.*Set PORT to a free port`))
   })
 
   test('when HOST is not an address of this machine', async () => {
     const { status, err } = await run(['serve'], { env: { HOST: '192.0.2.1', PORT: '0' } })
     assert.equal(status, 1)
-    assert.match(err, /HOST=192\.0\.2\.1 is no address of this machine/)
+    assert.match(err, /HOST=192\.0\.2\.1 is not an address of this machine/)
   })
 })
 
 describe('bukhindor serve with a JSON log', () => {
   const cases: [string, Record<string, string>, number, RegExp][] = [
     ['a wrong setting', { REQUEST_TIMEOUT: 'soon' }, 2, /REQUEST_TIMEOUT is "soon"/],
-    ['a proxy that is no address', { TRUST_PROXY: 'bad' }, 2, /TRUST_PROXY is "bad": must be off/],
+    ['a proxy that is no address', { TRUST_PROXY: 'bad' }, 2, /TRUST_PROXY is "bad": must be "off"/],
     [
       'a password that is not percent-encoded',
       { DATABASE_URL: 'postgres://me:pa/ss#w@127.0.0.1/app', APP_SECRET: secret },
@@ -93,7 +93,12 @@ describe('bukhindor serve with a JSON log', () => {
       /DATABASE_URL: user and password must be percent-encoded: \/ is %2F/,
     ],
     ['a data folder that cannot be made', { DATA_DIR: '/dev/null/data' }, 1, /cannot open the database/],
-    ['an address that is not of this machine', { HOST: '192.0.2.1', PORT: '0' }, 1, /HOST=192\.0\.2\.1 is no address/],
+    [
+      'an address that is not of this machine',
+      { HOST: '192.0.2.1', PORT: '0' },
+      1,
+      /HOST=192\.0\.2\.1 is not an address/,
+    ],
   ]
   for (const [name, env, expected, sentence] of cases)
     test(`reports ${name} in the log as well as on standard error`, async () => {

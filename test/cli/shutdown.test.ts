@@ -44,7 +44,7 @@ describe('A server that is stopped', () => {
     assert.deepEqual(seen.failed, [])
     assert.equal(code, 0)
     assert.equal(seen.closing, 8)
-    assert.match(server.output(), /"signal":"SIGTERM"[\s\S]*"msg":"bye"/)
+    assert.match(server.output(), /"signal":"SIGTERM"[\s\S]*"msg":"shutdown complete"/)
   })
 
   for (const signal of ['SIGTERM', 'SIGHUP'] as const)
@@ -163,7 +163,7 @@ describe('A server that cannot start', () => {
       const env = { DATA_DIR: folder, PORT: String(port), LOG_FORMAT: 'json' }
       const error = await startServer(env).then(() => assert.fail('it started'), String)
       assert.match(error, /exit status 1/)
-      assert.match(error, new RegExp(`port ${port} is taken.*Set PORT`))
+      assert.match(error, new RegExp(`port ${port} is in use.*Set PORT`))
       assert.doesNotMatch(error, /node:internal/)
     } finally {
       taken.close()
@@ -192,7 +192,7 @@ describe('A server that cannot start', () => {
       )
       database.close()
       const env = { DATA_DIR: data, PORT: String(port), LOG_FORMAT: 'json', WORKERS, BACKUP_EVERY: '1d' }
-      await assert.rejects(startServer(env), /is taken/)
+      await assert.rejects(startServer(env), /is in use/)
       taken.close()
       assert.equal(existsSync(join(data, 'mail')), false)
       assert.equal(existsSync(join(data, 'backups')), false)

@@ -69,8 +69,8 @@ describe('An uncaught error', () => {
         .map(Number)
     const [first] = workers()
     process.kill(first as number, 'SIGUSR2')
-    await until(() => server.output().includes('"msg":"a worker died"'))
-    assert.match(server.output(), /"msg":"a worker died"/)
+    await until(() => server.output().includes('"msg":"worker exited unexpectedly, starting another one"'))
+    assert.match(server.output(), /"msg":"worker exited unexpectedly, starting another one"/)
     assert.match(server.output(), /"status":1/)
     const client = createClient(server.url, { keepAlive: false }) // None of the connections that went with the worker.
     for (let n = 0; n < 10; n++) assert.equal((await client.get('/health')).status, 200)

@@ -146,4 +146,28 @@ describe('On a phone without JavaScript', { skip: withoutBrowser }, () => {
         await close()
       }
   })
+
+  test('a password is shown on request, where there is JavaScript, and never kept as text', async () => {
+    const email = 'browser.shown@example.org'
+    await app.api.post('/api/v1/auth/register', { body: { email, password: PASSWORD, name: 'Anna', locale: 'en' } })
+    await app.api.post('/api/v1/auth/reset-password', { body: { email } })
+    const { pathname, search } = linkIn(await smtp.waitFor(mailTo(email, /reset your password/)))
+    const context = await browser.newContext({ viewport: PHONE })
+    const page = await context.newPage()
+    const complaints = complaintsOf(page, app.url)
+    await page.goto(app.url + pathname + search)
+    assert.equal(await page.locator('.account bdi').textContent(), email)
+    const types = () => page.locator('[name^=new_password]').evaluateAll((fields) => fields.map((field) => field.type))
+    assert.deepEqual(await types(), ['password', 'password'])
+    await page.getByLabel('Show password').check()
+    assert.deepEqual(await types(), ['text', 'text'])
+    await picture(page, 'page-en-reset-shown')
+    await page.fill('#new_password', NEW)
+    await page.fill('#new_password_again', NEW)
+    await page.evaluate("addEventListener('submit', (event) => event.preventDefault())")
+    await page.click('button')
+    assert.deepEqual(await types(), ['password', 'password'])
+    assert.deepEqual(complaints, [])
+    await context.close()
+  })
 })

@@ -126,7 +126,7 @@ async function abandoned(context: Context) {
   }
   const read = await Promise.all(slow)
   standing.destroy()
-  const died = /a worker died|uncaughtException|unhandledRejection/.test(server.output())
+  const died = /worker exited unexpectedly|uncaughtException|unhandledRejection/.test(server.output())
   return {
     ok: !died && answers.every(({ status }) => status === 200) && read.every((bytes) => bytes >= size),
     figure: `${died ? 'a process died' : 'no process died'} in ${CUT_WITHIN_MS / 1000} s after 50 abandoned downloads; ${read.filter((bytes) => bytes >= size).length} of 4 slow downloads complete; others meanwhile ${tally(answers)}`,

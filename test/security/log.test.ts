@@ -20,7 +20,7 @@ describe('The log', () => {
       code: 'EENVELOPE',
       rejected: ['anna.k+x@mail.example.org'],
     })
-    const [line = ''] = await linesOf((log) => log.error({ err: mail }, 'mail not sent yet'))
+    const [line = ''] = await linesOf((log) => log.error({ err: mail }, 'e-mail not sent: will retry'))
     const { err } = JSON.parse(line)
     assert.equal(err.code, 'EENVELOPE')
     assert.equal(err.message, '550 5.1.1 <…@mail.example.org>: unknown')

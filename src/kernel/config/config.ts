@@ -9,7 +9,7 @@ export class ConfigError extends Error {
   readonly faults: string[]
   constructor(faults: string[]) {
     super(
-      faults.length === 1 ? String(faults[0]) : `${faults.length} faults:\n${faults.map((f) => `  - ${f}`).join('\n')}`,
+      faults.length === 1 ? String(faults[0]) : `${faults.length} errors:\n${faults.map((f) => `  - ${f}`).join('\n')}`,
     )
     this.name = 'ConfigError'
     this.faults = faults
@@ -120,9 +120,11 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     backupKeep: read('BACKUP_KEEP'),
   }
   if (config.database.engine === 'postgres' && !env.APP_SECRET?.trim())
-    faults.push('APP_SECRET: required with PostgreSQL; every instance needs the same one')
+    faults.push('APP_SECRET: required with PostgreSQL; set the same value on every instance')
   if (config.database.engine === 'postgres' && config.backupEvery)
-    faults.push('BACKUP_EVERY: only for the embedded database; with PostgreSQL use pg_dump or continuous archiving')
+    faults.push(
+      'BACKUP_EVERY: supported only with the embedded database; with PostgreSQL, use pg_dump or continuous archiving',
+    )
   if (config.smtpUrl && !config.mailFrom)
     faults.push('MAIL_FROM: required with SMTP_URL, for example "Bukhindor <no-reply@example.org>"')
   if (config.accessTokenTtl > config.sessionIdle)

@@ -21,139 +21,145 @@ export const SETTINGS = {
   NODE_ENV: setting(
     oneOf('production', 'development', 'test'),
     'development',
-    'in `production`: HSTS, no CORS origin by default',
+    '`production` enables HSTS and allows no CORS origin by default',
   ),
   HOST: setting(String, '127.0.0.1', 'address to listen on (`0.0.0.0` in the container)'),
   PORT: setting(integer(0, 65535), 8080, 'port to listen on; 0 takes a free one'),
   DATA_DIR: setting(
     (text) => resolve(text),
     resolve('data'),
-    'the embedded database, the secret, the development mailbox',
+    'folder for the embedded database, the secret key and, without `SMTP_URL`, e-mails',
     { shown: './data' },
   ),
   DATABASE_URL: setting<string | null>(
     postgresOrSqliteUrl,
     null,
-    '`sqlite:PATH` or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]]/NAME`',
+    'database to use: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]]/NAME`',
     { shown: 'sqlite:{DATA_DIR}/bukhindor.db', secret: true },
   ),
-  DATABASE_POOL_SIZE: setting(integer(1, 500), 10, 'PostgreSQL connections of one process'),
+  DATABASE_POOL_SIZE: setting(integer(1, 500), 10, 'maximum number of PostgreSQL connections per process'),
   APP_SECRET: setting<Buffer[] | null>(
     (text) => text.split(',').map((part) => parseSecret(part.trim())),
     null,
-    'at least 32 random bytes, base64url; a comma-separated list rotates it: the first signs, all verify. Required with PostgreSQL',
-    { shown: 'made at the first start, kept in {DATA_DIR}/secret.key', secret: true },
+    'secret from which all keys are derived: at least 32 random bytes in base64url. To rotate it, set a comma-separated list: the first secret signs, all verify. Required with PostgreSQL',
+    { shown: 'generated at the first start and stored in {DATA_DIR}/secret.key', secret: true },
   ),
   APP_URL: setting<string | null>(
     url,
     null,
-    'where people reach the service: the base of links in e-mails, and `iss` of access tokens',
+    'public address of the service: the base of links in e-mails, and `iss` of access tokens',
     { shown: 'http://localhost:{PORT}' },
   ),
   APP_LINK_URL: setting<string | null>(
     url,
     null,
-    'links in e-mails open the app at this address instead of the service’s own pages',
+    'base address of links in e-mails that open the app instead of the service’s own pages',
     { shown: 'none' },
   ),
   CORS_ALLOWED_ORIGINS: setting<string[] | null>(
     list(origin),
     null,
-    'origins of browsers that may call, comma-separated; `*` as a port or as the leading label',
+    'origins that browsers may call the API from, comma-separated; `*` is allowed as the port or as the leading label',
     { shown: 'none in production, http://localhost:* and http://127.0.0.1:* otherwise' },
   ),
   CORS_ALLOWED_HEADERS: setting<string[]>(
     list(headerName),
     [],
-    'request headers that browsers may send beside those of the app, tracing and HTTP clients, comma-separated',
+    'additional request headers that browsers may send, comma-separated; those of the app, of tracing and of common HTTP clients are always allowed',
     { shown: 'none' },
   ),
   TRUST_PROXY: setting<string[] | number | false>(
     trustProxy,
     false,
-    'addresses (comma-separated, CIDR allowed) or number of proxies whose `X-Forwarded-*` count',
+    'trusted reverse proxies, whose `X-Forwarded-For` is used: their addresses (comma-separated, CIDR allowed) or their number',
     { shown: 'off' },
   ),
-  JWT_EXPIRATION: setting(duration(MINUTE, DAY), 15 * MINUTE, 'life of an access token'),
+  JWT_EXPIRATION: setting(duration(MINUTE, DAY), 15 * MINUTE, 'lifetime of an access token'),
   REFRESH_TOKEN_EXPIRATION: setting(
     duration(MINUTE, 3650 * DAY),
     30 * DAY,
-    'a session that is not used for this long ends',
+    'lifetime of a refresh token: a session that is unused for this long ends',
   ),
-  SESSION_MAX_AGE: setting(
-    duration(MINUTE, 3650 * DAY),
-    180 * DAY,
-    'a session ends at this age, however much it is used',
-  ),
+  SESSION_MAX_AGE: setting(duration(MINUTE, 3650 * DAY), 180 * DAY, 'maximum age of a session, even if it is in use'),
   REFRESH_GRACE: setting(
     duration(0, 10 * MINUTE),
     10_000,
-    'how long a past refresh token still counts as a parallel call',
+    'how long a previous refresh token is accepted as a parallel request',
   ),
   REFRESH_TAB_TOLERANCE: setting(
     duration(0, 30 * DAY),
     DAY,
-    'how long a past refresh token from the same browser counts as another of its tabs; `0` is not at all',
+    'how long a previous refresh token is accepted from another tab of the same browser; `0` disables this',
     { shown: '24h' },
   ),
   MAX_SESSIONS: setting(
     integer(1, 10_000),
     100,
-    'live sessions of a user; a further sign-in ends the one that was used longest ago',
+    'maximum number of active sessions per user; a further sign-in ends the least recently used one',
   ),
-  MIN_PASSWORD_LENGTH: setting(integer(8, 64), 8, 'shortest password, in characters; 128 is the longest'),
-  REQUIRE_VERIFIED_EMAIL: setting(flag, false, 'refuse login before the e-mail is verified'),
+  MIN_PASSWORD_LENGTH: setting(integer(8, 64), 8, 'minimum password length in characters; the maximum is 128'),
+  REQUIRE_VERIFIED_EMAIL: setting(flag, false, 'require a verified e-mail address to sign in'),
   SMTP_URL: setting<string | null>(
     smtpUrl,
     null,
-    '`smtp://USER:PASSWORD@HOST:PORT` (STARTTLS) or `smtps://…`; without it, mails land as files in {DATA_DIR}/mail',
+    'mail server: `smtp://USER:PASSWORD@HOST:PORT` (STARTTLS) or `smtps://…`. Without it, e-mails are written as files to {DATA_DIR}/mail',
     { shown: 'none', secret: true },
   ),
-  MAIL_FROM: setting<string | null>(oneLine, null, 'sender of e-mails, such as `Bukhindor <no-reply@example.org>`', {
-    shown: 'none',
-  }),
+  MAIL_FROM: setting<string | null>(
+    oneLine,
+    null,
+    'sender of e-mails, such as `Bukhindor <no-reply@example.org>`; required with `SMTP_URL`',
+    {
+      shown: 'none',
+    },
+  ),
   ACCOUNT_DELETION_GRACE: setting(
     duration(0, 3650 * DAY),
     14 * DAY,
-    'how long a deleted account can be brought back; `0` is not at all',
+    'how long users can cancel the deletion of their account; `0` deletes immediately',
   ),
   AUDIT_RETENTION: setting(duration(DAY, 36500 * DAY), 400 * DAY, 'how long audit events are kept'),
   LOG_LEVEL: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
-    'least level that is logged',
+    'minimum level of log entries',
   ),
-  LOG_FORMAT: setting<'json' | 'pretty' | null>(oneOf('json', 'pretty'), null, '`json` or `pretty`', {
-    shown: 'json; pretty on a terminal',
-  }),
+  LOG_FORMAT: setting<'json' | 'pretty' | null>(
+    oneOf('json', 'pretty'),
+    null,
+    'format of the log: `json` or `pretty`',
+    {
+      shown: 'json; pretty on a terminal',
+    },
+  ),
   REQUEST_TIMEOUT: setting(
     duration(1000, 5 * MINUTE),
     15_000,
-    'deadline of a request, from its first byte to its answer',
+    'time limit for receiving a request, and again for answering it',
   ),
   WORKERS: setting<number | 'auto'>(
     (text) => (text === 'auto' ? 'auto' : integer(1, 128)(text)),
     1,
-    'processes that share the port; `auto` is one per core',
+    'number of processes that share the port; `auto` is one per core',
   ),
   HASH_THREADS: setting<number | 'auto'>(
     (text) => (text === 'auto' ? 'auto' : integer(1, 256)(text)),
     'auto',
-    'threads that hash passwords, of all workers together; `auto` is one per core, as far as the memory of the container reaches',
+    'number of threads that hash passwords, in all workers together; `auto` is one per core, limited by the memory of the container',
   ),
   COMMAND_LINE: setting<string | null>(
     oneLine,
     null,
-    'how the command line is called where the service runs, for the messages that name it; `{hostname}` is that of the machine',
+    'how to call the command line where the service runs, shown in messages; `{hostname}` is replaced by the name of the machine',
     { shown: 'npm run -s bukhindor --' },
   ),
   BACKUP_EVERY: setting(
     duration(0, 20 * DAY),
     0,
-    'how often the embedded database is copied to {DATA_DIR}/backups; `0` is never',
+    'how often the embedded database is backed up to {DATA_DIR}/backups; `0` disables backups',
     { shown: '0' },
   ),
-  BACKUP_KEEP: setting(integer(1, 1000), 7, 'how many of these copies are kept'),
+  BACKUP_KEEP: setting(integer(1, 1000), 7, 'number of these backups to keep'),
 } as const
 
 /** Decodes a secret: base64url of at least 32 bytes. Throws an Error that tells how to make one. */
@@ -161,7 +167,7 @@ export function parseSecret(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
   if (!/^[A-Za-z0-9_-]+={0,2}$/.test(text) || bytes.length < 32)
     throw new Error(
-      'must be at least 32 random bytes in base64url (43 characters); make one with: node -p "crypto.randomBytes(32).toString(\'base64url\')"',
+      'must be at least 32 random bytes in base64url (43 characters); generate one with: node -p "crypto.randomBytes(32).toString(\'base64url\')"',
     )
   return bytes
 }
@@ -173,7 +179,7 @@ function trustProxy(text: string): string[] | number | false {
     try {
       parseNetworks(part)
     } catch (error) {
-      throw new Error(`must be off, a number of proxies, or their addresses; ${(error as Error).message}`)
+      throw new Error(`must be "off", a number of proxies, or their addresses; ${(error as Error).message}`)
     }
     return part
   })(text)
@@ -187,6 +193,6 @@ function smtpUrl(text: string): string {
 }
 
 function oneLine(text: string): string {
-  if (/\p{Cc}/u.test(text)) throw new Error('must be one line')
+  if (/\p{Cc}/u.test(text)) throw new Error('must be a single line')
   return text
 }

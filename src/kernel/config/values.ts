@@ -48,7 +48,7 @@ export const list =
 export function url(text: string): string {
   const parsed = URL.canParse(text) ? new URL(text) : null
   if (!parsed || /^(javascript|data|file):$/.test(parsed.protocol) || parsed.search || parsed.hash)
-    throw new Error('must be an address such as https://api.example.org')
+    throw new Error('must be a URL such as https://api.example.org')
   return text.replace(/\/+$/, '')
 }
 
@@ -56,15 +56,14 @@ export function url(text: string): string {
 export function origin(text: string): string {
   if (!/^https?:\/\/(\*\.)?[a-z0-9.-]+(:(\d{1,5}|\*))?$|^https?:\/\/\[[0-9a-f:]+\](:(\d{1,5}|\*))?$/.test(text))
     throw new Error(
-      `"${text}" must be an origin such as https://app.example.org, https://*.example.org or http://localhost:*`,
+      `"${text}" is not an origin such as https://app.example.org, https://*.example.org or http://localhost:*`,
     )
   return text
 }
 
 /** The name of a header field (RFC 9110, 5.1). */
 export function headerName(text: string): string {
-  if (!/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text))
-    throw new Error(`"${text}" must be the name of a header, such as X-Trace`)
+  if (!/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text)) throw new Error(`"${text}" is not a header name such as X-Trace`)
   return text
 }
 

@@ -60,7 +60,7 @@ export async function loadSecrets(
 }
 
 const lostSecret = (file: string): string =>
-  `${file} is missing, but there are accounts: without their secret everybody is signed out, and e-mails that wait cannot be read. Put the file back from a backup, or set APP_SECRET to what it was. If it is lost for good, make another one, and everybody signs in again: (umask 077; node -p "crypto.randomBytes(32).toString('base64url')" > '${file}')`
+  `${file} is missing, but the database has accounts. Without this secret, all users are signed out and queued e-mails cannot be sent. Restore the file from a backup, or set APP_SECRET to its value. If it is lost permanently, create a new one (all users must sign in again): (umask 077; node -p "crypto.randomBytes(32).toString('base64url')" > '${file}')`
 
 function makeSecretFile(file: string): void {
   try {
@@ -99,7 +99,7 @@ function requirePrivate(file: string): void {
   const mode = statSync(file).mode & 0o777
   if ((mode & 0o077) === 0 || !keepsModes(dirname(file))) return
   throw new Error(
-    `others can read or change it (mode ${mode.toString(8).padStart(4, '0')}), and with it sign in as anybody. Close it: chmod 600 '${file}'. If somebody may have read it, replace the secret: see docs/operations.md`,
+    `other users of this machine can read or change it (mode ${mode.toString(8).padStart(4, '0')}), and could sign in as anyone. Restrict access: chmod 600 '${file}'. If someone may have read it, replace the secret: see docs/operations.md`,
   )
 }
 

@@ -105,11 +105,11 @@ async function compare(db: Db) {
     const file = known.find(({ version }) => version === row.version)
     if (!file && !isCompatible(row, newest))
       throw new DatabaseError(
-        `the database has migration ${row.version} (${row.name}), which this version does not know: it was made by a newer version, and this one cannot work with it. Start that one, or restore a backup`,
+        `the database has migration ${row.version} (${row.name}) from a newer, incompatible version. Start the newer version, or restore a backup`,
       )
     if (file && file.checksum !== row.checksum)
       throw new DatabaseError(
-        `migration ${row.version} (${row.name}) was changed after it had been applied. Put the file back as it was, and make a new migration`,
+        `migration ${row.version} (${row.name}) was changed after it was applied. Restore the file and create a new migration instead`,
       )
   }
   const pending = known.filter(({ version }) => !done.some((row) => row.version === version))
@@ -148,7 +148,7 @@ export async function migrateUp(database: Database, to = Number.POSITIVE_INFINIT
       if (!next) return null
       if (newer[0])
         throw new DatabaseError(
-          `the database lacks migration ${next.version} (${next.name}), and has ${newer[0].version} (${newer[0].name}) of a newer version: run "migrate up" of that one`,
+          `migration ${next.version} (${next.name}) is missing, although the database has ${newer[0].version} (${newer[0].name}) from a newer version. Run "migrate up" of the newer version`,
         )
       await next.up(trx, TYPES[database.engine])
       const { version, name, checksum, compatibleFrom = null } = next
@@ -204,7 +204,7 @@ async function takeBack(trx: Db, engine: Engine, { known, done }: State) {
   const file = known.find(({ version }) => version === last.version)
   if (!file)
     throw new DatabaseError(
-      `migration ${last.version} (${last.name}) is of a newer version: only that one can take it back`,
+      `migration ${last.version} (${last.name}) is from a newer version: only that version can roll it back`,
     )
   if ((await columnsOf(trx)).some(({ table }) => table === 'leases')) await requireNoInstance(trx)
   await file.down(trx, TYPES[engine])
@@ -227,7 +227,7 @@ export async function withSchema(database: Database, work: (trx: Db) => Promise<
 export function requireNonePending(pending: { name: string }[]): void {
   if (pending.length)
     throw new DatabaseError(
-      `the schema lacks ${pending.map(({ name }) => name).join(', ')}: run "bukhindor migrate up" first`,
+      `the database schema is not up to date: ${pending.map(({ name }) => name).join(', ')} pending. Run "bukhindor migrate up" first`,
     )
 }
 

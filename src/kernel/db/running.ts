@@ -18,6 +18,6 @@ export async function requireNoInstance(db: Db): Promise<void> {
     .execute()
   if (running.length)
     throw new DatabaseError(
-      `${running.length === 1 ? 'an instance is' : `${running.length} instances are`} running on this database (${running.map(({ holder }) => holder).join('; ')}). Stop the service everywhere first; a process that was killed counts for 30 seconds`,
+      `${running.length === 1 ? 'an instance is' : `${running.length} instances are`} running on this database (${running.map(({ holder }) => holder).join('; ')}). Stop the service everywhere first; a killed process counts as running for 30 seconds`,
     )
 }

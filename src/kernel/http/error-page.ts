@@ -5,8 +5,8 @@ import type { Locale } from '../i18n/locale.ts'
 import { html, PAGE_CSP, page } from './html/page.ts'
 
 const TEXTS = {
-  en: { id: 'Request id', home: 'To the start page', missing: 'This page does not exist.' },
-  ru: { id: 'Номер запроса', home: 'На главную', missing: 'Такой страницы нет.' },
+  en: { id: 'Request ID', home: 'Go to the home page', missing: 'This page does not exist.' },
+  ru: { id: 'Номер запроса', home: 'На главную страницу', missing: 'Такой страницы нет.' },
 } as const
 
 const JSON_PATHS = /^\/(api|v1|openapi|health|metrics|\.well-known)([/.?]|$)/

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { asAppError } from '../db/errors.ts'
-import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
+import { AppError, type AppErrorOptions, type ErrorDefinition } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 import { type Locale, negotiateLocale } from '../i18n/locale.ts'
 import { fieldMessage } from '../i18n/messages.ts'
@@ -22,8 +22,9 @@ const FRAMEWORK: Record<string, ErrorDefinition> = {
 
 /** What is said instead of messages that repeat the path. */
 const ECHOING: Record<string, string> = {
-  FST_ERR_BAD_URL: 'The path cannot be decoded: a % must be followed by two hexadecimal digits of UTF-8.',
-  FST_ERR_MAX_PARAM_LENGTH: 'A part of the path is longer than 128 characters.',
+  FST_ERR_BAD_URL:
+    'The path cannot be decoded: each % must be followed by two hexadecimal digits, and the result must be UTF-8.',
+  FST_ERR_MAX_PARAM_LENGTH: 'A path segment is longer than 128 characters.',
 }
 
 /** Any thrown thing as the error that a caller may see; what we do not know is `internal` and tells nothing. */
@@ -34,7 +35,6 @@ export function toAppError(thrown: unknown): AppError {
   if (validation)
     return new AppError(kernelErrors.validation_failed, {
       fields: fieldErrors(validation as Parameters<typeof fieldErrors>[0]),
-      detail: 'The input is not of the documented form.',
     })
   const definition = FRAMEWORK[code]
   if (definition)
@@ -50,13 +50,13 @@ export function toAppError(thrown: unknown): AppError {
 
 /** The body of every error of the service (contract, section 3; RFC 9457). */
 export function problem(error: AppError, locale: Locale, requestId: string): string {
-  const { status, action, title, text } = error.definition
+  const { status, action, title, text, about } = error.definition
   const { fields, detail, members } = error.options
   return JSON.stringify({
     type: `/docs/errors#${error.reason}`,
     title,
     status,
-    detail: status === 500 ? title : (detail ?? title),
+    detail: status === 500 ? about : (detail ?? (fields ? explainFields(title, fields) : about)),
     error: text[locale],
     code: status,
     reason: error.reason,
@@ -72,6 +72,10 @@ export function problem(error: AppError, locale: Locale, requestId: string): str
     }),
   })
 }
+
+/** Names what was wrong with each field: `Request validation failed: /limit: Must be at most 100.` */
+const explainFields = (title: string, fields: NonNullable<AppErrorOptions['fields']>): string =>
+  `${title}: ${fields.map((fault) => `${fault.path}: ${fieldMessage(fault, 'en')}`).join(' ')}`
 
 /** The headers that belong to an error: when to come back, and how to authenticate (RFC 6750, section 3). */
 export function problemHeaders(error: AppError): Record<string, string> {

@@ -40,7 +40,7 @@ function tagsOf(header: string, name: string): string[] {
   const tags = header.split(',').map((tag) => tag.trim())
   if (!tags.every((tag) => TAG.test(tag)))
     throw new AppError(kernelErrors.precondition_failed, {
-      detail: `${name} must be the ETag of the object, such as "3-mhsc8w00", or a list of them.`,
+      detail: `${name} must be the ETag of the object, such as "3-mhsc8w00", or a comma-separated list of ETags.`,
     })
   return tags
 }

@@ -24,7 +24,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
     return parse(text, { protoAction: 'error', constructorAction: 'error' })
   } catch (error) {
     const detail = /prototype/i.test((error as Error).message)
-      ? 'The keys __proto__ and constructor are refused.'
+      ? 'The keys __proto__ and constructor are not allowed.'
       : 'The body is not valid JSON.'
     throw new AppError(kernelErrors.malformed_json, { detail })
   }

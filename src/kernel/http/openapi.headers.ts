@@ -26,47 +26,48 @@ const HEADERS = defineHeaders({
   'Accept-Language': {
     in: 'request',
     schema: { type: 'string', maxLength: 1000 },
-    description: 'The language of the sentences for people (`message`, `error`): `ru` or `en`, English by default.',
+    description: 'The language of `message` and `error`: `ru` or `en`, English by default.',
   },
   'Idempotency-Key': {
     in: 'request',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
     description:
-      'Makes it safe to repeat the request: for 24 hours, the same key with the same request returns the first answer, ' +
-      'with `Idempotency-Replayed: true`. Use a random UUID per intent, such as `8e03978e-40d5-43e8-bc93-6894a57f9324`, ' +
-      'and keep it across retries. Printable ASCII.',
+      'Makes the request safe to retry: for 24 hours, the same key with the same request returns the first response, ' +
+      'with `Idempotency-Replayed: true`. Use a random UUID per operation, such as ' +
+      '`8e03978e-40d5-43e8-bc93-6894a57f9324`, and keep it across retries. Printable ASCII.',
   },
   'If-Match': {
     in: 'request',
     schema: { type: 'string', maxLength: 100 },
     description:
-      'The `ETag` of the version that you have seen, such as `"3"`: if the object has changed since, nothing is done and ' +
-      'the answer is 412.',
+      'The `ETag` of the version that you have read, such as `"3"`. If the object has changed since, the request fails ' +
+      'with 412.',
   },
   'If-None-Match': {
     in: 'request',
     schema: { type: 'string', maxLength: 100 },
-    description: 'The `ETag` of the version that you have, such as `"3"`: if it is still current, the answer is 304.',
+    description: 'The `ETag` of the version that you have, such as `"3"`. If it is still current, the response is 304.',
   },
   'X-Device-ID': {
     in: 'request',
     schema: { type: 'string', maxLength: 200 },
-    description: 'An id that the app has chosen for this device. Kept with the session, for its owner to recognize it.',
+    description:
+      'An ID that the app chooses for this device. Stored with the session, so that the user recognizes the device.',
   },
   'X-App-Type': {
     in: 'request',
     schema: { type: 'string', enum: ['ios', 'android', 'web', 'macos', 'windows', 'linux'] },
-    description: 'The kind of app. Kept with the session.',
+    description: 'The platform of the app. Stored with the session.',
   },
   'X-App-Version': {
     in: 'request',
     schema: { type: 'string', maxLength: 40 },
-    description: 'The version of the app, such as `1.4.0`. Kept with the session.',
+    description: 'The version of the app, such as `1.4.0`. Stored with the session.',
   },
   'X-Request-ID': {
     in: 'response',
     schema: { type: 'string' },
-    description: 'The id of the request, which its log line and its audit events have too.',
+    description: 'The ID of the request, as in its log entry and its audit events.',
     example: '018f3c5e-7d2a-7c1b-9f00-0123456789ab',
   },
   ETag: {
@@ -78,43 +79,42 @@ const HEADERS = defineHeaders({
   Location: {
     in: 'response',
     schema: { type: 'string', format: 'uri-reference' },
-    description: 'The path of the object that was created.',
+    description: 'The path of the created object.',
     example: '/api/v1/things/018f3c5e-7d2a-7c1b-9f00-0123456789ab',
   },
   'Content-Disposition': {
     in: 'response',
     schema: { type: 'string' },
-    description: 'The name under which a browser saves the file.',
+    description: 'The file name that a browser suggests for saving.',
     example: 'attachment; filename="export.json"',
   },
   'Idempotency-Replayed': {
     in: 'response',
     schema: { type: 'string', enum: ['true'] },
-    description: 'Present when this is the answer to an earlier request with the same `Idempotency-Key`.',
+    description: 'Present if this is the stored response to an earlier request with the same `Idempotency-Key`.',
   },
   'Retry-After': {
     in: 'response',
     schema: { type: 'integer', minimum: 1 },
-    description: 'Seconds after which another try makes sense.',
+    description: 'Seconds to wait before retrying.',
     example: 1,
   },
   'RateLimit-Policy': {
     in: 'response',
     schema: { type: 'string' },
-    description:
-      'What is allowed: so many (`q`) in so many seconds (`w`); without `w`, delays grow after so many failures.',
+    description: 'The limit: `q` requests per `w` seconds. Without `w`, the delay grows after `q` failures.',
     example: '"default";q=100;w=60',
   },
   RateLimit: {
     in: 'response',
     schema: { type: 'string' },
-    description: 'How many are left (`r`), and in how many seconds there are more (`t`).',
+    description: 'The remaining requests (`r`) and the seconds until more are available (`t`).',
     example: '"default";r=0;t=4',
   },
   'WWW-Authenticate': {
     in: 'response',
     schema: { type: 'string' },
-    description: 'How to authenticate, and what was wrong with the token (RFC 6750, section 3).',
+    description: 'How to authenticate, and why the token was rejected (RFC 6750, section 3).',
     example: 'Bearer realm="bukhindor", error="invalid_token", error_description="Access token expired"',
   },
 })

@@ -20,7 +20,7 @@ export const Email = Type.String({
   title: 'Email',
   format: 'email',
   maxLength: 254,
-  description: 'Kept as typed; unique whatever its letters’ case and Unicode form.',
+  description: 'Stored as entered; unique regardless of letter case and Unicode form.',
   examples: ['anna@example.org'],
 })
 export const Locale = Type.Unsafe<'ru' | 'en'>({
@@ -44,7 +44,7 @@ export function Untouched<T extends TSchema>(schema: T) {
 export const Nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
 
-const SENTENCE = { description: 'For people, in the language of Accept-Language' }
+const SENTENCE = { description: 'For users, in the language of `Accept-Language`' }
 /** A sentence that confirms something, with an example of it. */
 export const Sentence = (text: Text) => Type.String({ ...SENTENCE, examples: [text.en] })
 /** The answer that does nothing but confirm. */
@@ -56,17 +56,20 @@ export const IdParams = Strict({ id: Id })
 export const problemSchema = (members: Record<string, TSchema>) =>
   Type.Object(
     {
-      type: Type.String({ description: 'Where this reason is documented', examples: ['/docs/errors#not_found'] }),
+      type: Type.String({ description: 'The documentation of this reason', examples: ['/docs/errors#not_found'] }),
       title: Type.String({ examples: ['Not found'] }),
       status: Type.Integer({ examples: [404] }),
       detail: Type.String({ description: 'For developers, in English' }),
-      error: Type.String({ description: 'For people, in the language of Accept-Language' }),
+      error: Type.String({ description: 'For users, in the language of `Accept-Language`' }),
       code: Type.Integer({ description: 'The HTTP status' }),
-      reason: Type.String({ description: 'Stable, for programs: see /docs/errors', examples: ['not_found'] }),
+      reason: Type.String({
+        description: 'Stable, for programs; all reasons are listed at /docs/errors',
+        examples: ['not_found'],
+      }),
       action: Type.Unsafe<string>({
         type: 'string',
         enum: ['fix', 'retry', 'refresh', 'reauthenticate', 'none'],
-        description: 'What a client should do. Only `reauthenticate` means that the session is over.',
+        description: 'What the client should do. Only `reauthenticate` means that the session has ended.',
       }),
       request_id: Type.String(),
       ...members,
@@ -74,7 +77,7 @@ export const problemSchema = (members: Record<string, TSchema>) =>
         Type.Array(
           Strict({ path: Type.String({ examples: ['/name'] }), reason: Type.String(), message: Type.String() }),
           {
-            description: 'On 400 and 422: what was wrong, by JSON pointer or parameter name',
+            description: 'On 400 and 422: the invalid fields, by JSON pointer or parameter name',
           },
         ),
       ),

@@ -68,7 +68,7 @@ export async function createServer(
         )
         sendProblem(error, request, reply)
       } catch (err) {
-        request.log.error({ err }, 'an error could not be answered')
+        request.log.error({ err }, 'failed to send an error response')
         request.raw.socket.destroy()
       }
     },

@@ -11,7 +11,7 @@ export function guarded<A extends unknown[]>(
 ): (...args: A) => void {
   const logFault = (err: unknown) => {
     try {
-      log.error({ err, task }, 'a background task failed')
+      log.error({ err, task }, 'background task failed')
     } catch {} // A log that fails must not end the process either.
   }
   return (...args) => {

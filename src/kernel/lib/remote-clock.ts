@@ -67,7 +67,7 @@ export async function createRemoteClock({
     if (differs && !before)
       log.warn(
         { difference_ms: difference },
-        'the clock of this machine differs from the database’s, which counts: let NTP keep both',
+        'the clock of this machine differs from the clock of the database, which is used: synchronize both with NTP',
       )
   }
 

@@ -96,7 +96,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     }
     clearTimeout(timer)
     running = sendDue()
-      .catch((err) => log.warn({ err }, 'the outbox could not be read'))
+      .catch((err) => log.warn({ err }, 'failed to read the outbox'))
       .finally(() => {
         running = null
         if (stopped) return
@@ -110,7 +110,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       const now = clock.now()
       const due = await store.claimDue(database.db, timestamp(now), timestamp(now + CLAIM), BATCH)
       for (const result of await Promise.allSettled(due.map(send)))
-        if (result.status === 'rejected') log.error({ err: result.reason }, 'the outbox could not be written')
+        if (result.status === 'rejected') log.error({ err: result.reason }, 'failed to write to the outbox')
       if (stopped || due.length < BATCH) return
     }
   }
@@ -122,12 +122,12 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       return postpone(row, err as Error)
     }
     await insist(() => store.markSent(database.db, row, timestamp(clock.now())))
-    log.info({ mail: row.kind, mail_id: row.id, user_id: row.user_id, tries: row.tries }, 'mail sent')
+    log.info({ mail: row.kind, mail_id: row.id, user_id: row.user_id, tries: row.tries }, 'e-mail sent')
   }
 
   async function handOver(row: store.OutboxRow): Promise<void> {
     const data = row.payload === null ? null : sealer.open(row.payload, row.id)
-    if (data === null) throw new Error('the mail was sealed with a secret that is no longer in APP_SECRET')
+    if (data === null) throw new Error('the e-mail is encrypted with a secret that is no longer in APP_SECRET')
     const { subject, text, html } = render(row.kind, row.locale, JSON.parse(data))
     const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(DELIVERY)])
     await transport.send({ id: row.id, kind: row.kind, to: row.recipient, subject, text, html }, signal)
@@ -141,7 +141,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     await insist(() => store.markFailed(database.db, row.id, next, err.message))
     log.warn(
       { err, mail: row.kind, mail_id: row.id, tries: row.tries, ...next },
-      isLost ? 'mail given up' : 'mail not sent yet',
+      isLost ? 'e-mail not sent: giving up' : 'e-mail not sent: will retry',
     )
   }
 

@@ -59,7 +59,7 @@ function fileTransport(folder: string, from: string, log: Log): Transport {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await writeFile(`${file}.part`, source as Buffer, { mode: 0o600 })
       await rename(`${file}.part`, file)
-      log.info({ mail: mail.kind, file, link: /\S+:\/\/\S+token=\S+/.exec(mail.text)?.[0] }, 'mail written')
+      log.info({ mail: mail.kind, file, link: /\S+:\/\/\S+token=\S+/.exec(mail.text)?.[0] }, 'e-mail written to a file')
     },
     close: () => composer.close(),
   }

@@ -28,7 +28,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
       schema: {
         operationId: 'getCurrentUser',
         summary: 'Get the current user',
-        description: 'Returns the signed-in user as of now. With `If-None-Match`, 304 if nothing has changed.',
+        description: 'Returns the signed-in user. With `If-None-Match`, responds with 304 if the user has not changed.',
         tags,
         response: { 200: UserRef },
       },
@@ -46,7 +46,8 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
       schema: {
         operationId: 'updateCurrentUser',
         summary: 'Update the current user',
-        description: '`null` and absent fields stay as they are.',
+        description:
+          'Updates the name or the language of the signed-in user. Fields that are `null` or absent stay unchanged.',
         tags,
         body: schemas.UpdateProfile,
         response: { 200: UserRef },
@@ -66,8 +67,8 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         operationId: 'deleteCurrentUser',
         summary: 'Delete my account',
         description:
-          'Ends all sessions at once. The data is deleted at `delete_after`; until then the link in the e-mail, or signing in ' +
-          'with `"undo_deletion": true`, keeps the account.',
+          'Ends all sessions immediately. The data is deleted at `delete_after`. Until then, the user can keep the account ' +
+          'by opening the link in the e-mail or by signing in with `"undo_deletion": true`.',
         tags,
         body: schemas.DeleteMe,
         response: { 200: schemas.Deleted },
@@ -94,7 +95,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
       schema: {
         operationId: 'exportCurrentUser',
         summary: 'Export my data',
-        description: 'Returns all that is stored of the user as one JSON file, without password hashes and tokens.',
+        description: 'Returns all data stored about the user as one JSON file, without password hashes and tokens.',
         tags,
         response: { 200: exports.schema },
       },
@@ -115,7 +116,8 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
       schema: {
         operationId: 'resendVerificationEmail',
         summary: 'Resend the verification e-mail',
-        description: 'The earlier link stops working. Nothing is sent if the e-mail is verified.',
+        description:
+          'Sends a new link; the previous one stops working. If the address is already verified, nothing is sent.',
         tags,
         response: { 200: Message(accountMessages.verification_sent) },
       },
@@ -140,7 +142,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         operationId: 'requestEmailChange',
         summary: 'Request an e-mail change',
         description:
-          'Sends a link to the new address and a notice to the old one. The address changes when the link is used.',
+          'Sends a link to the new address and a notification to the old one. The address changes when the link is used.',
         tags,
         body: schemas.ChangeEmail,
         response: { 200: Message(accountMessages.email_change_sent) },
@@ -175,7 +177,7 @@ export const linkRoutes = (account: Account) => async (app: App) => {
     [
       '/undo-deletion',
       'cancelAccountDeletion',
-      'Cancel the deletion of an account',
+      'Cancel an account deletion',
       account.undoDeletion,
       accountMessages.deletion_undone,
       [],
@@ -189,7 +191,7 @@ export const linkRoutes = (account: Account) => async (app: App) => {
         schema: {
           operationId,
           summary,
-          description: 'The token is the one of the link in the e-mail. It works once.',
+          description: 'Takes the token of the link in the e-mail. A token works once.',
           tags,
           body: schemas.ByToken,
           response: { 200: Message(message) },

@@ -26,7 +26,7 @@ export const Deleted = Strict(
     message: Sentence(accountMessages.deletion_requested),
     delete_after: Type.String({
       format: 'date-time',
-      description: 'When the data is deleted; until then the deletion can be canceled',
+      description: 'When the data is deleted. Until then, the deletion can be canceled',
       examples: ['2026-12-06T12:00:00.000Z'],
     }),
   },

@@ -47,10 +47,10 @@ export function createExports({ database, clock, users, audit, lists }: Parts) {
       if (running.has(caller.id))
         throw new AppError(rateLimitsErrors.rate_limited, {
           retryAfter: 5,
-          detail: 'An export of yours is running already.',
+          detail: 'Another export of this account is still running.',
         })
       if (running.size >= MAX_EXPORTS_AT_ONCE)
-        throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports run at once.' })
+        throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports are running.' })
       running.add(caller.id)
       const end = () => running.delete(caller.id)
       try {

@@ -15,7 +15,7 @@ export const auditRoutes =
         schema: {
           operationId: 'listAuditEvents',
           summary: 'List audit events',
-          description: 'Returns who did what to whom, when and from where; the newest first.',
+          description: 'Returns who did what, to whom, when and from where; the most recent first.',
           tags: ['Audit'],
           querystring: ListAuditEvents,
           response: { 200: AuditEventList },

@@ -13,7 +13,7 @@ export function auditSchemas(events: readonly string[]) {
       actor_type: Type.Unsafe<'user' | 'anonymous' | 'operator' | 'system'>({
         type: 'string',
         enum: ['user', 'anonymous', 'operator', 'system'],
-        description: '`operator` is the command line, `system` a job of the service',
+        description: '`operator`: the command line; `system`: a background job of the service',
       }),
       actor_id: Nullable(Id),
       target_id: Nullable(Id),
@@ -28,7 +28,9 @@ export function auditSchemas(events: readonly string[]) {
   const AuditEventList = Strict(
     {
       events: Type.Array(Type.Unsafe<Static<typeof AuditEvent>>({ $ref: 'AuditEvent#' })),
-      next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
+      next_cursor: Nullable(
+        Type.String({ description: 'The `cursor` of the next page; `null` on the last page', examples: [null] }),
+      ),
     },
     { title: 'AuditEventList' },
   )

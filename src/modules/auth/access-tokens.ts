@@ -65,7 +65,7 @@ export async function createAccessTokens(
   const seconds = () => Math.floor(clock.now() / 1000)
 
   async function payloadOf(token: string, at: number): Promise<JWTPayload> {
-    if (token.length > MAX_TOKEN_LENGTH || !isCanonical(token)) throw invalid('The token is no compact JWS.')
+    if (token.length > MAX_TOKEN_LENGTH || !isCanonical(token)) throw invalid('The token is not a compact JWS.')
     const { payload } = await jwtVerify(
       token,
       ({ kid }) => {
@@ -140,7 +140,7 @@ export async function createAccessTokens(
 
 /** What a payload says of the caller. Throws AppError `token_invalid` where it is not of the form that we sign. */
 function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
-  if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing, or not of its form.')
+  if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing or malformed.')
   return { sub, sid, gen, exp: exp as number }
 }
 

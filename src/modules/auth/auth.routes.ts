@@ -67,7 +67,7 @@ export const authRoutes =
         schema: {
           operationId: 'register',
           summary: 'Create an account',
-          description: 'Creates an account with an e-mail and a password. It does not sign in: call login next.',
+          description: 'Creates an account with an e-mail and a password. It does not start a session: sign in next.',
           tags,
           body: schemas.Register,
           response: { 201: schemas.Registered },
@@ -99,10 +99,10 @@ export const authRoutes =
           operationId: 'signIn',
           summary: 'Sign in',
           description:
-            'Starts a session on this device. Unknown e-mail and wrong password get the same answer. With ' +
-            '`"delivery": "cookie"` the tokens come as cookies instead of in the body. A device that sends its `X-Device-Token`, or ' +
-            'an access token of this account in `Authorization` (an expired one will do), has attempts of its own: wrong ' +
-            'passwords tried by others do not keep it waiting.',
+            'Starts a session on this device. The response is the same for an unknown e-mail and a wrong password. With ' +
+            '`"delivery": "cookie"`, the refresh token and the device token are set as cookies instead of being returned in ' +
+            'the body. A device that sends its `X-Device-Token`, or an access token of this account in `Authorization` (even ' +
+            'an expired one), has its own attempt limit: wrong passwords on other devices do not block it.',
           tags,
           body: schemas.Login,
           response: { 200: schemas.SignedIn },
@@ -146,11 +146,12 @@ export const authRoutes =
         schema: {
           security: [{ refreshCookie: [] }, {}],
           operationId: 'refreshSession',
-          summary: 'Refresh the tokens',
+          summary: 'Refresh a session',
           description:
-            'Returns a new access token and the next refresh token. Repeating it with the same refresh token returns the same ' +
-            'successor until that has been used, so a lost answer costs nothing. Using an outdated refresh token ends the ' +
-            'session, unless it comes from another tab of the same browser. A browser that keeps the token as a cookie leaves it, or the whole body, out, and gets the next one as a cookie.',
+            'Returns a new access token and the next refresh token. Until the next refresh token has been used, a repeated ' +
+            'request with the same refresh token returns the same one, so a lost response does no harm. Using an outdated ' +
+            'refresh token ends the session, unless it comes from another tab of the same browser. A browser that has the ' +
+            'token as a cookie omits `refresh_token`, or the whole body, and gets the next token as a cookie.',
           tags,
           body: schemas.Refresh,
           response: { 200: schemas.SignedIn },
@@ -182,7 +183,7 @@ export const logoutRoutes = (sessions: Sessions, cookie: RefreshCookie) => async
       schema: {
         operationId: 'signOut',
         summary: 'Sign out',
-        description: 'Ends this session: its access token and its refresh token are refused from the next request on.',
+        description: 'Ends the current session. Its access token and its refresh token stop working immediately.',
         tags,
         response: { 200: Message(authMessages.signed_out) },
       },
@@ -202,7 +203,8 @@ export const logoutRoutes = (sessions: Sessions, cookie: RefreshCookie) => async
       schema: {
         operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',
-        description: 'Ends all sessions of the user or, with `keep_current`, all others. The body may be left out.',
+        description:
+          'Ends all sessions of the user. With `keep_current`, the current session stays. The body is optional.',
         tags,
         body: schemas.LogoutAll,
         response: { 200: Revoked },
@@ -229,7 +231,8 @@ export const jwksRoute = (tokens: AccessTokens) => async (app: App) => {
       schema: {
         operationId: 'getSigningKeys',
         summary: 'Get the public signing keys',
-        description: 'Returns the keys (RFC 7517) with which other services verify access tokens offline.',
+        description:
+          'Returns the public keys (JWK Set, RFC 7517) with which other services verify access tokens offline.',
         tags: ['Operation'],
         response: { 200: schemas.Jwks },
       },

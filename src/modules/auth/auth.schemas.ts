@@ -26,8 +26,8 @@ const Delivery = Untouched(
     enum: ['body', 'cookie'],
     default: 'body',
     description:
-      '`cookie`, for browsers: the refresh token and the device token come as HttpOnly cookies that only `/api/v1/auth` ' +
-      'gets, and are left out of the body',
+      '`cookie`, for browsers: the refresh token and the device token are set as HttpOnly cookies for `/api/v1/auth`, and ' +
+      'omitted from the body',
   }),
 )
 
@@ -44,7 +44,7 @@ export const Login = Strict(
     delivery: Delivery,
     undo_deletion: Untouched(
       Type.Boolean({
-        description: 'Keep an account that is being deleted (reason `account_deletion_pending`)',
+        description: 'Cancel the pending deletion of the account (reason `account_deletion_pending`)',
         default: false,
       }),
     ),
@@ -59,7 +59,7 @@ const REFRESH_TOKEN = 'AZPvQm7Yc1eQp3uT5vWxYzABAAAAAGkE1pYJ0nWbq8sU3vXz5cR7dTfHm
 export const Refresh = Strict(
   {
     refresh_token: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 1024, description: 'Left out where it comes by cookie' }),
+      Type.String({ minLength: 1, maxLength: 1024, description: 'Omitted if it is sent as a cookie' }),
     ),
     delivery: Delivery,
   },
@@ -69,19 +69,22 @@ export type Refresh = Static<typeof Refresh>
 
 const tokens = {
   access_token: Type.String({
-    description: 'For `Authorization: Bearer …`',
+    description: 'Send it as `Authorization: Bearer …`',
     examples: ['eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMThmM2M1ZSJ9.c2lnbmF0dXJl'],
   }),
   refresh_token: Type.Optional(
     Type.String({
-      description: 'For `POST /api/v1/auth/refresh`; left out where it comes by cookie',
+      description: 'For `POST /api/v1/auth/refresh`; omitted if it is delivered as a cookie',
       examples: [REFRESH_TOKEN],
     }),
   ),
   device_token: Type.Optional(DeviceToken),
   token_type: Type.Unsafe<'Bearer'>({ type: 'string', enum: ['Bearer'] }),
-  expires_in: Type.Integer({ description: 'Seconds for which the access token is good', examples: [900] }),
-  refresh_expires_in: Type.Integer({ description: 'Seconds after which an unused session ends', examples: [2592000] }),
+  expires_in: Type.Integer({ description: 'Seconds until the access token expires', examples: [900] }),
+  refresh_expires_in: Type.Integer({
+    description: 'Seconds until the session ends if it is not used',
+    examples: [2592000],
+  }),
   session_id: Id,
   server_time: Time,
 }
@@ -123,5 +126,5 @@ export const Jwks = Type.Object(
 
 /** What the refusal of an account that is about to be deleted adds to its problem. */
 export const deletionMembers = {
-  delete_after: Type.Optional(Type.String({ description: 'Of `account_deletion_pending` only', format: 'date-time' })),
+  delete_after: Type.Optional(Type.String({ description: 'Only for `account_deletion_pending`', format: 'date-time' })),
 }

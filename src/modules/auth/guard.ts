@@ -191,6 +191,8 @@ function bearerToken(header: string | undefined): string {
   if (header === undefined) throw new AppError(authErrors.token_missing)
   const token = /^bearer +(.+)$/i.exec(header)?.[1]
   if (token === undefined)
-    throw new AppError(authErrors.token_missing, { detail: 'Authorization must be "Bearer" and an access token.' })
+    throw new AppError(authErrors.token_missing, {
+      detail: 'The Authorization header must be "Bearer" followed by an access token.',
+    })
   return token
 }

@@ -59,7 +59,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
     const token = read(request, name, /^[\w-]{1,128}$/)
     if (token !== null && !isOwnSite(request))
       throw new AppError(authErrors.cross_site_request, {
-        detail: `The refresh cookie counts from ${ownOrigin} and from CORS_ALLOWED_ORIGINS on the same site only.`,
+        detail: `The refresh cookie is accepted only from ${ownOrigin} and from CORS_ALLOWED_ORIGINS on the same site.`,
       })
     return token
   }
@@ -108,8 +108,8 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
       if (!isInsecure && isOwnSite(request)) return
       throw new AppError(authErrors.cookie_not_deliverable, {
         detail: isInsecure
-          ? `The cookie is for https only, and ${origin} is not. Use https, or "delivery": "body".`
-          : `The cookie works on ${ownOrigin} and on those of CORS_ALLOWED_ORIGINS that are on the same site; this request ` +
+          ? `The cookie requires HTTPS, and ${origin} does not use it. Use HTTPS, or "delivery": "body".`
+          : `The cookie works only on ${ownOrigin} and on CORS_ALLOWED_ORIGINS of the same site; this request ` +
             `comes from ${origin ?? 'elsewhere'}${site === undefined ? '' : ` (Sec-Fetch-Site: ${site})`}. Serve the app ` +
             'there, or use "delivery": "body".',
       })
@@ -126,7 +126,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
       if (token === null) {
         clear(request, reply)
         throw new AppError(sessionsErrors.refresh_invalid, {
-          detail: 'There is no refresh_token in the body and none by cookie.',
+          detail: 'The request has no refresh token: neither refresh_token in the body nor a refresh cookie.',
         })
       }
       request.body = { ...body, refresh_token: token, delivery: 'cookie' }

@@ -7,25 +7,25 @@ export const credentialsErrors = defineErrors({
     status: 400,
     action: 'fix',
     title: 'Password refused',
-    text: { en: 'Please choose another password.', ru: 'Выберите другой пароль.' },
+    text: { en: 'Please choose a different password.', ru: 'Выберите другой пароль.' },
     about:
-      'The new password is too short, too long, too common, or made of the person’s own data; `fields` says which.',
+      'The new password is too short, too long, too common, the current one, or consists of the user’s own data. `fields` contains the reason.',
   },
   password_wrong: {
     status: 403,
     action: 'fix',
     title: 'Wrong password',
-    text: { en: 'The password is wrong.', ru: 'Неверный пароль.' },
-    about: 'The current password that confirms this step is wrong. The session goes on.',
+    text: { en: 'Wrong password. Please try again.', ru: 'Неверный пароль. Попробуйте ещё раз.' },
+    about: 'The current password that confirms this operation is wrong. The session stays active.',
   },
   link_invalid: {
     status: 400,
     action: 'fix',
-    title: 'Link not valid',
+    title: 'Invalid link',
     text: {
-      en: 'This link has expired or was already used. Please ask for a new one.',
+      en: 'This link has expired or has already been used. Please request a new one.',
       ru: 'Ссылка устарела или уже использована. Запросите новую.',
     },
-    about: 'The one-time token is unknown, used, expired, replaced by a newer one, or of another kind.',
+    about: 'The one-time token is unknown, used, expired, replaced by a newer one, or intended for another purpose.',
   },
 })

@@ -2,20 +2,26 @@ import { defineMessages } from '../../kernel/i18n/messages.ts'
 
 export const credentialsMessages = defineMessages({
   // Confirmations, the `message` of an answer.
-  password_changed: { en: 'Your password is changed.', ru: 'Пароль изменён.' },
-  password_reset: { en: 'Your password is changed. Please sign in.', ru: 'Пароль изменён. Войдите с новым паролем.' },
+  password_changed: { en: 'Your password has been changed.', ru: 'Пароль изменён.' },
+  password_reset: {
+    en: 'Your password has been changed. Please sign in with the new password.',
+    ru: 'Пароль изменён. Войдите с новым паролем.',
+  },
   reset_sent: {
-    en: 'If there is an account with this e-mail, a link is on its way.',
-    ru: 'Если аккаунт с таким e-mail есть, ссылка уже отправлена.',
+    en: 'If an account with this e-mail exists, we have sent it a link. Check your inbox.',
+    ru: 'Если аккаунт с таким e-mail существует, мы отправили на него ссылку. Проверьте почту.',
   },
   // Why a new password is refused, the `message` of a field.
   too_common: {
-    en: 'This password is too common: it would be guessed first.',
-    ru: 'Слишком распространённый пароль: его подберут первым.',
+    en: 'This password is too common. Please choose a less common one.',
+    ru: 'Слишком распространённый пароль. Выберите менее очевидный.',
   },
   personal: {
-    en: 'The password must not be made of your e-mail, your name or the name of the service.',
+    en: 'The password must not consist of your e-mail, your name or the name of the service.',
     ru: 'Пароль не должен состоять из вашего e-mail, имени или названия сервиса.',
   },
-  same_password: { en: 'The new password is the same as the old one.', ru: 'Новый пароль совпадает со старым.' },
+  same_password: {
+    en: 'The new password must differ from the current one.',
+    ru: 'Новый пароль должен отличаться от текущего.',
+  },
 })

@@ -25,7 +25,7 @@ export const passwordRoutes = (credentials: Credentials) => async (app: App) => 
       schema: {
         operationId: 'changePassword',
         summary: 'Change my password',
-        description: 'Ends all other sessions, forgets all other devices, and tells the user by e-mail.',
+        description: 'Ends all other sessions, forgets all other devices and notifies the user by e-mail.',
         tags,
         body: schemas.ChangePassword,
         response: { 200: Message(credentialsMessages.password_changed) },
@@ -54,7 +54,8 @@ export const resetRoutes = (credentials: Credentials) => async (app: App) => {
       schema: {
         operationId: 'requestPasswordReset',
         summary: 'Request a password reset',
-        description: 'Mails a link that is valid for 30 minutes. The answer is the same for known and unknown e-mails.',
+        description:
+          'Sends a link that is valid for 30 minutes. The response is the same for known and unknown addresses.',
         tags,
         body: schemas.ForgotPassword,
         response: { 200: Message(credentialsMessages.reset_sent) },
@@ -72,9 +73,9 @@ export const resetRoutes = (credentials: Credentials) => async (app: App) => {
       config: { errors: [credentialsErrors.link_invalid, credentialsErrors.password_refused], caller: ['token'] },
       schema: {
         operationId: 'confirmPasswordReset',
-        summary: 'Set a new password with a reset link',
+        summary: 'Confirm a password reset',
         description:
-          'Ends all sessions, and forgets all devices except this one. If the password is refused, the link stays valid.',
+          'Sets a new password with the token of a reset link. Ends all sessions and forgets all devices except this one. If the password is refused, the link stays valid.',
         tags,
         body: schemas.ResetPassword,
         response: { 200: schemas.PasswordReset },

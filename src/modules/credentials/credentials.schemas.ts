@@ -8,7 +8,7 @@ export const NewPassword = Type.String({
   pattern: '^\\P{Cs}*$',
   maxLength: 1024,
   description:
-    '8 to 128 characters, any; not a common one, nor made of the person’s own data. Compared in Unicode NFC.',
+    'Any 8 to 128 characters (`MIN_PASSWORD_LENGTH` may raise the minimum). Common passwords and those that consist of the user’s own data are refused. Compared in Unicode NFC.',
   examples: ['correct horse battery'],
 })
 export const Password = Type.String({
@@ -26,13 +26,13 @@ export const PendingLinks = Type.Array(
     created_at: Time,
     expires_at: Time,
   }),
-  { description: 'In e-mails, not used yet' },
+  { description: 'Links in e-mails that are still valid' },
 )
 
 export const LinkToken = Type.String({
   minLength: 1,
   maxLength: 200,
-  description: 'Of the link in the e-mail',
+  description: 'The token of the link in the e-mail',
   examples: ['GkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'],
 })
 

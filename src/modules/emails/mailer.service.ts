@@ -41,12 +41,12 @@ export function createMailer({ outbox, log, take, emailKey }: Parts) {
     const isVerified = Boolean(user.email_verified) && to === user.email
     const about = { mail: kind, user_id: user.id }
     if (!isVerified && !TO_UNVERIFIED.has(kind)) {
-      log.debug(about, 'mail not sent: the address is not verified')
+      log.debug(about, 'e-mail not sent: the address is not verified')
       return false
     }
     const used = await findUsedUp(trx, kind, emailKey(to))
     if (used) {
-      log.warn({ ...about, limit: used.name }, 'mail not sent: its recipient has had too many')
+      log.warn({ ...about, limit: used.name }, 'e-mail not sent: the limit of this recipient is reached')
       return false
     }
     const name = isVerified ? user.name : plainName(user.name)

@@ -61,7 +61,7 @@ export interface EmailContent {
 /** All mails in one language. */
 export interface Templates {
   hello: { before: string; after: string; withoutName: string }
-  copyLink: string
+  copyLink: { before: string; label: string; after: string }
   footer: (brand: string) => string
   templates: { [K in MailKind]: (data: MailData[K], brand: string) => EmailContent }
 }

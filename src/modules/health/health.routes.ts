@@ -26,7 +26,7 @@ const Readiness = Strict(
       accepting: Type.Literal('ok'),
       clock: Type.Union([Type.Literal('ok'), Type.Literal('differs')], {
         description:
-          '`differs`: the clock of this machine is more than a second off the database’s, which is used. Still ready',
+          '`differs`: the clock of this machine differs by more than a second from the clock of the database, which is used. The instance is still ready',
       }),
     }),
   },
@@ -34,7 +34,7 @@ const Readiness = Strict(
 )
 /** What a failed readiness check adds to its problem. */
 export const readinessMembers = {
-  checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Of `/health/ready` only' })),
+  checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Only for `/health/ready`' })),
 }
 const tags = ['Operation']
 
@@ -49,18 +49,18 @@ interface Parts {
 export const healthRoutes =
   ({ database, clock, lifecycle, version }: Parts) =>
   async (app: App) => {
-    for (const [url, operationId] of [
-      ['/health', 'checkHealth'],
-      ['/api/health', 'checkApiHealth'],
-      ['/health/live', 'checkLiveness'],
+    for (const [url, operationId, summary] of [
+      ['/health', 'checkHealth', 'Health check'],
+      ['/api/health', 'checkApiHealth', 'API health check'],
+      ['/health/live', 'checkLiveness', 'Liveness check'],
     ] as const)
       app.get(
         url,
         {
           schema: {
             operationId,
-            summary: 'Liveness check',
-            description: 'Answers 200 as long as the process runs, whatever the state of the database.',
+            summary,
+            description: 'Responds with 200 as long as the process runs, regardless of the database.',
             tags,
             response: { 200: Health },
           },
@@ -78,7 +78,7 @@ export const healthRoutes =
           operationId: 'checkReadiness',
           summary: 'Readiness check',
           description:
-            'Answers 503 while the instance shuts down or its database does not answer, and names each check.',
+            'Responds with 503 while the instance is shutting down or its database does not respond, and lists each check.',
           tags,
           response: { 200: Readiness },
         },

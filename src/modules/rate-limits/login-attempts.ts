@@ -148,8 +148,8 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
     return new AppError(rateLimitsErrors.rate_limited, {
       retryAfter: (isFinal ? limits[0].policy.longest : wait) / SECOND,
       detail: isFinal
-        ? 'Too many wrong passwords. Reset the password, or sign in on a device that has done so before.'
-        : 'Too many wrong passwords. The next try is possible after the seconds in Retry-After.',
+        ? 'Too many wrong passwords. Reset the password, or sign in on a known device.'
+        : 'Too many wrong passwords. Retry after the seconds in Retry-After.',
       headers: rateLimitHeaders(
         shown(limits).map(({ failures, policy, lastAt }) =>
           standingAfter(failures, policy, Math.abs(clock.now() - lastAt)),

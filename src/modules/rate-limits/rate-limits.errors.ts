@@ -5,7 +5,10 @@ export const rateLimitsErrors = defineErrors({
     status: 429,
     action: 'retry',
     title: 'Too many attempts',
-    text: { en: 'Too many attempts. Please wait a little.', ru: 'Слишком много попыток. Подождите немного.' },
-    about: 'Wait for the seconds in `Retry-After`.',
+    text: {
+      en: 'Too many attempts. Please wait a moment and try again.',
+      ru: 'Слишком много попыток. Подождите немного и попробуйте ещё раз.',
+    },
+    about: 'A rate limit is exceeded. Retry after the seconds in `Retry-After`.',
   },
 })

@@ -36,7 +36,7 @@ export function createRetention({ database, clock, log, jobs }: Parts) {
       } catch (err) {
         log.warn({ err, job: name }, 'retention job failed') // The others still run.
       }
-    if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'retention')
+    if (Object.values(deleted).some(Boolean)) log.info({ deleted }, 'expired data deleted')
     return deleted
   }
 

@@ -8,7 +8,7 @@ export const sessionsErrors = defineErrors({
     challenge: 'invalid_token',
     text: { en: 'Your session has ended. Please sign in again.', ru: 'Сеанс завершён. Войдите в аккаунт ещё раз.' },
     about:
-      'The session was ended by logout, revocation, a changed password, expiry, or the account is gone or inactive.',
+      'The session has expired or was ended by signing out, revocation or a password change, or the account has been deleted or deactivated.',
   },
   refresh_invalid: {
     status: 401,
@@ -16,7 +16,7 @@ export const sessionsErrors = defineErrors({
     title: 'Invalid refresh token',
     challenge: 'invalid_token',
     text: { en: 'Please sign in again.', ru: 'Войдите в аккаунт ещё раз.' },
-    about: 'The refresh token is malformed or was not made by this service.',
+    about: 'The refresh token is missing, malformed or was not issued by this service.',
   },
   refresh_reused: {
     status: 401,
@@ -24,9 +24,9 @@ export const sessionsErrors = defineErrors({
     title: 'Refresh token reused',
     challenge: 'invalid_token',
     text: {
-      en: 'For your safety this session was ended. Please sign in again.',
-      ru: 'Сеанс завершён для вашей безопасности. Войдите в аккаунт ещё раз.',
+      en: 'Your session was ended for your security. Please sign in again.',
+      ru: 'Сеанс завершён в целях безопасности. Войдите в аккаунт ещё раз.',
     },
-    about: 'A refresh token of a past generation was used: somebody else may have a copy, so the session was ended.',
+    about: 'An outdated refresh token was used. It may have been stolen, so the session was ended.',
   },
 })

@@ -19,7 +19,7 @@ export const ownSessionsRoutes = (sessions: Sessions) => async (app: App) => {
       schema: {
         operationId: 'listCurrentUserSessions',
         summary: 'List my sessions',
-        description: 'Returns live sessions, the most recently used first.',
+        description: 'Returns the active sessions of the user, the most recently used first.',
         tags,
         response: { 200: SessionList },
       },
@@ -36,7 +36,7 @@ export const ownSessionsRoutes = (sessions: Sessions) => async (app: App) => {
       schema: {
         operationId: 'endCurrentUserSession',
         summary: 'End one of my sessions',
-        description: 'Signs that device out with its next request.',
+        description: 'Signs that device out. Its tokens stop working immediately.',
         tags,
         params: IdParams,
         response: { 200: Message(sessionsMessages.session_ended) },

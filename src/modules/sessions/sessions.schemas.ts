@@ -5,7 +5,7 @@ import { sessionsMessages } from './sessions.messages.ts'
 export const Session = Strict(
   {
     id: Id,
-    current: Type.Boolean({ description: 'The session that asks' }),
+    current: Type.Boolean({ description: 'Whether this is the session of the request' }),
     device_id: Nullable(Type.String({ examples: ['4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10'] })),
     app_type: Nullable(Type.String({ examples: ['android'] })),
     app_version: Nullable(Type.String({ examples: ['1.4.0'] })),
@@ -34,7 +34,7 @@ export const SessionParams = Strict({ id: Id, sid: Id })
 export const Revoked = Strict(
   {
     message: Sentence(sessionsMessages.sessions_ended),
-    revoked: Type.Integer({ description: 'How many sessions were ended', examples: [2] }),
+    revoked: Type.Integer({ description: 'The number of ended sessions', examples: [2] }),
   },
   { title: 'Revoked' },
 )

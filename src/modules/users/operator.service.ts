@@ -28,7 +28,7 @@ export function createOperator({ database, config, passwords, users, audit, cred
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {
     const user = await users.byEmail(email)
-    if (!user) throw new AppError(kernelErrors.not_found, { detail: `there is no user ${email}` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `user ${email} does not exist` })
     return user
   }
 

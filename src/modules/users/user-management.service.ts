@@ -114,7 +114,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
 
   async function find(id: string): Promise<UserRow> {
     const user = await users.byId(id)
-    if (!user) throw new AppError(kernelErrors.not_found, { detail: `There is no user ${id}.` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `User ${id} does not exist.` })
     return user
   }
 
@@ -152,7 +152,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
       }
       const revoked = await sessions.administer(origin, work, id)
       if (only !== undefined && revoked === 0)
-        throw new AppError(kernelErrors.not_found, { detail: `There is no live session ${only}.` })
+        throw new AppError(kernelErrors.not_found, { detail: `The user has no active session ${only}.` })
       return revoked
     },
     declares: { auditEvents: usersEvents },
@@ -180,6 +180,6 @@ function refuseForeignFields(user: UserRow, changes: UpdateUser): void {
   })
   if (foreign.length)
     throw new AppError(kernelErrors.forbidden, {
-      detail: `Only an administrator can change ${foreign.map(([field]) => field).join(', ')}. Your own: ${own.join(', ')}.`,
+      detail: `Only an administrator can change ${foreign.map(([field]) => field).join(', ')}. You can change: ${own.join(', ')}.`,
     })
 }

@@ -6,16 +6,20 @@ export const usersErrors = defineErrors({
     action: 'none',
     title: 'Last administrator',
     text: {
-      en: 'The last active administrator cannot be removed.',
-      ru: 'Нельзя убрать последнего активного администратора.',
+      en: 'This is the last active administrator. Please appoint another one first.',
+      ru: 'Это последний активный администратор. Сначала назначьте другого.',
     },
-    about: 'The last active administrator can be neither deleted, demoted nor deactivated. Make another one first.',
+    about:
+      'The last active administrator cannot be deleted, demoted or deactivated. Appoint another administrator first.',
   },
   email_taken: {
     status: 409,
     action: 'fix',
     title: 'E-mail taken',
-    text: { en: 'This e-mail is already taken.', ru: 'Этот e-mail уже занят.' },
-    about: 'Another account has this e-mail, whatever its letters’ case and Unicode form.',
+    text: {
+      en: 'This e-mail is already taken. Please use another one.',
+      ru: 'Этот e-mail уже занят. Укажите другой.',
+    },
+    about: 'Another account has this e-mail. Letter case and Unicode form are ignored.',
   },
 })

@@ -2,6 +2,9 @@ import { defineMessages } from '../../kernel/i18n/messages.ts'
 
 /** Confirmations, the `message` of an answer. */
 export const usersMessages = defineMessages({
-  reset_sent_to_user: { en: 'The user gets a link by e-mail.', ru: 'Пользователь получит ссылку по e-mail.' },
-  user_deleted: { en: 'The user was deleted.', ru: 'Пользователь удалён.' },
+  reset_sent_to_user: {
+    en: 'The user will receive a link by e-mail.',
+    ru: 'Пользователь получит ссылку по e-mail.',
+  },
+  user_deleted: { en: 'The user has been deleted.', ru: 'Пользователь удалён.' },
 })

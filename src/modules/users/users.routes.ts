@@ -25,7 +25,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
       schema: {
         operationId: 'listUsers',
         summary: 'List users',
-        description: 'Returns a page of users, filtered and sorted. An unknown parameter is refused, not ignored.',
+        description: 'Returns a page of users, filtered and sorted. Unknown parameters are rejected.',
         tags,
         querystring: ListUsers,
         response: { 200: UserList },
@@ -41,7 +41,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
       schema: {
         operationId: 'createUser',
         summary: 'Create a user',
-        description: 'Without `password` the user gets a link by e-mail and chooses one.',
+        description: 'Creates an account. Without `password`, the user receives a link by e-mail to choose one.',
         tags,
         body: CreateUser,
         response: { 201: UserRef },
@@ -64,7 +64,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
         operationId: 'deleteUser',
         summary: 'Delete a user',
         description:
-          'Deletes the user and all their sessions at once; with `If-Match`, only the version that you have seen.',
+          'Permanently deletes the user and ends all their sessions. With `If-Match`, only if the user has not changed.',
         tags,
         params: IdParams,
         response: { 200: Message(usersMessages.user_deleted) },
@@ -81,9 +81,9 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
     {
       schema: {
         operationId: 'sendUserPasswordReset',
-        summary: 'Send a user a password reset link',
+        summary: 'Send a password reset link to a user',
         description:
-          'Mails the user a link to choose a new password. Administrators cannot set the password of an existing user.',
+          'Sends the user a link to choose a new password. Administrators cannot set the password of an existing user.',
         tags,
         params: IdParams,
         response: { 200: Message(usersMessages.reset_sent_to_user) },
@@ -101,7 +101,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
       schema: {
         operationId: 'listUserSessions',
         summary: 'List the sessions of a user',
-        description: 'Returns live sessions, the most recently used first.',
+        description: 'Returns the active sessions of the user, the most recently used first.',
         tags,
         params: IdParams,
         response: { 200: SessionList },
@@ -159,7 +159,7 @@ export const userRoutes = (userManagement: UserManagement) => async (app: App) =
         operationId: 'getUser',
         summary: 'Get a user',
         description:
-          'Returns the user, with an `ETag` for `If-Match`. With `If-None-Match`, 304 if nothing has changed.',
+          'Returns the user, with an `ETag` for `If-Match`. With `If-None-Match`, responds with 304 if the user has not changed.',
         tags,
         params: IdParams,
         response: { 200: UserRef },
@@ -183,8 +183,8 @@ export const userRoutes = (userManagement: UserManagement) => async (app: App) =
         operationId: method === 'PUT' ? 'updateUser' : 'patchUser',
         summary: 'Update a user',
         description:
-          '`null` and absent fields stay as they are, with PUT as with PATCH. Users may change `name` and `locale` of ' +
-          'themselves. With `If-Match`, only the version that you have seen is changed.',
+          'Fields that are `null` or absent stay unchanged, with PUT as with PATCH. Users can change their own `name` and ' +
+          '`locale`; administrators can change every field. With `If-Match`, the update fails if the user has changed.',
         tags,
         params: IdParams,
         body: UpdateUser,

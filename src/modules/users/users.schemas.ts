@@ -18,7 +18,7 @@ const properties = {
   email: Email,
   name: PersonName,
   role: Role,
-  is_active: Type.Boolean({ description: 'An inactive user can neither sign in nor stay signed in.' }),
+  is_active: Type.Boolean({ description: 'Inactive users are signed out and cannot sign in.' }),
   email_verified: Type.Boolean(),
   locale: Locale,
   created_at: Time,
@@ -57,7 +57,7 @@ export const UpdateUser = Strict(
   },
   {
     title: 'UpdateUser',
-    description: '`null` and absent fields stay as they are.',
+    description: 'Fields that are `null` or absent stay unchanged.',
     examples: [{ name: null, email: null, role: null, is_active: null, email_verified: null, locale: null }],
   },
 )
@@ -72,7 +72,8 @@ export const ListUsers = Strict({
   cursor: Type.Optional(
     Type.String({
       maxLength: 1000,
-      description: 'The `next_cursor` of the page before, instead of `page`: as fast on the last page as on the first.',
+      description:
+        'The `next_cursor` of the previous page. Use it instead of `page`: it is as fast on the last page as on the first.',
     }),
   ),
   q: Type.Optional(
@@ -80,7 +81,7 @@ export const ListUsers = Strict({
       maxLength: 100,
       pattern: '^\\P{C}*$',
       description:
-        'Part of the e-mail or the name, in any case. One or two characters match at the start of the e-mail or of a word of the name.',
+        'Part of the e-mail or the name, case-insensitive. One or two characters match only the start of the e-mail or of a word of the name.',
     }),
   ),
   role: Type.Optional(Role),
@@ -104,11 +105,13 @@ export const UserList = Strict(
     users: Type.Array(UserRef),
     total: Type.Integer({
       description:
-        'Exact up to 10,000. Above: without `q` a count at most a minute old; with `q` it stays at 10,000, meaning "at least".',
+        'Exact up to 10,000. Above that, a count at most a minute old; with `q`, 10,000 means "at least 10,000".',
     }),
     page: Type.Integer({ examples: [1] }),
     limit: Type.Integer({ examples: [20] }),
-    next_cursor: Nullable(Type.String({ description: 'For `cursor`; `null` on the last page', examples: [null] })),
+    next_cursor: Nullable(
+      Type.String({ description: 'The `cursor` of the next page; `null` on the last page', examples: [null] }),
+    ),
   },
   { title: 'UserList' },
 )

@@ -106,9 +106,11 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
 
   async function lock(trx: Db, id: string, versions?: readonly number[]): Promise<UserRow> {
     const user = await store.userForUpdate(trx, id)
-    if (!user) throw new AppError(kernelErrors.not_found, { detail: `There is no user ${id}.` })
+    if (!user) throw new AppError(kernelErrors.not_found, { detail: `User ${id} does not exist.` })
     if (versions && !versions.includes(user.version))
-      throw new AppError(kernelErrors.precondition_failed, { detail: `The user is at version "${user.version}".` })
+      throw new AppError(kernelErrors.precondition_failed, {
+        detail: `The current version of the user is "${user.version}".`,
+      })
     return user
   }
 

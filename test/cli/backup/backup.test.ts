@@ -107,7 +107,7 @@ describe('Backups of the embedded database', () => {
   test('an existing file is replaced only with --force', async () => {
     const refused = await bukhindor(env, 'backup', file)
     assert.equal(refused.status, 1)
-    assert.match(refused.stderr, /exists already; --force replaces it/)
+    assert.match(refused.stderr, /already exists; add --force to overwrite it/)
     assert.equal((await bukhindor(env, 'backup', file, '--force')).status, 0)
   })
 
@@ -170,9 +170,9 @@ describe('Backups of the embedded database', () => {
       .close()
     for (const [from, message] of [
       [damaged, /not intact/],
-      [foreign, /no backup of this service/],
+      [foreign, /is not a backup of this service/],
       [newer, /made by a newer version/],
-      [join(folder, 'missing.db'), /there is no file/],
+      [join(folder, 'missing.db'), /missing\.db does not exist/],
     ] as const) {
       const { status, stderr } = await bukhindor(target, 'restore', from)
       assert.equal(status, 1)
@@ -183,7 +183,7 @@ describe('Backups of the embedded database', () => {
 
   test('scheduled backups keep BACKUP_KEEP files', async () => {
     const scheduled = await startServer({ DATA_DIR: join(folder, 'scheduled'), BACKUP_EVERY: '1s', BACKUP_KEEP: '2' })
-    const made = () => [...scheduled.output().matchAll(/"msg":"backup"/g)].length
+    const made = () => [...scheduled.output().matchAll(/"msg":"backup created"/g)].length
     await until(() => made() >= 3, { details: scheduled.output })
     assert.equal(await scheduled.stop('SIGTERM'), 0)
     const backups = join(folder, 'scheduled', 'backups')
@@ -195,7 +195,7 @@ describe('Backups of the embedded database', () => {
   test('a backup does not create a missing folder', async () => {
     const { status, stderr } = await bukhindor(env, 'backup', join(folder, 'mistyped', 'copy.db'))
     assert.equal(status, 1)
-    assert.match(stderr, /there is no folder .*mistyped: make it first/)
+    assert.match(stderr, /folder .*mistyped does not exist: create it first/)
     assert.ok(!existsSync(join(folder, 'mistyped')))
   })
 
@@ -300,7 +300,7 @@ describe('Interrupted backups', () => {
     truncateSync(join(huge, 'bukhindor.db'), Math.min(bavail * bsize + 2 ** 30, 2 ** 42))
     const { status, stderr } = await bukhindor({ DATA_DIR: huge }, 'backup', join(folder, 'too-large.db'))
     assert.equal(status, 1)
-    assert.match(stderr, /no backup was made: .* has \d+ MiB free, and a copy needs \d+ MiB/)
+    assert.match(stderr, /backup failed: not enough disk space\. .* has \d+ MiB free, and \d+ MiB are required/)
     assert.deepEqual(drafts(folder), [])
   })
 })

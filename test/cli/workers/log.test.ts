@@ -47,7 +47,7 @@ describe('The log of several workers', () => {
     assert.ok(served.length >= REQUESTS, `${served.length} lines`)
     assert.ok(new Set(served.map(({ worker }) => worker)).size > 1)
     assert.equal(new Set(served.map(({ request_id }) => request_id)).size, served.length)
-    assert.equal(lines.at(-1)?.msg, 'bye')
+    assert.equal(lines.at(-1)?.msg, 'shutdown complete')
     rmSync(folder, { recursive: true, force: true })
   })
 

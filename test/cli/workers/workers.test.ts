@@ -72,7 +72,11 @@ describe('Several workers on one port', () => {
     const workers = childrenOf(server.pid)
     assert.equal(workers.length, 2)
     process.kill(workers[0] as number, 'SIGKILL')
-    await until(() => lines(server).some(({ msg }) => msg === 'a worker died') && childrenOf(server.pid).length === 2)
+    await until(
+      () =>
+        lines(server).some(({ msg }) => msg === 'worker exited unexpectedly, starting another one') &&
+        childrenOf(server.pid).length === 2,
+    )
     assert.ok(!childrenOf(server.pid).includes(workers[0] as number))
     for (let n = 0; n < 10; n++) {
       const connection = openConnection(server.url)
@@ -85,7 +89,7 @@ describe('Several workers on one port', () => {
     const workers = childrenOf(server.pid)
     assert.equal(await server.stop('SIGTERM'), 0)
     for (const pid of workers) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
-    assert.equal(lines(server).at(-1)?.msg, 'bye')
+    assert.equal(lines(server).at(-1)?.msg, 'shutdown complete')
   })
 })
 
@@ -101,7 +105,7 @@ test('a port in use is reported by one message', async () => {
   }
   const { status, stderr } = spawnSync(process.execPath, ['bin/bukhindor.js', 'serve'], { env, encoding: 'utf8' })
   assert.equal(status, 1)
-  assert.match(stderr, /port \d+ is taken/)
+  assert.match(stderr, /port \d+ is in use/)
   await first.stop('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
 })

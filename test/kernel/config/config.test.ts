@@ -48,7 +48,7 @@ describe('The configuration', () => {
     const faults = faultsOf(env)
     assert.deepEqual(faults.map((fault) => fault.split(/[ :]/)[0]).sort(), Object.keys(env).sort())
     assert.ok(faults.includes('PORT is "70000": must be a whole number from 0 to 65535'))
-    assert.throws(() => loadConfig(env), /5 faults:\n {2}- /)
+    assert.throws(() => loadConfig(env), /5 errors:\n {2}- /)
   })
 
   test('does not show secrets in faults', () => {

@@ -53,10 +53,10 @@ describe('APP_SECRET', () => {
     assert.ok(error instanceof ConfigError)
     assert.match(
       error.message,
-      /is missing, but there are accounts.*Put the file back from a backup, or set APP_SECRET/,
+      /is missing, but the database has accounts.*Restore the file from a backup, or set APP_SECRET/,
     )
     assert.deepEqual(readdirSync(folder), [])
-    const [, command = ''] = /everybody signs in again: (.*)$/.exec(error.message) ?? []
+    const [, command = ''] = /all users must sign in again\): (.*)$/.exec(error.message) ?? []
     execFileSync('sh', ['-c', command], { env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}` } })
     assert.equal((await load({}, true))[0]?.length, 32)
     assert.equal(statSync(file).mode & 0o777, 0o600)

@@ -66,7 +66,7 @@ describe('Registering with', () => {
   test('several faults names them all at once, in the requested language', async () => {
     const answer = await register({ email: 'x', name: '' }, { 'accept-language': 'ru' })
     assert.deepEqual(faults(answer).sort(), ['/email email', '/name blank', '/password required'])
-    assert.equal(answer.body.error, 'Проверьте отмеченные поля.')
+    assert.equal(answer.body.error, 'Проверьте введённые данные и попробуйте ещё раз.')
     for (const { message } of answer.body.fields) assert.match(message, /[а-я]{3}/)
   })
 

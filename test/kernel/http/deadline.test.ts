@@ -165,7 +165,7 @@ describe('A client', () => {
       const drip = setInterval(() => trickling.read(1), 100)
       await until(() => lines.length >= 2)
       clearInterval(drip)
-      assert.ok(lines.every((line) => line.includes('slow reader cut')))
+      assert.ok(lines.every((line) => line.includes('slow reader disconnected')))
       for (const socket of [still, trickling]) {
         socket.resume()
         if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve))

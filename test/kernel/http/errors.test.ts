@@ -245,7 +245,7 @@ describe('The sentence for people', () => {
     test(`for Accept-Language "${header.slice(0, 40)}" is "${sentence}"`, async () => {
       const { body } = await app.api.get('/api/v1/auth/me', { headers: { 'accept-language': header } })
       assert.equal(body.error, sentence)
-      assert.equal(body.title, 'Not signed in')
+      assert.equal(body.title, 'Access token missing')
     })
 
   test('exists in both languages for every reason, and /docs/errors lists them all', async () => {

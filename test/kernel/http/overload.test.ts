@@ -92,7 +92,8 @@ describe('A flood of requests', () => {
         .split('\n')
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line))
-    const told = () => lines().reduce((sum, { msg, refused }) => sum + (msg === 'overloaded' ? refused : 0), 0)
+    const told = () =>
+      lines().reduce((sum, { msg, refused }) => sum + (msg === 'overloaded: requests refused' ? refused : 0), 0)
     await until(() => told() >= counts.refused, { interval: 50, details: () => `${told()} of ${counts.refused}` })
     assert.equal(told(), counts.refused)
     assert.equal(lines().filter(({ reason }) => reason === 'overloaded').length, 0)

@@ -51,7 +51,7 @@ describeOnEachEngine('The outbox', (engine) => {
     const delays = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, HOUR]
     for (const [number, delay] of delays.entries()) {
       const line = await tryOf(app, number + 1)
-      assert.equal(line.msg, 'mail not sent yet')
+      assert.equal(line.msg, 'e-mail not sent: will retry')
       const wait = Date.parse(line.next_try_at as string) - app.clock.now()
       assert.ok(wait <= delay && wait > delay - 5 * SECOND, `${wait} instead of ${delay}`)
       app.clock.advance(delay)
@@ -69,12 +69,12 @@ describeOnEachEngine('The outbox', (engine) => {
       const from = app.logs.length
       const { email } = await register(app.api)
       const what = `${trouble.how} at ${trouble.at}`
-      assert.equal((await tryOf(app, 1, from)).msg, 'mail not sent yet', what)
+      assert.equal((await tryOf(app, 1, from)).msg, 'e-mail not sent: will retry', what)
       smtp.trouble = null
       app.clock.advance(5 * SECOND)
       app.services.outbox.wake()
       await smtp.waitFor(mailTo(email))
-      assert.equal((await tryOf(app, 2, from)).msg, 'mail sent', what)
+      assert.equal((await tryOf(app, 2, from)).msg, 'e-mail sent', what)
       assert.equal(smtp.mails.filter(mailTo(email)).length, 1, what)
     }
   })
@@ -118,7 +118,7 @@ describeOnEachEngine('The outbox', (engine) => {
     await tryOf(app, 1, from)
     app.clock.advance(3 * DAY + MINUTE)
     const line = await tryOf(app, 2, from)
-    assert.equal(line.msg, 'mail given up')
+    assert.equal(line.msg, 'e-mail not sent: giving up')
     const row = (await rowsOf(app)).find(({ id }) => id === line.mail_id)
     assert.deepEqual([row?.payload, row?.sent_at], [null, null])
     smtp.trouble = null
@@ -151,7 +151,7 @@ describeOnEachEngine('Two instances with one outbox', (engine) => {
     await Promise.all([one.close(), other.close()])
     const ids = smtp.mails.slice(before).map(({ messageId }) => messageId)
     assert.deepEqual([ids.length, new Set(ids).size], [100, 100])
-    const sent = (app: TestApp) => app.logs.filter(({ msg }) => msg === 'mail sent').length
+    const sent = (app: TestApp) => app.logs.filter(({ msg }) => msg === 'e-mail sent').length
     assert.ok(sent(one) > 0 && sent(other) > 0, 'both have worked')
     await remove()
   })

@@ -69,8 +69,8 @@ describe('Emails', () => {
       renderMail('reset_password', locale, { name: 'A', link: LINK, validFor }).text.replaceAll('\u00A0', ' ')
     assert.match(told('ru', 1800), /действует 30 минут /)
     assert.match(told('ru', 86_400), /действует 24 часа /)
-    assert.match(told('en', 1800), /for 30 minutes\./)
-    assert.match(told('en', 3600), /for 1 hour\./)
+    assert.match(told('en', 1800), /for 30 minutes and/)
+    assert.match(told('en', 3600), /for 1 hour and/)
   })
 
   test('greet a name in any script and escape markup in it', () => {
@@ -113,7 +113,7 @@ describe('Emails', () => {
     assert.doesNotMatch(text, /thief/)
     eachMail(evil, ({ subject }, label) => assert.doesNotMatch(subject, /[\p{Cc}\u2028\u202E]|thief/u, label))
     const { subject } = renderMail('account_deleted', 'en', { name: 'A' }, 'Brand\r\nBcc: thief@evil')
-    assert.equal(subject, 'Brand Bcc: thief@evil: your account is deleted')
+    assert.equal(subject, 'Brand Bcc: thief@evil: your account has been deleted')
     assert.equal(oneLine('a\uD800\tb '), 'a\uFFFD b')
   })
 

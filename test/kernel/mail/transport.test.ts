@@ -79,7 +79,7 @@ test('without a mail server, emails are files readable by the owner only, and th
   const app = await startApp('sqlite', { env: { DATA_DIR: folder } })
   const body = { email: 'files@example.org', password: PASSWORD, name: 'Анна' }
   await app.api.register(body)
-  const line = await until(() => app.logs.find(({ msg }) => msg === 'mail written'))
+  const line = await until(() => app.logs.find(({ msg }) => msg === 'e-mail written to a file'))
   const [file] = readdirSync(join(folder, 'mail'))
   const path = join(folder, 'mail', file as string)
   assert.equal(line.file, path)

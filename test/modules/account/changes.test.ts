@@ -81,7 +81,7 @@ describeOnEachEngine('An email change', (engine) => {
     const { access_token: token } = await signIn(app.api, person)
     const address = `New.${engine}@Example.org`
     assert.equal((await ask(token, address)).status, 200)
-    const notice = await smtp.waitFor(mailTo(person.email, /change of address was requested/))
+    const notice = await smtp.waitFor(mailTo(person.email, /change of your address was requested/))
     assert.match(notice.text ?? '', /N…@Example.org/)
     assert.doesNotMatch(notice.source, new RegExp(`New.${engine}|token=`))
     assert.equal((await me(token)).email, person.email, 'nothing has changed yet')
@@ -196,7 +196,7 @@ describeOnEachEngine('A sign-in from a new device', (engine) => {
     await refresh(next)
     app.clock.advance(MINUTE)
     assert.equal((await refresh(refresh_token)).body.reason, 'refresh_reused')
-    const mail = await smtp.waitFor(mailTo(person.email, /ended for your safety/))
+    const mail = await smtp.waitFor(mailTo(person.email, /ended for your security/))
     assert.match(mail.text ?? '', /Device: Android app 1\.4/)
   })
 })

@@ -98,7 +98,7 @@ describeOnEachEngine('A large export', (engine) => {
     assert.equal(response.statusCode, 200)
     const second = await app.api.get('/api/v1/auth/me/export', { token: person.access_token })
     assert.deepEqual([second.status, second.body.reason, second.headers.get('retry-after')], [429, 'rate_limited', '5'])
-    assert.match(second.body.detail, /running already/)
+    assert.match(second.body.detail, /still running/)
     assert.equal((await app.api.get('/api/v1/auth/me/export', { token: other.access_token })).status, 200)
     request.destroy()
     const again = await whenFree(person.access_token)

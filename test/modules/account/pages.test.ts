@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { html, PAGE_CSP, page, raw, STYLESHEET, STYLESHEET_PATH } from '../../../src/kernel/http/html/page.ts'
+import {
+  html,
+  PAGE_CSP,
+  page,
+  raw,
+  SCRIPTED_PAGE_CSP,
+  STYLESHEET,
+  STYLESHEET_PATH,
+} from '../../../src/kernel/http/html/page.ts'
 import { LOCALES } from '../../../src/kernel/i18n/locale.ts'
-import { confirmPage, donePage, failedPage } from '../../../src/modules/account/pages/pages.ts'
+import { confirmPage, donePage, failedPage, hasScript, SCRIPT_PATH } from '../../../src/modules/account/pages/pages.ts'
 import { LINK_PATHS, type LinkKind } from '../../../src/modules/credentials/one-time-tokens.service.ts'
 
 const EVIL = '"><script>alert(1)</script>&\''
@@ -11,15 +19,15 @@ const ESCAPED = '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;'
 function eachPage(check: (text: string, label: string) => void) {
   for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
     for (const locale of LOCALES) {
-      check(confirmPage({ flow, locale, token: EVIL, errors: [EVIL] }), `confirm ${flow} ${locale}`)
-      check(donePage({ flow, locale }), `done ${flow} ${locale}`)
+      check(confirmPage({ flow, locale, token: EVIL, email: EVIL, errors: [EVIL] }), `confirm ${flow} ${locale}`)
+      check(donePage({ flow, locale, email: EVIL }), `done ${flow} ${locale}`)
       check(failedPage({ flow, locale }), `failed ${flow} ${locale}`)
     }
   }
 }
 
-describe('Account pages', () => {
-  test('are whole documents in their language with a title and one heading', () => {
+describe('pages', () => {
+  test('every page is a whole document in its language with a title and one heading', () => {
     eachPage((text, label) => {
       assert.ok(text.startsWith('<!doctype html>\n<html lang='), label)
       assert.equal(text.includes('<html lang="ru">'), label.endsWith(' ru'), label)
@@ -29,17 +37,27 @@ describe('Account pages', () => {
     })
   })
 
-  test('keep to their policy: one local stylesheet, no script, no inline style, nothing unescaped', () => {
-    assert.doesNotMatch(PAGE_CSP, /unsafe|\*/)
+  test('every page keeps to its policy: files of ours only, nothing inline, nothing unescaped', () => {
+    for (const policy of [PAGE_CSP, SCRIPTED_PAGE_CSP]) assert.doesNotMatch(policy, /unsafe|\*/)
+    assert.doesNotMatch(PAGE_CSP, /script/)
     eachPage((text, label) => {
-      assert.doesNotMatch(text, /<script|<style|\sstyle=|\son\w+=|javascript:/i, label)
+      assert.doesNotMatch(text, /<style|\sstyle=|\son\w+=|javascript:/i, label)
+      const scripts = text.match(/<script[^>]*>/g) ?? []
+      const scripted = label.startsWith('confirm reset_password')
+      assert.deepEqual(
+        scripts.map((tag) => tag.replace(/\?v=\w{8}/, '')),
+        scripted ? [`<script src="${SCRIPT_PATH}" defer>`] : [],
+        label,
+      )
+      assert.equal(text.split('</script>').length - 1, scripts.length, label)
       const loaded = [...text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address?.split('?')[0])
-      assert.deepEqual(loaded, [STYLESHEET_PATH], label)
+      assert.deepEqual(loaded, scripted ? [STYLESHEET_PATH, SCRIPT_PATH] : [STYLESHEET_PATH], label)
     })
+    assert.deepEqual((Object.keys(LINK_PATHS) as LinkKind[]).filter(hasScript), ['reset_password'])
     assert.doesNotMatch(STYLESHEET, /url\(|@import/)
   })
 
-  test('have a form that posts the token to the same path', () => {
+  test('a link opens a form that posts its token to the same path', () => {
     for (const [flow, path] of Object.entries(LINK_PATHS) as [LinkKind, string][]) {
       const text = confirmPage({ flow, locale: 'en', token: 'abc' })
       assert.ok(text.includes(`<form method="post" action="${path}">`), flow)
@@ -50,17 +68,33 @@ describe('Account pages', () => {
     }
   })
 
-  test('label both passwords in the reset form, state the minimum length and allow pasting', () => {
+  test('tells which address it is about, before and after, and nothing where the link is not good', () => {
+    const email = 'anna&co@example.org'
+    for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
+      const label = {
+        verify_email: 'E-mail',
+        change_email: 'Новый адрес',
+        reset_password: 'Аккаунт',
+        undo_deletion: 'Аккаунт',
+      }[flow]
+      const line = `<p class="account"><span>${label}</span> <bdi>anna&amp;co@example.org</bdi></p>`
+      assert.ok(confirmPage({ flow, locale: 'ru', token: 'abc', email }).includes(line), flow)
+      assert.ok(donePage({ flow, locale: 'ru', email }).includes(line), flow)
+      assert.doesNotMatch(failedPage({ flow, locale: 'ru' }), /class="account"/, flow)
+    }
+  })
+
+  test('the reset form labels both passwords, tells the least length and lets one paste', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'ru', token: 'abc', minPasswordLength: 12 })
     for (const name of ['new_password', 'new_password_again']) {
       assert.ok(text.includes(`<label for="${name}">`))
       assert.match(text, new RegExp(`<input type="password" id="${name}" name="${name}" autocomplete="new-password"`))
     }
-    assert.match(text, /aria-describedby="password_hint".+id="password_hint">Не короче 12 знаков/s)
+    assert.match(text, /aria-describedby="password_hint".+id="password_hint">Не меньше 12 символов/s)
     assert.doesNotMatch(text, /maxlength|onpaste/)
   })
 
-  test('show errors above the form as announced text and keep the token', () => {
+  test('errors stand above the form as text, are announced, and the token is kept', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'en', token: EVIL, errors: ['Too short.', EVIL] })
     assert.match(text, /<title>Error: /)
     assert.match(text, /role="alert"><ul><li>Too short\.<\/li><li>.+<form /s)
@@ -69,7 +103,7 @@ describe('Account pages', () => {
     assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
   })
 
-  test('escape values, join lists, leave out empty values and keep markup', () => {
+  test('a template escapes what is put in, joins lists, leaves out nothing-values, and keeps markup', () => {
     const list = ['<', html`<b>${'&'}</b>`, 7]
     assert.equal(
       String(html`<p title="${'"\''}">${list}${null}${false}${undefined}${raw('<hr>')}${0}</p>`),
@@ -80,7 +114,7 @@ describe('Account pages', () => {
     assert.ok(shell.includes(`<a href="/">${ESCAPED}</a>`))
   })
 
-  test('have the contrast of WCAG 2.2 AA in light and in dark', () => {
+  test('colours have the contrast of WCAG 2.2 AA in light and in dark', () => {
     const [light = '', dark = ''] = STYLESHEET.split('@media (prefers-color-scheme: dark)')
     const lightColours = colours(light)
     for (const scheme of [lightColours, { ...lightColours, ...colours(dark) }]) {

@@ -33,7 +33,7 @@ describeOnEachEngine('Email verification', (engine) => {
     assert.equal((await submit()).status, 400)
     const again = await open()
     assert.equal(again.status, 400)
-    assert.match(await again.text(), /This link does not work any more/)
+    assert.match(await again.text(), /This link is no longer valid/)
   })
 
   test('accepts only the form of its own page', async () => {

@@ -79,8 +79,14 @@ describeOnEachEngine('The published Flutter app', (engine) => {
 
   test('shows Russian sentences', async () => {
     const { flutter, email } = await signedIn()
-    await assert.rejects(flutter.login(email, 'не тот пароль'), { message: 'Неверный e-mail или пароль.', cause: 401 })
-    await assert.rejects(flutter.register('Аня', email, PASSWORD), { message: 'Этот e-mail уже занят.', cause: 409 })
+    await assert.rejects(flutter.login(email, 'не тот пароль'), {
+      message: 'Неверный e-mail или пароль. Проверьте их и попробуйте ещё раз.',
+      cause: 401,
+    })
+    await assert.rejects(flutter.register('Аня', email, PASSWORD), {
+      message: 'Этот e-mail уже занят. Укажите другой.',
+      cause: 409,
+    })
   })
 
   test('drops its tokens only when the session has ended', async () => {

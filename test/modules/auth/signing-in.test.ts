@@ -11,7 +11,7 @@ describeOnEachEngine('Registration and sign-in', (engine) => {
     const answer = await app.api.register(body, { headers: { 'accept-language': 'ru-RU,ru;q=0.9' } })
     assert.equal(answer.status, 201)
     const { user, message } = answer.body
-    assert.equal(message, 'Аккаунт создан. Войдите в него.')
+    assert.equal(message, 'Аккаунт создан. Войдите, чтобы продолжить.')
     assert.ok(isId(user.id))
     assert.deepEqual(
       { ...user, id: '', created_at: '', updated_at: '' },

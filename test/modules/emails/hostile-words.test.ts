@@ -258,7 +258,7 @@ describeOnEachEngine('Text from other people', (engine) => {
       assert.match(mail.text ?? '', /^Hi,$/m)
       assert.doesNotMatch(`${mail.text}${mail.html}`, /Your account is|locked/)
     }
-    const own = await smtp.waitFor(mailTo(stranger.email, /change of address was requested/))
+    const own = await smtp.waitFor(mailTo(stranger.email, /change of your address was requested/))
     assert.match(own.text ?? '', /^Hi Your,$/m)
   })
 })

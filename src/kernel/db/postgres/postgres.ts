@@ -36,7 +36,7 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
     })
   if (version < OLDEST_VERSION) {
     await pool.end()
-    throw new DatabaseError(`PostgreSQL at ${masked(url)} is older than 15`)
+    throw new DatabaseError(`PostgreSQL 15 or newer is required; ${masked(url)} is older`)
   }
 
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: { connect, end: pool.end } as never }) })

@@ -39,14 +39,14 @@ export interface BackupOptions {
  * Returns its size in bytes. Throws DatabaseError.
  */
 export async function backupSqlite(file: string, to: string, { force = false, progress, signal }: BackupOptions = {}) {
-  if (!existsSync(file)) throw new DatabaseError(`there is no database ${file}`)
-  if (existsSync(to) && !force) throw new DatabaseError(`${to} exists already; --force replaces it`)
+  if (!existsSync(file)) throw new DatabaseError(`database ${file} does not exist`)
+  if (existsSync(to) && !force) throw new DatabaseError(`${to} already exists; add --force to overwrite it`)
   if (!statSync(dirname(to), { throwIfNoEntry: false })?.isDirectory())
-    throw new DatabaseError(`there is no folder ${dirname(to)}: make it first, or name another file`)
+    throw new DatabaseError(`folder ${dirname(to)} does not exist: create it first, or choose another path`)
   removeDrafts(dirname(to), (name) => name.startsWith(`${basename(to)}.`) && !isRunning(name))
   const draft = `${to}.${process.pid}.part`
   try {
-    requireSpace([file, `${file}-wal`], dirname(to), 'no backup was made')
+    requireSpace([file, `${file}-wal`], dirname(to), 'backup failed')
     closeSync(openSync(draft, 'wx', 0o600))
     await copySnapshot(file, draft, { progress, signal })
     requireIntact(draft)
@@ -58,7 +58,7 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
     return { file: to, bytes: statSync(to).size }
   } catch (error) {
     if (error instanceof DatabaseError) throw error
-    throw new DatabaseError(`no backup was made: ${(error as Error).message}`, { cause: error })
+    throw new DatabaseError(`backup failed: ${(error as Error).message}`, { cause: error })
   } finally {
     removeDatabase(draft)
   }
@@ -109,7 +109,7 @@ export function requireSpace(files: string[], folder: string, outcome: string): 
   const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize < needed)
     throw new DatabaseError(
-      `${outcome}: ${folder} has ${mebibytes(bavail * bsize)} MiB free, and a copy needs ${mebibytes(needed)} MiB, with what it leaves to the service`,
+      `${outcome}: not enough disk space. ${folder} has ${mebibytes(bavail * bsize)} MiB free, and ${mebibytes(needed)} MiB are required, including a reserve for the service`,
     )
 }
 
@@ -121,7 +121,7 @@ const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
  * the backup is damaged, of another program or of a newer version, or when the database is in use.
  */
 export async function restoreSqlite(from: string, file: string): Promise<{ kept: string | null }> {
-  if (!existsSync(from)) throw new DatabaseError(`there is no file ${from}`)
+  if (!existsSync(from)) throw new DatabaseError(`file ${from} does not exist`)
   makeFolder(dirname(file))
   const draft = `${file}.${process.pid}.part`
   try {
@@ -184,14 +184,14 @@ function requireIntact(file: string): void {
           .filter((line) => line !== 'ok'),
         ...(database.pragma('foreign_key_check') as { table: string }[])
           .slice(0, 3)
-          .map(({ table }) => `a row of ${table} refers to one that is not there`),
+          .map(({ table }) => `a row of ${table} refers to a missing row`),
       ]
       if (faults.length) throw new Error(faults.join('; '))
     } finally {
       database.close()
     }
   } catch (error) {
-    throw new DatabaseError(`the copy is not intact: ${(error as Error).message}`, { cause: error })
+    throw new DatabaseError(`the copy is damaged: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -199,7 +199,7 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   const file = new BetterSqlite(draft)
   const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
   file.close()
-  if (!isOurs) throw new DatabaseError(`${from} is no backup of this service`)
+  if (!isOurs) throw new DatabaseError(`${from} is not a backup of this service`)
   const database = openSqlite(draft, { ...MIGRATION_DEADLINES, lock: LOCK_WAIT })
   await migrationStatus(database).finally(() => database.close())
   requireIntact(draft)

@@ -43,7 +43,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.splice(waiting.indexOf(task), 1)
-        reject(new AppError(kernelErrors.overloaded, { retryAfter: 1, detail: 'Too many long reads run at once.' }))
+        reject(new AppError(kernelErrors.overloaded, { retryAfter: 1, detail: 'Too many long-running reads.' }))
       }, deadlines.lock)
       const task: Task = { ...query, resolve, reject, timer }
       waiting.push(task)

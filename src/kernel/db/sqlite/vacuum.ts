@@ -11,7 +11,7 @@ const LOCK_WAIT_MS = 1000
  * in bytes. Throws DatabaseError when it is in use, as no write could be made meanwhile, or the disk has no room for it.
  */
 export function vacuumSqlite(file: string): { before: number; after: number } {
-  if (!existsSync(file)) throw new DatabaseError(`there is no database ${file}`)
+  if (!existsSync(file)) throw new DatabaseError(`database ${file} does not exist`)
   const database = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
   try {
     database.pragma('journal_mode = DELETE') // Fails where anybody else has it open.

@@ -6,10 +6,18 @@ import type { Locale } from '../../i18n/locale.ts'
 export const PAGE_CSP =
   "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+/** The policy of a page with a script: a file of the service, nothing inline. */
+export const SCRIPTED_PAGE_CSP = `${PAGE_CSP}; script-src 'self'`
+
 /** The stylesheet of every page and where it is served; `href` changes with it, so it may be cached for good. */
 export const STYLESHEET = readFileSync(new URL('./page.css', import.meta.url), 'utf8')
 export const STYLESHEET_PATH = '/assets/style.css'
-const STYLESHEET_HREF = `${STYLESHEET_PATH}?v=${createHash('sha256').update(STYLESHEET).digest('hex').slice(0, 8)}`
+const STYLESHEET_HREF = versioned(STYLESHEET_PATH, STYLESHEET)
+
+/** The address of a file that changes with its content, so that browsers may keep the file. */
+export function versioned(path: string, content: string): string {
+  return `${path}?v=${createHash('sha256').update(content).digest('hex').slice(0, 8)}`
+}
 
 /** Markup that is safe to send as it is: only `html` and `raw` make it. */
 class Markup {
@@ -57,10 +65,12 @@ export interface PageOptions {
   /** A page to read, with tables, instead of a card with one step. */
   wide?: boolean
   brand?: string
+  /** The address of its script, if it has one: send it with `SCRIPTED_PAGE_CSP`. */
+  script?: string
 }
 
 /** A whole HTML document: the one shell of all pages of the service. Send it with `PAGE_CSP`. */
-export function page({ locale, title, body, wide = false, brand = 'Bukhindor' }: PageOptions): string {
+export function page({ locale, title, body, wide = false, brand = 'Bukhindor', script }: PageOptions): string {
   return html`<!doctype html>
 <html lang="${locale}">
 <head>
@@ -70,7 +80,7 @@ export function page({ locale, title, body, wide = false, brand = 'Bukhindor' }:
 <meta name="referrer" content="no-referrer">
 <title>${title} · ${brand}</title>
 <link rel="stylesheet" href="${STYLESHEET_HREF}">
-</head>
+${script !== undefined && html`<script src="${script}" defer></script>\n`}</head>
 <body class="${wide ? 'wide' : 'narrow'}">
 <header class="brand">${wide ? html`<a href="/">${brand}</a>` : brand}</header>
 <main>

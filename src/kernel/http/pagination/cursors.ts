@@ -26,11 +26,13 @@ export function createCursors(keys: Buffer[]) {
       const [tag, body] = [bytes.subarray(0, MAC_BYTES), bytes.subarray(MAC_BYTES)]
       const known = tag.length === MAC_BYTES && keys.some((key) => timingSafeEqual(mac(key, body), tag))
       if (!known || bytes.toString('base64url') !== cursor)
-        throw new AppError(kernelErrors.invalid_cursor, { detail: 'The cursor was not made by this service.' })
+        throw new AppError(kernelErrors.invalid_cursor, {
+          detail: 'The cursor was modified or was not issued by this service.',
+        })
       const [of, value, id, page] = JSON.parse(body.toString()) as [string, string, string, number]
       if (of !== sort)
         throw new AppError(kernelErrors.invalid_cursor, {
-          detail: `The cursor belongs to sort=${of}, and the request asks for sort=${sort}.`,
+          detail: `The cursor was issued for sort=${of}, but the request has sort=${sort}.`,
         })
       return { sort, value, id, page }
     },

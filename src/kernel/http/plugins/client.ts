@@ -84,7 +84,7 @@ export const client = fp<{ config: Pick<Config, 'trustProxy' | 'production'> }>(
       isWarned = true
       app.log.warn(
         { proxy: peer.ip },
-        'a proxy sends X-Forwarded-For and TRUST_PROXY does not name it: limits by address take all people behind it for one',
+        'received X-Forwarded-For from a proxy that TRUST_PROXY does not include: rate limits by address treat all clients behind it as one',
       )
     }
 

@@ -22,7 +22,7 @@ export const connectionLimit = fp(
       if (now - reportedAt < REPORT_EVERY_MS) return
       app.log.error(
         { refused, descriptor_limit: limit, ...(err && { err }) },
-        'connections refused: raise the descriptor limit',
+        'connections refused: raise the limit of open files (ulimit -n)',
       )
       reportedAt = now
       refused = 0

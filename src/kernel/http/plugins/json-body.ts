@@ -12,7 +12,7 @@ export const jsonBody = fp(
         const encoding = request.headers['content-encoding']
         if (encoding && encoding !== 'identity')
           throw new AppError(kernelErrors.unsupported_media_type, {
-            detail: `A body must not be compressed (${encoding}).`,
+            detail: `The body must not be compressed (Content-Encoding: ${encoding}).`,
           })
         done(null, parseJsonBody(body as Buffer))
       } catch (error) {

@@ -20,11 +20,11 @@ export const notFound = fp(
       const allowed = [...methods].filter((method) => router.find(method as HTTPMethod, path))
       const error = allowed.length
         ? new AppError(kernelErrors.method_not_allowed, {
-            detail: `${request.method} is not possible here. Allowed: ${allowed.join(', ')}.`,
+            detail: `${request.method} is not supported on this path. Allowed methods: ${allowed.join(', ')}.`,
             headers: { allow: allowed.join(', ') },
           })
         : new AppError(kernelErrors.not_found, {
-            detail: `There is no ${path.slice(0, 200)}. The API is documented at /docs.`,
+            detail: `${path.slice(0, 200)} does not exist. See /docs for the API documentation.`,
           })
       return sendProblem(error, request, reply)
     })

@@ -15,7 +15,7 @@ const REPORT_EVERY = 1000
 /** One for all: a stack trace of each would cost more than the refusal. */
 const SHED = new AppError(kernelErrors.overloaded, {
   retryAfter: 1,
-  detail: 'More requests arrive than can be answered.',
+  detail: 'The service receives more requests than it can process.',
 })
 
 /**
@@ -49,7 +49,7 @@ export const overload = fp(
     begin()
     const turn = setInterval(guarded(app.log, 'overload', begin), TICK).unref()
     const logShed = () => {
-      if (refused) app.log.warn({ refused }, 'overloaded')
+      if (refused) app.log.warn({ refused }, 'overloaded: requests refused')
       refused = 0
     }
     const report = setInterval(guarded(app.log, 'overload', logShed), REPORT_EVERY).unref()

@@ -59,7 +59,7 @@ export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, l
       try {
         write(error, socket)
       } catch (err) {
-        log.error({ err }, 'an error could not be answered')
+        log.error({ err }, 'failed to send an error response')
         socket.destroy()
       }
     },

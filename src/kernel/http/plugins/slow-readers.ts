@@ -35,7 +35,7 @@ export function createSlowReaderGuard(
         progress.at = now
       } else if (now - progress.at > windowMs) {
         connections.delete(socket)
-        log.info({ ip: socket.remoteAddress, sent_bytes: taken, unsent_bytes: unsent }, 'slow reader cut')
+        log.info({ ip: socket.remoteAddress, sent_bytes: taken, unsent_bytes: unsent }, 'slow reader disconnected')
         socket.resetAndDestroy() // `destroy` alone would leave the kernel to send the rest.
       }
     }

@@ -26,16 +26,17 @@ const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as Node reads it
 function faultOf({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): AppError | undefined {
   const encoding = headers['transfer-encoding']
   if (encoding !== undefined && httpVersionMinor === 0)
-    return new AppError(kernelErrors.malformed_request, { detail: 'HTTP/1.0 has no Transfer-Encoding.' })
+    return new AppError(kernelErrors.malformed_request, { detail: 'Transfer-Encoding is not allowed in HTTP/1.0.' })
   if (encoding !== undefined && encoding.toLowerCase() !== 'chunked')
     return new AppError(kernelErrors.malformed_request, {
-      detail: 'Transfer-Encoding must be chunked, and nothing else.',
+      detail: 'Transfer-Encoding must be "chunked".',
     })
   let hosts = 0
   for (let n = 0; n < rawHeaders.length; n += 2) if (isHost(rawHeaders[n] as string)) hosts++
-  if (hosts > 1) return new AppError(kernelErrors.malformed_request, { detail: 'There must be one Host header.' })
+  if (hosts > 1)
+    return new AppError(kernelErrors.malformed_request, { detail: 'The request must have exactly one Host header.' })
   if (headers.expect !== undefined && httpVersionMinor > 0 && !CONTINUE.test(headers.expect))
-    return new AppError(kernelErrors.expectation_failed, { detail: 'Expect can be 100-continue, and nothing else.' })
+    return new AppError(kernelErrors.expectation_failed, { detail: 'Expect must be "100-continue".' })
 }
 
 const isHost = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'host'

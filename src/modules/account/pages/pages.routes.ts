@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../../kernel/http/call-context.ts'
-import { PAGE_CSP } from '../../../kernel/http/html/page.ts'
+import { PAGE_CSP, SCRIPTED_PAGE_CSP } from '../../../kernel/http/html/page.ts'
 import { localeOf } from '../../../kernel/http/locale.ts'
 import type { App } from '../../../kernel/http/types.ts'
 import { LOCALES, type Locale } from '../../../kernel/i18n/locale.ts'
@@ -14,7 +14,7 @@ import type { Credentials } from '../../credentials/credentials.service.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import type { Account } from '../account.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
-import { confirmPage, donePage, failedPage } from './pages.ts'
+import { confirmPage, donePage, failedPage, hasScript, SCRIPT, SCRIPT_PATH } from './pages.ts'
 
 const PAGE = {
   'content-type': 'text/html; charset=utf-8',
@@ -22,9 +22,10 @@ const PAGE = {
   'cross-origin-opener-policy': 'same-origin',
 }
 
+const CACHED = { 'cache-control': 'public, max-age=31536000, immutable' }
+
 interface Form {
   token: string
-  email: string
   lang: string | null
   password: string
   passwordAgain: string
@@ -50,36 +51,48 @@ export const accountPages =
       reset_password: ({ token, password }, origin) => credentials.reset({ token, new_password: password }, origin),
     }
 
+    app.get(SCRIPT_PATH, { schema: { hide: true } }, (_request, reply) => {
+      reply.headers({ 'content-type': 'text/javascript; charset=utf-8', ...CACHED }).send(SCRIPT)
+    })
+
     for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
+      const FORM = hasScript(flow) ? { ...PAGE, 'content-security-policy': SCRIPTED_PAGE_CSP } : PAGE
       app.get(LINK_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
         const { token, lang } = request.query as { token?: string; lang?: string }
         const locale = languageOf(lang, request)
         const link = typeof token === 'string' ? await orNull(account.peekLink(flow, token)) : null
         return link && token
-          ? reply.headers(PAGE).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
+          ? reply.headers(FORM).send(confirmPage({ flow, locale, token, email: link.email, minPasswordLength }))
           : reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
       })
 
       app.post(LINK_PATHS[flow], { schema: { hide: true } }, async (request, reply) => {
         const form = request.body as Form | undefined
-        if (!form) throw new AppError(kernelErrors.unsupported_media_type, { detail: 'This page takes its own form.' })
+        if (!form)
+          throw new AppError(kernelErrors.unsupported_media_type, {
+            detail: 'Send the form of this page: application/x-www-form-urlencoded.',
+          })
+        const { token } = form
         const locale = languageOf(form.lang, request)
+        const link = await orNull(account.peekLink(flow, token))
+        if (!link) return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
+        const { email } = link
         try {
           if (flow === 'reset_password' && form.password !== form.passwordAgain)
-            return again(form, [PAGE_TEXTS[locale].common.mismatch])
+            return again([PAGE_TEXTS[locale].common.mismatch])
           const deviceToken = await acts[flow](form, originOf(request))
           if (typeof deviceToken === 'string') cookie.setDevice(request, reply, deviceToken)
-          return reply.headers(PAGE).send(donePage({ flow, locale }))
+          return reply.headers(PAGE).send(donePage({ flow, locale, email }))
         } catch (error) {
           if (!(error instanceof AppError) || error.status >= 500) throw error
           if (error.definition === credentialsErrors.link_invalid)
             return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
-          return again(form, sentences(error, locale), error.status)
+          return again(sentences(error, locale), error.status)
         }
 
-        function again({ token, email }: Form, errors: string[], status = 400) {
+        function again(errors: string[], status = 400) {
           const options = { flow, locale, token, email, errors, minPasswordLength }
-          return reply.code(status).headers(PAGE).send(confirmPage(options))
+          return reply.code(status).headers(FORM).send(confirmPage(options))
         }
       })
     }
@@ -95,7 +108,6 @@ const sentences = (error: AppError, locale: Locale): string[] =>
 
 const readForm = (form: URLSearchParams): Form => ({
   token: (form.get('token') ?? '').slice(0, 200),
-  email: (form.get('email') ?? '').slice(0, 254),
   lang: form.get('lang'),
   password: (form.get('new_password') ?? '').slice(0, 1024),
   passwordAgain: (form.get('new_password_again') ?? '').slice(0, 1024),

@@ -1,13 +1,22 @@
-import { html, type Markup, page } from '../../../kernel/http/html/page.ts'
+import { readFileSync } from 'node:fs'
+import { html, type Markup, page, versioned } from '../../../kernel/http/html/page.ts'
 import type { Locale } from '../../../kernel/i18n/locale.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
+
+/** The script of the page that sets a password, and where it is served. */
+export const SCRIPT = readFileSync(new URL('./show-password.js', import.meta.url), 'utf8')
+export const SCRIPT_PATH = '/assets/show-password.js'
+const SCRIPT_HREF = versioned(SCRIPT_PATH, SCRIPT)
+
+/** Whether the page of a flow has a script. */
+export const hasScript = (flow: LinkKind): boolean => flow === 'reset_password'
 
 interface ConfirmOptions {
   flow: LinkKind
   locale: Locale
   token: string
-  /** Whose account it is, so that a password manager keeps the new password in the right place. */
+  /** The address of the link: that of the account, or the new one. Password managers keep the new password under it. */
   email?: string
   /** Sentences for the person about the last try; the form keeps the token. */
   errors?: string[]
@@ -32,8 +41,10 @@ export function confirmPage({
   return page({
     locale,
     title: errors.length ? `${common.error}: ${title}` : title,
+    ...(hasScript(flow) && { script: SCRIPT_HREF }),
     body: html`<h1>${title}</h1>
 ${errors.length > 0 && errorList(errors)}
+${email !== '' && accountLine(flow, locale, email)}
 <p>${text}</p>
 <form method="post" action="${LINK_PATHS[flow]}">
 <input type="hidden" name="token" value="${token}">
@@ -45,8 +56,9 @@ ${flow === 'reset_password' && passwordFields(locale, email, minPasswordLength, 
 }
 
 /** After the button, when it worked. */
-export function donePage({ flow, locale }: { flow: LinkKind; locale: Locale }): string {
-  return resultPage(locale, 'done', PAGE_TEXTS[locale].done[flow])
+export function donePage({ flow, locale, email = '' }: Pick<ConfirmOptions, 'flow' | 'locale' | 'email'>): string {
+  const { done } = PAGE_TEXTS[locale]
+  return resultPage(locale, 'done', done[flow], email !== '' && accountLine(flow, locale, email))
 }
 
 /** When the link is used, expired, replaced or not ours; says what to do next, and tells nothing of any account. */
@@ -59,9 +71,18 @@ function resultPage(
   locale: Locale,
   outcome: 'done' | 'failed',
   { title, text }: { title: string; text: string[] },
+  address: Markup | false = false,
 ): string {
   const paragraphs = text.map((line) => html`<p>${line}</p>\n`)
-  return page({ locale, title, body: html`<h1 class="${outcome}">${title}</h1>\n${paragraphs}` })
+  return page({ locale, title, body: html`<h1 class="${outcome}">${title}</h1>\n${address}\n${paragraphs}` })
+}
+
+function accountLine(flow: LinkKind, locale: Locale, email: string): Markup {
+  const { account, newAddress } = PAGE_TEXTS[locale].common
+  const label = { verify_email: 'E-mail', change_email: newAddress, reset_password: account, undo_deletion: account }[
+    flow
+  ]
+  return html`<p class="account"><span>${label}</span> <bdi>${email}</bdi></p>`
 }
 
 function errorList(errors: string[]): Markup {
@@ -70,7 +91,7 @@ function errorList(errors: string[]): Markup {
 }
 
 function passwordFields(locale: Locale, email: string, minLength: number, invalid: boolean): Markup {
-  const { password, passwordAgain, passwordHint } = PAGE_TEXTS[locale].common
+  const { password, passwordAgain, passwordHint, showPassword } = PAGE_TEXTS[locale].common
   const state = invalid && html` aria-invalid="true"`
   // No maxlength: a browser would cut a pasted password without a word. Lengths are counted by the service.
   return html`<input type="text" name="email" value="${email}" autocomplete="username" hidden>
@@ -79,5 +100,6 @@ function passwordFields(locale: Locale, email: string, minLength: number, invali
  aria-describedby="password_hint${invalid && ' errors'}"${state}>
 <p class="hint" id="password_hint">${passwordHint(minLength)}</p>
 <label for="new_password_again">${passwordAgain}</label>
-<input type="password" id="new_password_again" name="new_password_again" autocomplete="new-password" required${state}>`
+<input type="password" id="new_password_again" name="new_password_again" autocomplete="new-password" required${state}>
+<label class="check" hidden><input type="checkbox" id="show_password"> ${showPassword}</label>`
 }
