@@ -95,8 +95,8 @@ describeOnEachEngine('Idempotency keys without a token', (engine) => {
     const [one, other] = [await register(t.api), await register(t.api)]
     const headers = newKey()
     const first = await login(one.email, headers)
-    for (let guess = 0; guess < 3; guess++)
-      assert.equal((await login(one.email, headers, `${OTHER} ${guess}`)).body.reason, 'invalid_credentials')
+    for (let attempt = 0; attempt < 3; attempt++)
+      assert.equal((await login(one.email, headers, `${OTHER} ${attempt}`)).body.reason, 'invalid_credentials')
     const second = await login(other.email, headers)
     assert.deepEqual([first.status, second.status, isReplayed(second)], [200, 200, false])
     assert.equal(second.body.user.id, other.id)

@@ -27,7 +27,7 @@ export const address = (number: number): string => `10.${number >> 16}.${(number
 export const WRONG = 'a walk along the wrong river'
 
 /** Tries to sign in from an address. */
-export const tryFrom = (
+export const loginFrom = (
   { api }: Pick<TestApp, 'api'>,
   ip: string,
   email: string,
@@ -42,15 +42,15 @@ export const DEVICE = { 'x-device-id': '4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10', '
 const deviceTokens = new Map<string, string>()
 
 /** The owner tries to sign in on that device, which keeps the token of its last sign-in. */
-export async function ownerTries(app: Pick<TestApp, 'api'>, email: string, password = PASSWORD, ip = '192.0.2.1') {
+export async function ownerLogin(app: Pick<TestApp, 'api'>, email: string, password = PASSWORD, ip = '192.0.2.1') {
   const token = deviceTokens.get(email)
-  const answer = await tryFrom(app, ip, email, password, { ...DEVICE, ...(token && { 'x-device-token': token }) })
+  const answer = await loginFrom(app, ip, email, password, { ...DEVICE, ...(token && { 'x-device-token': token }) })
   if (answer.status === 200) deviceTokens.set(email, answer.body.user.device_token)
   return answer
 }
 
 /** The owner's device keeps the token that an answer of another kind has brought. */
-export const ownerKeeps = (email: string, deviceToken: string) => void deviceTokens.set(email, deviceToken)
+export const keepDeviceToken = (email: string, deviceToken: string) => void deviceTokens.set(email, deviceToken)
 
 /** What a second instance needs to run beside an app: its database and its clock. */
 export const beside = (app: TestApp): StartOptions => {

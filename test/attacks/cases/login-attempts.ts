@@ -77,13 +77,13 @@ export const plantedDevices: Attack = {
       body: { current_password: PASSWORD, new_password: 'another walk along the river' },
     })
     assert.equal(changed.status, 200, JSON.stringify(changed.body))
-    let guesses = 0
+    let attempts = 0
     for (const headers of planted)
       for (let n = 0; n < 5; n++) {
         const { status } = await tryLogin(target, person.email, WRONG, { ...headers, 'x-forwarded-for': newAddress() })
-        if (status === 401) guesses++
+        if (status === 401) attempts++
       }
-    assert.ok(guesses <= 20, `${guesses} guesses went through without a wait`)
+    assert.ok(attempts <= 20, `${attempts} attempts went through without a delay`)
   },
 }
 
@@ -115,7 +115,7 @@ export const starvingOwners: Attack = {
     const ip = newAddress()
     const people = await Promise.all(Array.from({ length: 6 }, () => owner(target, ip)))
     let isOver = false
-    const guessing = Array.from({ length: 200 }, async (_, n) => {
+    const attack = Array.from({ length: 200 }, async (_, n) => {
       while (!isOver) await tryLogin(target, `nobody-${n}@example.org`, WRONG, { 'x-forwarded-for': newAddress() })
     })
     let served = 0
@@ -126,7 +126,7 @@ export const starvingOwners: Attack = {
         if (status === 200) served++
       }
     isOver = true
-    await Promise.all(guessing)
+    await Promise.all(attack)
     assert.ok(served >= 54, `${served} of 60 sign-ins of owners were served`)
   },
 }
