@@ -8,7 +8,10 @@ import { startPostgres } from '../test/support/postgres.ts'
  * `npm test -- test/x.test.ts --test-name-pattern=…`: the given tests, each with its name, without coverage.
  * One PostgreSQL cluster serves the whole run: tests find it in `TEST_POSTGRES_URL` and create their own databases.
  */
-const asked = process.argv.slice(2)
+const isOption = (argument: string) => argument.startsWith('-')
+const given = process.argv.slice(2)
+// Node.js takes what stands behind the first file for files.
+const asked = [...given.filter(isOption), ...given.filter((argument) => !isOption(argument))]
 const everything = [
   '--experimental-test-coverage',
   '--test-coverage-include=src/**',
@@ -16,7 +19,7 @@ const everything = [
   '--test-coverage-branches=90',
   'test/**/*.test.ts',
 ]
-const named = asked.some((argument) => !argument.startsWith('-'))
+const named = asked.some((argument) => !isOption(argument))
 
 // A given server wins, so that the tests can run on any version of PostgreSQL.
 const postgres = process.env.TEST_POSTGRES_URL ? null : await startPostgres().catch(quit)

@@ -132,10 +132,15 @@ test('in production SIGUSR1 opens no debugger, with one worker or several', asyn
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('at the file descriptor limit connections are refused and logged, and the service continues', async () => {
+test('at the file descriptor limit connections are refused and logged, and the service continues', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-descriptors-'))
   const server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json' }, [], 200)
   const sockets: Socket[] = []
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+    await server.stop('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
   for (let n = 0; n < 400; n++) {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').on('error', () => {})
     sockets.push(socket)
@@ -148,7 +153,6 @@ test('at the file descriptor limit connections are refused and logged, and the s
   assert.equal((await client.register({ email: 'a@example.org' })).status, 201)
   client.close()
   assert.equal(await server.stop('SIGINT'), 0)
-  rmSync(folder, { recursive: true, force: true })
 })
 
 describe('A server that cannot start', () => {
