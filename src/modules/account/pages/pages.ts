@@ -1,4 +1,5 @@
-import { html, type Markup, page } from '../../../kernel/http/html/page.ts'
+import { page } from '../../../kernel/http/html/page.ts'
+import { htmlTemplate } from '../../../kernel/http/html/template.ts'
 import type { Locale } from '../../../kernel/i18n/locale.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
@@ -15,6 +16,27 @@ interface ConfirmOptions {
   minPasswordLength?: number
 }
 
+interface ConfirmData {
+  locale: Locale
+  title: string
+  text: string
+  button: string
+  action: string
+  token: string
+  errors: string[]
+  /** What the form that asks for a new password shows; null where none is asked for. */
+  password: { email: string; label: string; labelAgain: string; hint: string } | null
+}
+
+interface ResultData {
+  outcome: 'done' | 'failed'
+  title: string
+  text: string[]
+}
+
+const confirm = htmlTemplate<ConfirmData>(new URL('./confirm.html.eta', import.meta.url))
+const result = htmlTemplate<ResultData>(new URL('./result.html.eta', import.meta.url))
+
 /**
  * The page that a link opens: it changes nothing by itself, because mail scanners open links too. Its one button posts
  * `token` and `lang` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
@@ -27,57 +49,31 @@ export function confirmPage({
   errors = [],
   minPasswordLength = 8,
 }: ConfirmOptions): string {
-  const { confirm, common } = PAGE_TEXTS[locale]
-  const { title, text, button } = confirm[flow]
+  const { confirm: texts, common } = PAGE_TEXTS[locale]
+  const { title, text, button } = texts[flow]
+  const password = {
+    email,
+    label: common.password,
+    labelAgain: common.passwordAgain,
+    hint: common.passwordHint(minPasswordLength),
+  }
+  const data = { locale, title, text, button, action: LINK_PATHS[flow], token, errors }
   return page({
     locale,
     title: errors.length ? `${common.error}: ${title}` : title,
-    body: html`<h1>${title}</h1>
-${errors.length > 0 && errorList(errors)}
-<p>${text}</p>
-<form method="post" action="${LINK_PATHS[flow]}">
-<input type="hidden" name="token" value="${token}">
-<input type="hidden" name="lang" value="${locale}">
-${flow === 'reset_password' && passwordFields(locale, email, minPasswordLength, errors.length > 0)}
-<button type="submit">${button}</button>
-</form>`,
+    body: confirm({ ...data, password: flow === 'reset_password' ? password : null }),
   })
 }
 
 /** After the button, when it worked. */
 export function donePage({ flow, locale }: { flow: LinkKind; locale: Locale }): string {
-  return resultPage(locale, 'done', PAGE_TEXTS[locale].done[flow])
+  return resultPage(locale, { outcome: 'done', ...PAGE_TEXTS[locale].done[flow] })
 }
 
 /** When the link is used, expired, replaced or not ours; says what to do next, and tells nothing of any account. */
 export function failedPage({ flow, locale }: { flow: LinkKind; locale: Locale }): string {
   const { failed, common } = PAGE_TEXTS[locale]
-  return resultPage(locale, 'failed', { title: common.expired, text: [common.expiredText, failed[flow]] })
+  return resultPage(locale, { outcome: 'failed', title: common.expired, text: [common.expiredText, failed[flow]] })
 }
 
-function resultPage(
-  locale: Locale,
-  outcome: 'done' | 'failed',
-  { title, text }: { title: string; text: string[] },
-): string {
-  const paragraphs = text.map((line) => html`<p>${line}</p>\n`)
-  return page({ locale, title, body: html`<h1 class="${outcome}">${title}</h1>\n${paragraphs}` })
-}
-
-function errorList(errors: string[]): Markup {
-  const items = errors.map((error) => html`<li>${error}</li>`)
-  return html`<div class="errors" id="errors" role="alert"><ul>${items}</ul></div>`
-}
-
-function passwordFields(locale: Locale, email: string, minLength: number, invalid: boolean): Markup {
-  const { password, passwordAgain, passwordHint } = PAGE_TEXTS[locale].common
-  const state = invalid && html` aria-invalid="true"`
-  // No maxlength: a browser would cut a pasted password without a word. Lengths are counted by the service.
-  return html`<input type="text" name="email" value="${email}" autocomplete="username" hidden>
-<label for="new_password">${password}</label>
-<input type="password" id="new_password" name="new_password" autocomplete="new-password" required
- aria-describedby="password_hint${invalid && ' errors'}"${state}>
-<p class="hint" id="password_hint">${passwordHint(minLength)}</p>
-<label for="new_password_again">${passwordAgain}</label>
-<input type="password" id="new_password_again" name="new_password_again" autocomplete="new-password" required${state}>`
-}
+const resultPage = (locale: Locale, data: ResultData): string => page({ locale, title: data.title, body: result(data) })
