@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pagination/cursors.ts'
@@ -27,7 +28,7 @@ const SORT = 'audit'
 
 /** So often at most it is written down that one person looks at the same thing, by each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
-/** So many views are remembered; beyond it some are written down twice. */
+/** Of more views the least recent are forgotten, and may be recorded twice. */
 const MAX_REMEMBERED_VIEWS = 10_000
 
 interface Parts {
@@ -39,7 +40,7 @@ interface Parts {
 
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
 export function createAudit({ database, clock, config, cursors }: Parts) {
-  const views = new Map<string, number>()
+  const views = new LRUCache<string, number>({ max: MAX_REMEMBERED_VIEWS })
 
   /** Writes an event, in the transaction of what it records where there is one: neither exists without the other. */
   async function record(trx: Db, origin: Origin, event: AuditEventInput): Promise<void> {
@@ -72,7 +73,6 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     const [key, now] = [`${actor.id} ${action} ${target}`, clock.now()]
     const last = views.get(key)
     if (last !== undefined && Math.abs(now - last) < VIEW_INTERVAL_MS) return
-    if (views.size >= MAX_REMEMBERED_VIEWS) views.clear()
     views.set(key, now)
     record(database.db, origin, { action, target }).catch(() => views.delete(key))
   }
