@@ -59,6 +59,18 @@ describe('An error that nobody has caught', () => {
     assert.match(server.output(), /"level":"fatal".*"message":"injected"/)
   })
 
+  test('and one more of its kind cut off nothing that is under way', async () => {
+    server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
+    const socket = await begin(server.url)
+    const ended = server.stop('SIGUSR2')
+    await until(() => server.output().includes('"msg":"uncaughtException"'))
+    process.kill(server.pid, 'SIGUSR2')
+    await until(() => server.output().split('"msg":"uncaughtException"').length === 3)
+    socket.write(BODY)
+    assert.match(await text(socket), /^HTTP\/1\.1 201 /)
+    assert.equal(await ended, 1)
+  })
+
   test('does not wait for ever for what is under way', async () => {
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
     const socket = await begin(server.url)
