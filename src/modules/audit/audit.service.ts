@@ -32,7 +32,7 @@ const SORT = 'audit'
 
 /** So often at most it is written down that one person looks at the same thing, by each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
-/** So many views are remembered; of more, some are written down twice. */
+/** Of more views the least recent are forgotten, and may be recorded twice. */
 const MAX_REMEMBERED_VIEWS = 10_000
 
 interface Parts {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Db } from '../../kernel/db/database.ts'
 import { type Clock, MINUTE } from '../../kernel/lib/clock.ts'
 import { type AccessPath, countMatches, countTerm, type Filters, hasFilters } from './search.store.ts'
@@ -7,7 +8,7 @@ export const COUNTED = 10_000
 /** Up to this many are gathered where a walk along the order has not found a page among `WALKED`. */
 const GATHERED = 100_000
 export const WALKED = 5_000
-const KEPT = 200
+const MAX_CACHED_PLANS = 200
 
 export interface Plan {
   lead: AccessPath
@@ -22,7 +23,7 @@ export interface Plan {
  * search `COUNTED` itself.
  */
 export function createPlanner(clock: Clock) {
-  const long = new Map<string, { plan: Plan; until: number }>()
+  const long = new LRUCache<string, { plan: Plan; until: number }>({ max: MAX_CACHED_PLANS })
 
   async function findPlan(db: Db, filters: Filters): Promise<Plan> {
     const { term } = filters
@@ -58,7 +59,6 @@ export function createPlanner(clock: Clock) {
       if (known && known.until > clock.now()) return known.plan
       const plan = await findPlan(db, filters)
       if (plan.lead !== 'order' || plan.total < COUNTED) return plan
-      if (long.size >= KEPT) long.delete(long.keys().next().value as string)
       long.set(key, { plan, until: clock.now() + MINUTE })
       return plan
     },

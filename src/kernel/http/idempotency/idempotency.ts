@@ -76,7 +76,7 @@ const HEADERS = {
  * `Idempotency-Key` (contract, section 6; after draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock;
  * it holds no readable word: keyed hashes of the key and of the request, and the answer, which may contain tokens, sealed.
  * Why the effect and the kept answer are not one transaction, and who counts as the same caller:
- * @see docs/decisions/0023-idempotency-keys.md
+ * @see docs/decisions/0027-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
