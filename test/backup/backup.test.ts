@@ -182,7 +182,7 @@ describe('backups of the embedded database', () => {
     for (const [from, message] of [
       [damaged, /not intact/],
       [foreign, /is not a backup of this service/],
-      [newer, /made by a newer version/],
+      [newer, /from a newer, incompatible version/],
       [join(folder, 'missing.db'), /missing\.db does not exist/],
     ] as const) {
       const { status, stderr } = await bukhindor(target, 'restore', from)
