@@ -138,7 +138,7 @@ test('At the limit of descriptors connections are refused, the log says so, and 
     sockets.push(socket)
   }
   while (!server.output().includes('connections refused')) await delay(20)
-  assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the descriptor limit/)
+  assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the limit of open files/)
   for (const socket of sockets) socket.destroy()
   while (
     !(await fetch(`${server.url}/health`).then(
