@@ -180,7 +180,7 @@ describe('backups of the embedded database', () => {
       .exec("insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'later', 'x', 'now')")
       .close()
     for (const [from, message] of [
-      [damaged, /not intact/],
+      [damaged, /the copy is damaged/],
       [foreign, /is not a backup of this service/],
       [newer, /from a newer, incompatible version/],
       [join(folder, 'missing.db'), /missing\.db does not exist/],
