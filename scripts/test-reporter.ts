@@ -41,8 +41,8 @@ function coverageLines({ summary: { files, totals, thresholds } }: EventData.Tes
   return [
     ...files
       .filter((file) => file.coveredLinePercent < thresholds.line || file.coveredBranchPercent < thresholds.branch)
-      .map((file) => `  below the gate: ${relative('.', file.path)}, ${shares(file)}${uncovered(file.lines)}`),
-    `Coverage: ${shares(totals)}`,
+      .map((file) => `  less covered: ${relative('.', file.path)}, ${shares(file)}${uncovered(file.lines)}`),
+    `Coverage: ${shares(totals)} (required in total: ${thresholds.line} % and ${thresholds.branch} %)`,
   ]
 }
 

@@ -28,7 +28,7 @@ export const SETTINGS = {
   DATA_DIR: setting(
     (text) => resolve(text),
     resolve('data'),
-    'folder for the embedded database, the secret key and, without `SMTP_URL`, e-mails',
+    'folder for the embedded database, its backups, the secret key and, without `SMTP_URL`, e-mails',
     { shown: './data' },
   ),
   DATABASE_URL: setting<string | null>(
