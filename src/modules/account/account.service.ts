@@ -151,8 +151,14 @@ export function createAccount(parts: Parts) {
     return deleted
   }
 
+  const profile = (caller: Identity) => users.toUser(caller)
+
+  /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
+  const peekLink = (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
+    oneTimeTokens.peek(database.db, kind, token)
+
   return {
-    profile: (caller: Identity) => users.toUser(caller),
+    profile,
     toUser: users.toUser,
     updateProfile,
     verifyEmail,
@@ -161,9 +167,7 @@ export function createAccount(parts: Parts) {
     changeEmail,
     requestDeletion,
     undoDeletion,
-    /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
-    peekLink: (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
-      oneTimeTokens.peek(database.db, kind, token),
+    peekLink,
     declares: { auditEvents: accountEvents, retention: { users: deleteDue } },
   }
 }

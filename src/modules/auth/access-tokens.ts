@@ -12,7 +12,7 @@ import { authErrors } from './auth.errors.ts'
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
 const AUDIENCE = 'bukhindor'
-const LEEWAY = 60 // seconds, for clocks of instances that differ
+const LEEWAY_SECONDS = 60 // seconds, for clocks of instances that differ
 const MAX_TOKEN_LENGTH = 2048
 const MAX_CACHED_TOKENS = 10_000
 
@@ -92,7 +92,7 @@ export async function createAccessTokens(
   async function check(token: string): Promise<AccessClaims> {
     const payload = await payloadOf(token, clock.now())
     // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
-    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError(authErrors.token_expired)
+    if ((payload.iat as number) > seconds() + LEEWAY_SECONDS) throw new AppError(authErrors.token_expired)
     return claimsOf(payload)
   }
 

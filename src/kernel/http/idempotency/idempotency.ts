@@ -159,30 +159,31 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     await run({ write, until: claim.until })
   }
 
+  /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
+  async function mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
+    if (request.headers['idempotency-key'] === undefined) return false
+    const id = keyOf(request, userId)
+    const known = await findKey(db, id, clock.now())
+    if (!known) return false
+    return !known.answer || isEndOf(open(known.answer, id), sessionId)
+  }
+
+  /** Answers such a repeat as the first. Returns undefined where it is another request after all. */
+  async function repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
+    const id = keyOf(request, userId)
+    const known = await findKey(db, id, clock.now())
+    if (known?.request !== contentOf(request)) return
+    if (!known.answer) throw inProgress()
+    const answer = open(known.answer, id)
+    return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
+  }
+
   return {
     declares: {
       retention: { idempotency_keys: (limit) => deleteExpiredKeys(db, clock.now(), limit) },
     } satisfies Declaration,
-
-    /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
-    async mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
-      if (request.headers['idempotency-key'] === undefined) return false
-      const id = keyOf(request, userId)
-      const known = await findKey(db, id, clock.now())
-      if (!known) return false
-      return !known.answer || isEndOf(open(known.answer, id), sessionId)
-    },
-
-    /** Answers such a repeat as the first. Returns undefined where it is another request after all. */
-    async repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
-      const id = keyOf(request, userId)
-      const known = await findKey(db, id, clock.now())
-      if (known?.request !== contentOf(request)) return
-      if (!known.answer) throw inProgress()
-      const answer = open(known.answer, id)
-      return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
-    },
-
+    mayRepeat,
+    repeat,
     /** Lets every write under /api/v1 of its scope be repeated safely. Limits are registered before it, and so count repeats. */
     plugin: fp(
       async (app) => {
