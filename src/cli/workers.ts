@@ -1,11 +1,11 @@
 import cluster, { type ClusterSettings, type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Config } from '../kernel/config/config.ts'
 import { DRAIN_DELAY_MS } from '../kernel/config/deadlines.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { guarded } from '../kernel/lib/guarded.ts'
 import { destinationOf, type Log } from '../kernel/log/log.ts'
+import type { Config } from '../settings/config.ts'
 import { forwardLines } from './worker-logs.ts'
 
 /** A worker that ends within this time is started again only after a pause, which doubles each time, in ms. */

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Config } from '../../config/config.ts'
 import { createSealer } from '../../crypto/sealer.ts'
 import { fingerprint } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
@@ -43,7 +42,7 @@ interface Answer {
 interface Parts {
   database: Database
   clock: Clock
-  config: Pick<Config, 'requestTimeout'>
+  config: { requestTimeout: number }
   keys: { sealing: Buffer[]; lookup: Buffer }
   /** A text that stays the same for as long as a session is good and its user keeps the password; null once it is over. */
   standingOf(sessionId: string): Promise<string | null>
