@@ -4,8 +4,8 @@ import type { EventData } from 'node:test'
 import { spec, type TestEvent } from 'node:test/reporters'
 
 /**
- * Says little about what is well: a line per test file, or per test when `TEST_NAMES` is set. Then the faults in full, the
- * files that hold the coverage down, and as the very last line the counts.
+ * Prints a line per test file, or per test when `TEST_NAMES` is set. Then all failures, the coverage, with the files below
+ * the thresholds only where the run misses one of them, and the counts in the last line.
  */
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const ending: string[] = []
@@ -13,7 +13,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
   yield `\n${ending.join('\n')}\n`
 }
 
-/** Yields what the spec reporter shall print, and collects the lines for the end. */
+/** Yields the events that the spec reporter prints, and collects the lines for the end. */
 async function* select(events: AsyncIterable<TestEvent>, ending: string[]): AsyncGenerator<TestEvent> {
   const eachTest = Boolean(process.env.TEST_NAMES)
   for await (const event of events) {
@@ -38,10 +38,11 @@ function coverageLines({ summary: { files, totals, thresholds } }: EventData.Tes
   const percent = (value: number) => `${value.toFixed(1)} %`
   const shares = (of: typeof totals) =>
     `${percent(of.coveredLinePercent)} of lines, ${percent(of.coveredBranchPercent)} of branches`
+  const isBelow = (covered: typeof totals) =>
+    covered.coveredLinePercent < thresholds.line || covered.coveredBranchPercent < thresholds.branch
+  const below = isBelow(totals) ? files.filter(isBelow) : []
   return [
-    ...files
-      .filter((file) => file.coveredLinePercent < thresholds.line || file.coveredBranchPercent < thresholds.branch)
-      .map((file) => `  less covered: ${relative('.', file.path)}, ${shares(file)}${uncovered(file.lines)}`),
+    ...below.map((file) => `  ${relative('.', file.path)}: ${shares(file)}${uncovered(file.lines)}`),
     `Coverage: ${shares(totals)} (required in total: ${thresholds.line} % and ${thresholds.branch} %)`,
   ]
 }

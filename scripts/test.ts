@@ -4,9 +4,9 @@ import { availableParallelism } from 'node:os'
 import { startPostgres } from '../test/support/postgres.ts'
 
 /**
- * `npm test`: every test, on both databases, with the coverage gate.
- * `npm test -- test/x.test.ts --test-name-pattern=…`: what is asked for, with each test's name and without the gate.
- * One PostgreSQL cluster serves the whole run: tests find it in `TEST_POSTGRES_URL` and make databases of their own.
+ * `npm test`: all tests, on both databases, with the coverage thresholds.
+ * `npm test -- test/x.test.ts --test-name-pattern=…`: the given tests, each with its name, without coverage.
+ * One PostgreSQL cluster serves the whole run: tests find it in `TEST_POSTGRES_URL` and create their own databases.
  */
 const asked = process.argv.slice(2)
 const everything = [
@@ -18,7 +18,7 @@ const everything = [
 ]
 const named = asked.some((argument) => !argument.startsWith('-'))
 
-// A server that is given wins, so that the tests can be run on any version of PostgreSQL.
+// A given server wins, so that the tests can run on any version of PostgreSQL.
 const postgres = process.env.TEST_POSTGRES_URL ? null : await startPostgres().catch(quit)
 const url = process.env.TEST_POSTGRES_URL ?? postgres?.url
 if (!url) process.stdout.write('PostgreSQL 15 or newer is not installed: the tests of that half are SKIPPED.\n\n')
@@ -27,6 +27,8 @@ const child = spawn(
   process.execPath,
   [
     '--test',
+    // A test that hangs fails by its name. Far longer than any takes, as the machine may be busy.
+    '--test-timeout=300000',
     `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
     `--test-reporter=${import.meta.resolve('./test-reporter.ts')}`,
     '--test-reporter-destination=stdout',

@@ -8,9 +8,9 @@ import { type Engine, newAddress, startTarget, type Target } from './target.ts'
 const SAMPLES = fileURLToPath(import.meta.resolve('./corpora'))
 const NEVER = new Set([500, 501, 502, 504])
 
-/** A corpus as it lies in a folder: what it is, is told by the form of each file. */
+/** A corpus in a folder; the kind of each file is detected from its content. */
 interface Corpora {
-  /** JSONTestSuite: by name, `y_` is to be parsed, `n_` not, `i_` may be either. */
+  /** JSONTestSuite: by name, `y_` must parse, `n_` must not, `i_` may do either. */
   json: [name: string, bytes: Buffer][]
   /** Big list of naughty strings, and lists of injections, a line each. */
   strings: string[]
@@ -26,8 +26,8 @@ interface Vectors {
 }
 
 /**
- * Sends public corpora to a server: nothing in them may end it, be answered with a 5xx, or be taken for what it is not.
- * @param folder where they are; without it, the small samples beside this file
+ * Sends public corpora to a server: nothing in them may crash it, get a 5xx, or be accepted wrongly.
+ * @param folder the folder of the corpora; by default the small samples beside this file
  * @returns how much was sent
  */
 export async function runCorpora(engine: Engine, folder: string = SAMPLES): Promise<string> {
@@ -91,7 +91,7 @@ function sendJson({ server }: Target, texts: Corpora['json']): Promise<void> {
   })
 }
 
-/** Each text at every place where text comes from outside. */
+/** Sends each text in every place that accepts text. */
 async function sendStrings(target: Target, texts: string[]): Promise<void> {
   const { client } = target
   const person = await target.newPerson()
@@ -125,7 +125,7 @@ async function sendStrings(target: Target, texts: string[]): Promise<void> {
   assert.equal((await client.me(token)).status, 200)
 }
 
-/** Every signature as a bearer token, and those of Ed25519 against the primitive that our tokens are verified by. */
+/** Sends every signature as a bearer token; those of Ed25519 are also checked with Node's own `verify`. */
 async function sendVectors({ client }: Target, corpora: Vectors[]): Promise<number> {
   const tests = corpora.flatMap(({ testGroups }) =>
     testGroups.flatMap((group) => group.tests.map((test) => ({ group, test }))),

@@ -3,11 +3,11 @@ import { connect } from 'node:net'
 import { createRandom, type Random } from '../support/random.ts'
 import { type Engine, newAddress, startTarget, type Target } from './target.ts'
 
-/** So long an answer may take before the connection is given up, in ms: that is no fault by itself. */
+/** How long to wait for an answer before closing the connection, in ms. No answer is not a failure by itself. */
 const PATIENCE = 20_000
 const WIDTH = 32
 
-/** What parsers have stumbled over. */
+/** Input that is known to break parsers. */
 const PIECES = [
   '\r\n', '\n', '\r', '\0', ' ', '\t', ':', '%00', '%2e%2e%2f', '%', '%ff', '../', '?', '#', '&', '=', ';', ',', '"', "'", '\\', '{', '}', '[', ']', '\u{1F600}', '\ud7ff', 'é', '\u202e',
   'Content-Length: 99999\r\n', 'Content-Length: -1\r\n', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: gzip, chunked\r\n', 'Expect: 100-continue\r\n', 'Expect: x\r\n', 'Connection: upgrade\r\nUpgrade: websocket\r\n', 'Content-Type: text/plain\r\n', 'Content-Encoding: gzip\r\n', 'Host: y\r\n', 'If-Match: "9"\r\n', 'Range: bytes=0-1\r\n', 'X-HTTP-Method-Override: DELETE\r\n', 'Origin: null\r\n', 'Cookie: bukhindor_refresh=x; bukhindor_refresh=y\r\n', 'Idempotency-Key: a\r\n',
@@ -50,7 +50,7 @@ function mutate(bytes: Buffer, others: Buffer[], random: Random): Buffer {
   return result
 }
 
-/** Requests that mean something, to begin from. */
+/** Valid requests to start from. */
 async function seeds(target: Target): Promise<Buffer[]> {
   const person = await target.newPerson()
   const admin = await target.administrator()
@@ -91,7 +91,7 @@ async function seeds(target: Target): Promise<Buffer[]> {
   ]
 }
 
-/** What came back to some bytes, until the connection closed. */
+/** Sends bytes and returns the answer until the connection is closed. */
 function send(url: string, bytes: Buffer): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
@@ -106,8 +106,8 @@ function send(url: string, bytes: Buffer): Promise<string> {
 }
 
 /**
- * Sends requests that are made from good ones by accident, over raw sockets: the process lives, and answers none with a
- * 5xx but the 503 that it means. The same seed makes the same accidents.
+ * Sends randomly corrupted requests over raw sockets: the process stays alive and answers none with a
+ * 5xx except 503. The same seed gives the same requests.
  * @returns how the requests were answered
  */
 export async function fuzz(engine: Engine, { requests, seed }: { requests: number; seed: number }): Promise<string> {

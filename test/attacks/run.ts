@@ -23,7 +23,7 @@ const engines = (['sqlite', 'postgres'] as const).filter((engine) => !values.eng
 if (values.help || unknown.length || engines.length === 0) {
   const lines = ATTACKS.map(({ name, title }) => `  ${name.padEnd(30)}${title}\n`)
   process.stderr.write(
-    `${unknown.length ? `There is no attack ${unknown.join(', ')}.\n` : ''}npm run test:attacks -- [NAME…] [--quick] [--engine sqlite|postgres] [--corpus DIR] [--requests N] [--seed N]\n\n${lines.join('')}  corpora\n  fuzz\n`,
+    `${unknown.length ? `Unknown attack: ${unknown.join(', ')}.\n` : ''}npm run test:attacks -- [NAME…] [--quick] [--engine sqlite|postgres] [--corpus DIR] [--requests N] [--seed N]\n\n${lines.join('')}  corpora\n  fuzz\n`,
   )
   process.exit(values.help ? 0 : 2)
 }
@@ -50,11 +50,11 @@ for (const engine of engines) {
     process.stdout.write('– postgres  SKIPPED: PostgreSQL is not installed\n')
     continue
   }
-  // Each on a server of its own: what one leaves behind is no excuse of the next.
-  for (const { name, point, title, env, run } of ATTACKS.filter(
+  // Each on its own server, so that no attack depends on what another has left.
+  for (const { name, title, env, run } of ATTACKS.filter(
     (attack) => isChosen(attack.name, attack.quick) && (attack.engine ?? engine) === engine,
   ))
-    await report(`${name} (#7.${point}): ${title}`, engine, async () => {
+    await report(`${name}: ${title}`, engine, async () => {
       const target = await startTarget(engine, env)
       await run(target).finally(() => target.stop())
     })

@@ -15,18 +15,16 @@ import { type Client, createClient, newAddress, PASSWORD, signUp } from '../supp
 import { type ServerProcess, startServer } from '../support/processes.ts'
 import { until } from '../support/until.ts'
 
-/** One thing that somebody tries, and what must hold; it throws an AssertionError where that does not. */
+/** An attack and the behavior that must hold; `run` throws an AssertionError otherwise. */
 export interface Attack {
   name: string
-  /** The fault that it was written for: a number of issue 7. */
-  point: number
-  /** What holds, as a sentence. */
+  /** The expected behavior, as a sentence. */
   title: string
   /** Part of the fast run, for `npm test`. */
   quick: boolean
-  /** The engine that it is run on, where it reaches no database and one is enough. */
+  /** The only engine to run on, for attacks that do not reach the database. */
   engine?: Engine
-  /** Settings that it needs of its own; attacks without any share a server. */
+  /** Its own settings; attacks without any share a server. */
   env?: Record<string, string>
   run(target: Target): Promise<void>
 }
@@ -35,7 +33,7 @@ export type Engine = 'sqlite' | 'postgres'
 export type Person = Awaited<ReturnType<typeof signUp>>
 export type Target = Awaited<ReturnType<typeof startTarget>>
 
-/** A server process with an administrator, over a database of its own, and what an attacker has. */
+/** A server process with an administrator and its own database, and the tools of an attacker. */
 export async function startTarget(engine: Engine, more: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'bukhindor-attack-'))
   const cluster = process.env.TEST_POSTGRES_URL ?? ''
@@ -51,21 +49,21 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
     engine,
     server,
     client,
-    /** Asks the database itself. */
+    /** Queries the database directly. */
     query,
-    /** Changes the database itself. */
+    /** Changes the database directly. */
     async execute(sql: string): Promise<void> {
       if (database) return void (await query(sql))
       const file = new BetterSqlite(join(folder, 'bukhindor.db'))
       file.exec(sql)
       file.close()
     },
-    /** Somebody new, signed in. */
+    /** Registers a new user and signs in. */
     newPerson: (): Promise<Person> => signUp(client, `victim-${++people}-${process.pid}@example.org`),
     async administrator(): Promise<Person> {
       return requireStatus(200, await client.login(ADMINISTRATOR)).body.user
     },
-    /** The text of the mails that somebody has got, once there are `count` of a kind. */
+    /** The text of the emails to an address, once there are `count` of a kind. */
     async mailsTo(email: string, kind: string, count = 1): Promise<string[]> {
       const files = await until(async () => {
         const sent = await query(
@@ -82,12 +80,12 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
       assert.ok(texts.length >= count, `${texts.length} mails to ${email}`)
       return texts
     },
-    /** Whether the process is still the one that was started, and answers. */
+    /** Fails if the process does not answer any more. */
     async requireAlive(): Promise<void> {
       const { status } = await client.get('/health/live')
       assert.equal(status, 200, `the process is gone:\n${server.output().slice(-2000)}`)
     },
-    /** A connection on which anything can be sent. */
+    /** Opens a raw connection. */
     socket(): Socket {
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
       socket.on('error', () => {})
@@ -102,7 +100,7 @@ export async function startTarget(engine: Engine, more: Record<string, string> =
   }
 }
 
-/** A request of which the server has read all but the last byte of the body. */
+/** Sends a request except for the last byte of its body. */
 export const holdBody = (target: Target, method: string, path: string, token: string, body: unknown) =>
   holdRequest(target.server.url, method, path, {
     headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': newAddress(), expect: '100-continue' },

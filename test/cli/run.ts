@@ -28,7 +28,7 @@ interface Options {
   stdin?: string
 }
 
-/** Runs a command line as a shell would, in a data folder of its own; what it says is never a stack trace. */
+/** Runs a command line as a shell would, in its own data folder. Fails if the output has a stack trace. */
 export async function run(args: string[], { env = {}, stdin = '' }: Options = {}) {
   const child = spawn(process.execPath, [ENTRY, ...args], {
     cwd: folder,
@@ -51,5 +51,5 @@ export async function run(args: string[], { env = {}, stdin = '' }: Options = {}
   return { status, out, err }
 }
 
-/** A secret as `APP_SECRET` wants it. */
+/** A valid `APP_SECRET`. */
 export const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQ'

@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { requireStatus } from '../support/auth-calls.ts'
+import { createClient } from '../support/process-client.ts'
 import { type ServerProcess, startServer } from '../support/processes.ts'
 
 const exec = promisify(execFile)
@@ -58,13 +60,10 @@ for (const name of ['README.md', 'README.ru.md'])
 
     test('create the first administrator, who can sign in', async () => {
       assert.match(await paste('user create'), /you@example\.org \(admin/)
-      const answer = await fetch(`${server.url}/api/v1/auth/login`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ email: 'you@example.org', password: 'a good password' }),
-      })
-      const { user } = (await answer.json()) as { user: { role: string } }
-      assert.equal(user.role, 'admin')
+      const client = createClient(server.url)
+      const answer = await client.login({ email: 'you@example.org', password: 'a good password' })
+      client.close()
+      assert.equal(requireStatus(200, answer).body.user.role, 'admin')
     })
   })
 

@@ -40,14 +40,14 @@ async function startPair(context: Context, options?: PostgresOptions) {
   return { primary, standby, url: direct.replace(one, `${one},${other}`), promotedUrl: direct.replace(one, other) }
 }
 
-/** The cluster goes on as a standby that nobody sends anything: what it has is old, and stays so. */
+/** The cluster continues as a standby without replication: its data is old and stays old. */
 async function demote(primary: Postgres): Promise<void> {
   await primary.stop('fast')
   writeFileSync(join(primary.dataDir, 'standby.signal'), '')
   await primary.start()
 }
 
-/** Nobody asks anything while the roles change; a second instance, of the new primary alone, ends and begins sessions. */
+/** No requests are sent while the roles change; a second instance on the new primary ends and starts sessions. */
 async function quietSwitch(context: Context) {
   const { primary, standby, url, promotedUrl } = await startPair(context, { durable: false })
   const server = await context.server({ DATABASE_URL: url })

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 import { fakeTime } from './clock-jump.ts'
 import type { Fault } from './support/fault.ts'
 
-/** The service's clock runs so many times faster: its hour is 30 s. */
+/** How many times faster the clock of the service runs: its hour takes 30 s. */
 const SPEED = 120
 const PEOPLE = 20
 

@@ -7,7 +7,7 @@ const GRACE = 10_000
 const RULES = { grace: GRACE, tolerance: 0 }
 const STEPS = 30
 
-/** A device on a bad network, and a thief who copies its refresh token once, against the rules themselves. */
+/** A device on a bad network and a thief who copies its refresh token once, against the state machine itself. */
 function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; found: boolean } {
   let server: Generations = firstGeneration()
   let now = 0
@@ -46,7 +46,7 @@ function modelled(next: () => number, isRobbed: boolean): { signedOut: boolean; 
   return { signedOut: false, found: !alive }
 }
 
-/** The same against a real server, whose answers are dropped and whose requests are doubled. */
+/** The same against a real server, with lost answers and duplicated requests. */
 async function real(url: string, sessions: number, next: () => number) {
   const client = createClient(url, { sockets: 32 })
   await client.register({ email: 'anna@example.org' })

@@ -7,10 +7,10 @@ import { type Fault, Missing } from './support/fault.ts'
 const run = promisify(execFile)
 const SECONDS = 5
 const CONNECTIONS = 250
-/** Each asks again as soon as it is answered: far more wait at once than can be answered in a turn of the event loop. */
+/** Each connection sends its next request at once: far more than one turn of the event loop can serve. */
 const FLOOD = 2000
 
-/** Sends `rate` requests a second, whatever comes back. */
+/** Sends `rate` requests a second, whatever the answers. */
 async function atRate(rate: number, seconds: number, send: () => Promise<Answer>): Promise<Answer[]> {
   const answers: Promise<Answer>[] = []
   const began = performance.now()

@@ -3,7 +3,7 @@ import { createClient, signUp, tally } from '../support/process-client.ts'
 import { until } from '../support/until.ts'
 import type { Fault } from './support/fault.ts'
 import { postgresQuery } from './support/ledger.ts'
-import { startProxy } from './support/proxy.ts'
+import { startSlowPostgres } from './support/proxy.ts'
 
 const POOL = 5
 /** Each query takes so long that ten times the pool waits for far more than a second. */
@@ -15,11 +15,7 @@ export const pool: Fault = {
   holds: 'a bounded wait of 1 s, then 503; no connection leaked',
   quick: true,
   async run(context) {
-    const postgres = await context.postgres()
-    const proxy = await startProxy('127.0.0.1', postgres.port)
-    context.defer(proxy.close)
-    const direct = await postgres.createDatabase('pool')
-    const url = direct.replace(`:${postgres.port}/`, `:${proxy.port}/`)
+    const { proxy, direct, url } = await startSlowPostgres(context)
     const server = await context.server({ DATABASE_URL: url, DATABASE_POOL_SIZE: String(POOL) })
     const client = createClient(server.url, { sockets: 10 * POOL })
     const { access_token } = await signUp(client, 'anna@example.org')
@@ -38,7 +34,7 @@ export const pool: Fault = {
       return all.every(({ status }) => status === 200) && all
     })
     const [row] = await postgresQuery(direct)(
-      "select count(*)::int as open from pg_stat_activity where datname = 'pool' and application_name = 'bukhindor'",
+      "select count(*)::int as open from pg_stat_activity where datname = current_database() and application_name = 'bukhindor'",
     )
     client.close()
     return {

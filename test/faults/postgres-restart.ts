@@ -7,7 +7,7 @@ import { type Audit, auditLedger, postgresQuery, startLedger } from './support/l
 /** How long the service is without a database, in ms. */
 const AWAY = 2000
 
-/** Takes the database away under load and gives it back; judges what the callers and the books say. */
+/** Stops the database under load and starts it again; checks the answers and the ledger. */
 export async function outage(
   context: Context,
   databaseUrl: string,

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { FAULTS } from './list.ts'
 import { Missing, runFault } from './support/fault.ts'
 
-/** `npm run test:faults [-- NAME… --quick --json --markdown]`: does to the service what life does, and tells what holds. */
+/** `npm run test:faults [-- NAME… --quick --json --markdown]`: injects faults and reports the results. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter((name) => !FAULTS.some((fault) => fault.name === name))
 if (values.help || unknown.length) {
   process.stderr.write(
-    `${unknown.length ? `There is no fault ${unknown.join(', ')}.\n` : ''}npm run test:faults -- [NAME…] [--quick] [--json] [--markdown]\n\n${FAULTS.map(({ name, title }) => `  ${name.padEnd(18)}${title}\n`).join('')}`,
+    `${unknown.length ? `Unknown fault: ${unknown.join(', ')}.\n` : ''}npm run test:faults -- [NAME…] [--quick] [--json] [--markdown]\n\n${FAULTS.map(({ name, title }) => `  ${name.padEnd(20)}${title}\n`).join('')}`,
   )
   process.exit(unknown.length ? 2 : 0)
 }
@@ -35,7 +35,7 @@ for (const fault of chosen) {
   const seconds = Math.round((performance.now() - began) / 100) / 10
   const { name, title, holds } = fault
   results.push({ name, title, holds, seconds, ...outcome })
-  const line = `${outcome.ok === null ? '–' : outcome.ok ? '✔' : '✖'} ${name.padEnd(18)}${outcome.figure}  (${seconds} s)\n`
+  const line = `${outcome.ok === null ? '–' : outcome.ok ? '✔' : '✖'} ${name.padEnd(20)}${outcome.figure}  (${seconds} s)\n`
   if (!values.json && !values.markdown) process.stdout.write(line)
   else process.stderr.write(line)
 }

@@ -4,7 +4,7 @@ import { until } from '../support/until.ts'
 import { startBalancer } from './support/balancer.ts'
 import type { Context, Fault } from './support/fault.ts'
 
-/** Sends `count` requests over kept connections, reads and writes, as fast as sixteen callers can. */
+/** Sends `count` reads and writes over keep-alive connections, as fast as sixteen clients can. */
 export async function manyRequests(client: Client, token: string, count: number, onProgress: (done: number) => void) {
   const answers: Answer[] = []
   let sent = 0

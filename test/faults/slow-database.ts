@@ -1,10 +1,10 @@
 import { createClient, quantile, signUp, tally } from '../support/process-client.ts'
 import type { Fault } from './support/fault.ts'
-import { startProxy } from './support/proxy.ts'
+import { startSlowPostgres } from './support/proxy.ts'
 
 const DELAY = 2000
 const DEADLINE = 5000
-/** What a deadline may be late by: it is looked after four times a second, and the machine may be busy. */
+/** How late a deadline may fire: it is checked four times a second, and the machine may be busy. */
 const LATE = 1000
 
 export const slowDatabase: Fault = {
@@ -13,10 +13,7 @@ export const slowDatabase: Fault = {
   holds: 'every request ends by its deadline; /health/live keeps answering; requests succeed afterwards',
   quick: true,
   async run(context) {
-    const postgres = await context.postgres()
-    const proxy = await startProxy('127.0.0.1', postgres.port)
-    context.defer(proxy.close)
-    const url = (await postgres.createDatabase()).replace(`:${postgres.port}/`, `:${proxy.port}/`)
+    const { proxy, url } = await startSlowPostgres(context)
     const server = await context.server({ DATABASE_URL: url, REQUEST_TIMEOUT: `${DEADLINE / 1000}s` })
     const client = createClient(server.url, { sockets: 200 })
     const { access_token, refresh_token } = await signUp(client, 'anna@example.org')

@@ -5,11 +5,11 @@ import { createClient, tally } from '../support/process-client.ts'
 import { until } from '../support/until.ts'
 import type { Context, Fault } from './support/fault.ts'
 
-/** So long slow readers may live, and so long it is looked whether the process outlives its deadlines, in ms. */
+/** How long slow readers may stay connected, and how long the process is watched, in ms. */
 const CUT_WITHIN_MS = 30_000
 const HONEST_BYTES_PER_SECOND = 50_000
 
-/** The largest answer that anybody gets: the script of the documentation. */
+/** The largest answer: the script of the documentation. */
 async function bundle(url: string): Promise<{ path: string; size: number }> {
   const page = await (await fetch(`${url}/docs`)).text()
   const path = /[^"]+swagger-ui-bundle\.js/.exec(page)?.[0] ?? ''
@@ -26,7 +26,10 @@ async function open(url: string, path: string, times: number): Promise<Socket> {
   return socket
 }
 
-/** Reads about so many bytes a second, until the connection closes, `enough` have come, or for `ms`. Returns how many. */
+/**
+ * Reads about that many bytes a second until the connection closes, `enough` have arrived, or `ms` have passed.
+ * @returns the number of bytes
+ */
 async function readSlowly(
   socket: Socket,
   bytesPerSecond: number,

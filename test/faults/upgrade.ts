@@ -12,7 +12,7 @@ import { postgresQuery } from './support/ledger.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A copy of this version with one migration more: the next version. */
+/** A copy of this version with one more migration: the next version. */
 function nextVersion(folder: string): string {
   const next = join(folder, 'next')
   mkdirSync(next)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { describe, test } from 'node:test'
 import { register, signIn, type TestApp, useApp } from '../support/app.ts'
-import { tryFrom } from '../support/strangers.ts'
+import { loginFrom } from '../support/login-attempts.ts'
 
 /** Where somebody who signs in with these headers is seen to come from, by their session and by the log. */
 async function seenOf(app: TestApp, headers: Record<string, string>): Promise<unknown> {
@@ -60,7 +60,7 @@ describe('A client address from a trusted proxy', () => {
   test('with a changing port counts as one address for the limits', async () => {
     const statuses = []
     for (let number = 0; number < 52; number++)
-      statuses.push((await tryFrom(app, `203.0.113.9:${4000 + number}`, `sprayed-${number}@example.org`)).status)
+      statuses.push((await loginFrom(app, `203.0.113.9:${4000 + number}`, `sprayed-${number}@example.org`)).status)
     assert.deepEqual([...new Set(statuses.slice(0, 50))], [401])
     assert.ok(statuses.slice(50).includes(429), String(statuses.slice(50)))
   })
@@ -68,7 +68,7 @@ describe('A client address from a trusted proxy', () => {
   test('that is invalid counts as the proxy', async () => {
     const statuses = []
     for (let number = 0; number < 52; number++)
-      statuses.push((await tryFrom(app, `not-${number}`, `hidden-${number}@example.org`)).status)
+      statuses.push((await loginFrom(app, `not-${number}`, `hidden-${number}@example.org`)).status)
     assert.ok(statuses.includes(429))
   })
 

@@ -9,7 +9,7 @@ const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
 
 export const ADMINISTRATOR = { email: 'admin@example.org', password: PASSWORD }
 
-/** Makes an administrator by the command line, for a server with the settings `env` that runs or is going to. */
+/** Creates an administrator with the command line, for a server with the settings `env`, running or not. */
 export async function createAdministrator(env: Record<string, string>, { email, password } = ADMINISTRATOR) {
   const child = spawn(
     process.execPath,

@@ -15,7 +15,7 @@ import { type Api, createApi } from './client.ts'
 import { createTestClock, type TestClock } from './clock.ts'
 import { copyDatabase, createDatabase, dropDatabase } from './postgres.ts'
 
-/** The cluster that `scripts/test.ts` has started; without one the PostgreSQL half is skipped, and says so. */
+/** The cluster that `scripts/test.ts` has started; without one the tests on PostgreSQL are reported as skipped. */
 const CLUSTER = process.env.TEST_POSTGRES_URL
 
 export const engines: { engine: Engine; name: string; skip: string | false }[] = [
@@ -23,7 +23,7 @@ export const engines: { engine: Engine; name: string; skip: string | false }[] =
   { engine: 'postgres', name: 'PostgreSQL', skip: CLUSTER ? false : 'PostgreSQL is not installed' },
 ]
 
-/** A suite that runs once for each engine that is there. */
+/** Declares a suite that runs once on each available engine. */
 export function describeOnEachEngine(name: string, body: (engine: Engine) => void): void {
   for (const { engine, name: engineName, skip } of engines)
     describe(`${name}, on ${engineName}`, { skip }, () => body(engine))
@@ -42,17 +42,17 @@ export interface TestApp {
 }
 
 export interface StartOptions {
-  /** Settings beside those of the test, as in the environment. */
+  /** Additional environment variables. */
   env?: Record<string, string>
   clock?: TestClock
 }
 
-/** One for all apps of a process, so that a second app can go on with the tokens of the first. */
+/** Shared by all apps of a process, so that a second app accepts the tokens of the first. */
 const APP_SECRET = randomBytes(32).toString('base64url')
 
 /**
- * Starts the whole service on a free port, over a database of its own. `close` ends it and removes what it has stored;
- * it fails when a secret that went over the client is found in the log.
+ * Starts the whole service on a free port with its own database. `close` stops it and removes its data;
+ * it fails if a secret that the client has sent or received is in the log.
  */
 export async function startApp(engine: Engine, { env = {}, clock = createTestClock() }: StartOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-test-'))
@@ -117,14 +117,14 @@ export { PASSWORD }
 
 let people = 0
 
-/** Registers somebody. Returns the user and the password. */
+/** Registers a user. Returns the user and the password. */
 export async function register(api: Api, input: { email?: string; name?: string; password?: string } = {}) {
   const body = { email: `person-${++people}@example.org`, password: PASSWORD, ...input }
   const answer = requireStatus(201, await api.register(body))
   return { ...answer.body.user, password: body.password }
 }
 
-/** Registers somebody whose address is verified, so that notices go to it. Returns the user and the password. */
+/** Registers a user with a verified address, which receives notices. Returns the user and the password. */
 export async function registerVerified(
   { api, services }: Pick<TestApp, 'api' | 'services'>,
   input: { email?: string; name?: string; password?: string } = {},
@@ -135,7 +135,7 @@ export async function registerVerified(
   return { ...person, email_verified: true }
 }
 
-/** Signs somebody in. Returns the user with the tokens. */
+/** Signs a user in. Returns the user with the tokens. */
 export async function signIn(
   api: Api,
   { email, password = PASSWORD }: { email: string; password?: string },
@@ -144,7 +144,7 @@ export async function signIn(
   return requireStatus(200, await api.login({ email, password }, { headers })).body.user
 }
 
-/** Makes an administrator as the command line does. Returns the user and the password. */
+/** Creates an administrator as the command line does. Returns the user and the password. */
 export async function createAdmin(
   services: Services,
   input: { email?: string; name?: string; password?: string } = {},

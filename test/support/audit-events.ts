@@ -6,7 +6,7 @@ type Event = Insertable<Tables['audit_events']>
 
 const BATCH = 500
 
-/** Writes `count` audit events to the database itself: over HTTP they would take minutes. */
+/** Inserts `count` audit events directly into the database: over HTTP that would take minutes. */
 export async function addEvents(
   db: Db,
   count: number,

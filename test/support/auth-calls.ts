@@ -4,7 +4,7 @@ import type { Problem } from '../../src/kernel/http/schemas.ts'
 import type { Registered, SignedInUser } from '../../src/modules/auth/auth.schemas.ts'
 import type { User } from '../../src/modules/users/users.schemas.ts'
 
-/** The password of everybody whom a test registers. */
+/** The password of every user that a test registers. */
 export const PASSWORD = 'a walk along the river'
 
 interface CallOptions {
@@ -12,13 +12,13 @@ interface CallOptions {
   headers?: Record<string, string>
 }
 
-/** An answer whose body is `Success` or a problem, as its status says. */
+/** An answer with the body `Success` or a problem, depending on its status. */
 export type AnswerOf<A, Success> = Omit<A, 'body'> & { body: Success & Required<Problem> & { delete_after: string } }
 
-/** An account by its e-mail, with whatever else a test sends along; the password is `PASSWORD` unless it is given. */
+/** The email of an account and any other fields; the password is `PASSWORD` by default. */
 type Body = { email: string; [more: string]: unknown }
 
-/** The calls that most tests make, for every client: that of an app in this process, and that of server processes. */
+/** The calls that most tests make, for both clients: that of an app in this process and that of server processes. */
 export function createAuthCalls<A extends { status: number; body: unknown }>(
   send: (method: string, path: string, options: CallOptions & { body?: unknown }) => Promise<A>,
 ) {
@@ -35,7 +35,7 @@ export function createAuthCalls<A extends { status: number; body: unknown }>(
   }
 }
 
-/** Gives back an answer that a test builds on. Fails with its body when the status is another. */
+/** Returns the answer if it has the status, and fails with its body otherwise. */
 export function requireStatus<A extends { status: number; body: unknown }>(status: number, answer: A): A {
   assert.equal(answer.status, status, JSON.stringify(answer.body))
   return answer

@@ -8,7 +8,7 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
 
-/** Why tests with a browser are skipped, where they are: never in CI. */
+/** The reason to skip tests with a browser, or false; they are never skipped in CI. */
 export const withoutBrowser = !CHROMIUM && !process.env.CI ? 'Chromium is not installed' : false
 
 export function startBrowser(): Promise<Browser> {
@@ -16,7 +16,7 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS.split(' ') })
 }
 
-/** Gathers what a browser complains of: policies that were broken, loads that failed, requests to hosts but `home`. */
+/** Collects the complaints of a browser: violated policies, failed loads, and requests to hosts other than `home`. */
 export function complaintsOf(page: Page, home: string): string[] {
   const complaints: string[] = []
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`))

@@ -4,7 +4,7 @@ import { type Answer, createContract } from './contract.ts'
 export interface RequestOptions {
   /** Sent as `Authorization: Bearer …`. */
   token?: string
-  /** Sent as JSON. A string or bytes go as they are. */
+  /** Sent as JSON. Strings and bytes are sent unchanged. */
   body?: unknown
   headers?: Record<string, string>
 }
@@ -12,7 +12,7 @@ export interface RequestOptions {
 export interface Response {
   status: number
   headers: Headers
-  /** Parsed where it is JSON, the text otherwise. */
+  /** Parsed if it is JSON, otherwise the text. */
   // biome-ignore lint/suspicious/noExplicitAny: every answer is held against the document, which knows its type
   body: any
 }
@@ -21,7 +21,7 @@ export type Api = ReturnType<typeof createApi>
 
 const SECRET = /^(password|(new|current)_password|(access|refresh|device)_token|token)$/
 
-/** A client over real HTTP that holds every answer against the document of the service (`contract.ts`). */
+/** A client over real HTTP that checks every answer against the OpenAPI document of the service (`contract.ts`). */
 export function createApi(url: string, document: unknown) {
   const check = createContract(document)
   const secrets = new Set<string>()
@@ -59,9 +59,9 @@ export function createApi(url: string, document: unknown) {
     put: (path: string, options?: RequestOptions) => request('PUT', path, options),
     patch: (path: string, options?: RequestOptions) => request('PATCH', path, options),
     delete: (path: string, options?: RequestOptions) => request('DELETE', path, options),
-    /** For answers that came another way than by `request`. */
+    /** For answers to requests that were not sent with `request`. */
     check,
-    /** Passwords and tokens that went over this client: none of them may be found in a log. */
+    /** Passwords and tokens that this client has sent or received: none of them may be in the log. */
     secrets,
   }
 }

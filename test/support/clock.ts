@@ -1,11 +1,11 @@
 import type { Clock } from '../../src/kernel/lib/clock.ts'
 
 export interface TestClock extends Clock {
-  /** Moves the time on, or back, by milliseconds. */
+  /** Moves the time forward, or back, by milliseconds. */
   advance(milliseconds: number): void
 }
 
-/** The time of the machine, which a test can move without waiting for it. */
+/** The system time with an offset that a test can change. */
 export function createTestClock(): TestClock {
   let offset = 0
   return {

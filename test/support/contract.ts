@@ -17,8 +17,8 @@ export interface Answer {
 }
 
 /**
- * Holds answers against the OpenAPI document of the running service, and against the rules that all of them follow.
- * @returns a function that throws an AssertionError for an answer that breaks one
+ * Checks answers against the OpenAPI document of the running service and against the rules for all answers.
+ * @returns a function that throws an AssertionError for an invalid answer
  */
 export function createContract(document: unknown) {
   const { paths, components } = document as OpenApi
@@ -26,7 +26,7 @@ export function createContract(document: unknown) {
   addFormats.default(ajv, ['uuid', 'date-time'])
   ajv.addFormat('email', isEmail).addSchema(document as object, 'openapi')
   const compiled = new Map<string, ValidateFunction>()
-  // `/users/me` before `/users/{id}`: what is written out wins.
+  // `/users/me` before `/users/{id}`: literal segments win.
   const templates = Object.keys(paths)
     .sort((a, b) => a.split('{').length - b.split('{').length)
     .map((template) => ({ template, pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}/?$`) }))
@@ -70,7 +70,7 @@ export function createContract(document: unknown) {
   }
 }
 
-/** Section 3 of the contract, for any error. */
+/** The rules for every problem document. */
 function checkProblem(what: string, { status, headers, text }: Answer): void {
   assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/, what)
   const body = JSON.parse(text)

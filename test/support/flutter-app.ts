@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import type { Api, Response } from './client.ts'
 
-/** Where the app keeps its pair of tokens on the device. */
+/** The storage of the token pair on the device. */
 export interface Storage {
   access: string | null
   refresh: string | null
 }
 
-/** The app was killed, or lost its network, before it heard the answer. */
+/** The app was killed or lost its network before the answer arrived. */
 export class Lost extends Error {}
 
 const RETRIED = new Set([408, 429, 500, 502, 503, 504])
 
 /**
- * The published client, written from section 1 of the contract alone. Isolates and tabs are apps that share a storage.
+ * The published client. Isolates and tabs are apps that share a storage.
  * `network` may throw `Lost` after the server has answered.
  */
 export function createFlutterApp(api: Api, storage: Storage, network: (path: string) => void = () => {}) {
@@ -81,7 +81,7 @@ export function createFlutterApp(api: Api, storage: Storage, network: (path: str
     },
     login: async (email: string, password: string) => store(await call('POST', '/auth/login', { email, password })),
     me: async (): Promise<UserModel> => userModel(await call('GET', '/auth/me')),
-    /** The profile screen: what the person did not touch goes along as null. */
+    /** The profile screen: unchanged fields are sent as null. */
     updateProfile: async (id: string, changes: { name?: string; locale?: string }): Promise<UserModel> =>
       userModel(
         await call('PUT', `/users/${id}`, { name: null, email: null, is_active: null, role: null, ...changes }),
@@ -111,7 +111,7 @@ export interface UserModel {
 
 type Json = Record<string, unknown>
 
-/** Strict, as `fromJson` is: a missing or wrongly typed field crashes the screen. */
+/** Strict like `fromJson`: a missing or wrongly typed field crashes the screen. */
 const userModel = (json: Json): UserModel => {
   time(json, 'created_at')
   time(json, 'updated_at')

@@ -4,13 +4,13 @@ import { parseRaw } from './raw.ts'
 
 const CONTINUE = /^HTTP\/1\.1 100 Continue\r\n\r\n/
 
-/** A request whose headers have been sent, and whose body has not yet arrived whole. */
+/** A request whose headers have been sent, but not its whole body. */
 export interface HeldRequest {
-  /** What is answered, be it before the body has come. */
+  /** The answer, which may come before the body has been sent. */
   answer: Promise<ReturnType<typeof parseRaw>>
   /** Sends the rest of the body. Returns the answer. */
   finish(): Promise<ReturnType<typeof parseRaw>>
-  /** Lets the connection go without a further byte. */
+  /** Closes the connection without sending more. */
   abandon(): void
 }
 
@@ -40,7 +40,7 @@ export async function holdRequest(
   const answer = new Promise<ReturnType<typeof parseRaw>>((resolve) =>
     socket.once('close', () => resolve(parseRaw(text.replace(CONTINUE, '')))),
   )
-  socket.on('error', () => {}) // A server that refuses closes the connection: what it has said counts.
+  socket.on('error', () => {}) // A server that refuses closes the connection: what it answered before counts.
   socket.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
   })

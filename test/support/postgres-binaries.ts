@@ -8,7 +8,7 @@ const exec = promisify(execFile)
 /** The oldest PostgreSQL that the service supports. */
 export const OLDEST_VERSION = 15
 
-/** The folder of `initdb` and `pg_ctl`: the one that `pg_config` names, else the newest of the usual places, else null. */
+/** The folder of `initdb` and `pg_ctl`: that of `pg_config`, or the newest of the usual ones, or null. */
 export async function findBinaries(): Promise<string | null> {
   const named = await exec('pg_config', ['--bindir']).then(
     ({ stdout }) => [stdout.trim()],
@@ -30,7 +30,7 @@ export async function findBinaries(): Promise<string | null> {
   return null
 }
 
-/** The user whom root lends to PostgreSQL, which refuses to run as root; undefined when this process is not root's. */
+/** The user that PostgreSQL runs as when this process runs as root, which PostgreSQL refuses; undefined otherwise. */
 export async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const id = async (flag: string, name: string) => Number((await exec('id', [flag, name])).stdout)

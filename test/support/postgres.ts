@@ -15,18 +15,18 @@ export interface Postgres {
   url: string
   port: number
   dataDir: string
-  /** Makes an empty database and returns its URL. */
+  /** Creates an empty database and returns its URL. */
   createDatabase(name?: string): Promise<string>
-  /** `immediate` is what a crash looks like: no checkpoint, recovery at the next start. */
+  /** `immediate` simulates a crash: no checkpoint, recovery at the next start. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>
   /** Starts the stopped cluster again, on the same port with the same data. */
   start(): Promise<void>
 }
 
 export interface PostgresOptions {
-  /** Write through to the disk as in production. Off by default, since a test's data need not outlive a power cut. */
+  /** Write through to the disk as in production. Off by default, since test data need not survive a power failure. */
   durable?: boolean
-  /** More of `postgresql.conf`, such as `{ max_connections: '20' }`. */
+  /** Additional settings of `postgresql.conf`, such as `{ max_connections: '20' }`. */
   settings?: Record<string, string>
 }
 
@@ -37,9 +37,9 @@ const CARELESS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'o
 
 /**
  * Starts a private PostgreSQL cluster from the installed binaries, on a free port of 127.0.0.1 and in a temporary folder.
- * However this process ends, the cluster stops and the folder goes.
- * @returns null where PostgreSQL is not installed: the caller says what it leaves out
- * @throws where it is not installed and `CI` is set, or when the cluster does not start (with its log)
+ * However this process ends, the cluster is stopped and the folder is removed.
+ * @returns null if PostgreSQL is not installed: the caller reports what it skips
+ * @throws if it is not installed and `CI` is set, or if the cluster does not start (with its log)
  */
 export async function startPostgres({
   durable = false,
@@ -90,7 +90,7 @@ export async function startPostgres({
   }
 }
 
-/** Makes the data folder with its configuration. */
+/** Creates the data folder with its configuration. */
 async function initialise(bin: string, dataDir: string, as: RunAs, password: string, settings: Record<string, string>) {
   const passwordFile = join(as.cwd, 'password')
   await writeFile(passwordFile, password, { mode: 0o600 })
@@ -102,11 +102,11 @@ async function initialise(bin: string, dataDir: string, as: RunAs, password: str
   await appendFile(join(dataDir, 'postgresql.conf'), lines.join(''))
 }
 
-/** Makes a database on the server of `url`, empty or a copy of the one that `url` names, and returns its URL. */
+/** Creates a database on the server of `url`, empty or as a copy of the database in `url`, and returns its URL. */
 export const createDatabase = (url: string, name?: string): Promise<string> => create(url, null, name)
 export const copyDatabase = (url: string): Promise<string> => create(url, nameOf(url))
 
-/** Removes the database that `url` names, whoever is connected to it. */
+/** Drops the database in `url`, even if clients are connected to it. */
 export const dropDatabase = (url: string): Promise<void> =>
   maintain(url, (client) => client.query(`drop database ${client.escapeIdentifier(nameOf(url))} with (force)`))
 

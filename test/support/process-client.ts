@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { createAuthCalls, PASSWORD, requireStatus } from './auth-calls.ts'
 
 export interface Answer {
-  /** 0 when no answer came. */
+  /** 0 if there was no answer. */
   status: number
   headers: IncomingHttpHeaders
   // biome-ignore lint/suspicious/noExplicitAny: bodies of several shapes are read
@@ -21,7 +21,7 @@ export interface SendOptions {
 export type Client = ReturnType<typeof createClient>
 
 let callers = 0
-/** An address that nobody has called from yet, so that limits by address do not count strangers together. */
+/** Returns an unused client address, so that callers do not share the limits of an address. */
 export const newAddress = (): string => {
   const n = ++callers
   return `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
@@ -29,7 +29,7 @@ export const newAddress = (): string => {
 
 export { PASSWORD }
 
-/** A client of the service at `url` that keeps up to `sockets` connections. It never throws: no answer is status 0. */
+/** A client of the service at `url` with up to `sockets` connections. Instead of throwing it gives status 0. */
 export function createClient(url: string, { sockets = 64, timeout = 30_000, keepAlive = true } = {}) {
   const agent = new Agent({ keepAlive, maxSockets: sockets })
 
@@ -86,13 +86,13 @@ function parse(content: string): unknown {
   }
 }
 
-/** Registers somebody and signs them in. Throws when either fails. */
+/** Registers a user and signs in. Throws if either fails. */
 export async function signUp(client: Client, email: string) {
   requireStatus(201, await client.register({ email }))
   return requireStatus(200, await client.login({ email })).body.user
 }
 
-/** How often each status came, as `200 × 12, 503 × 3`. */
+/** Counts the answers by status, as `200 × 12, 503 × 3`. */
 export function tally(answers: { status: number }[]): string {
   const counts = new Map<number, number>()
   for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1)
@@ -102,7 +102,7 @@ export function tally(answers: { status: number }[]): string {
     .join(', ')
 }
 
-/** The value below which the given part of all values lies. */
+/** The quantile of the values, such as the median for 0.5. */
 export function quantile(values: number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0

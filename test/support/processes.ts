@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** How long a server may take to get ready, in milliseconds: far more than it needs, for the machine may be busy. */
+/** How long a server may take to become ready, in milliseconds: far longer than needed, as the machine may be busy. */
 const PATIENCE = 30_000
 
 const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
@@ -14,18 +14,18 @@ export interface ServerProcess {
   pid: number
   /** All that it has printed so far. */
   output(): string
-  /** Reads what it prints no more, as a log collector that has died. */
+  /** Stops reading its output, like a log collector that has died. */
   closeOutput(): void
-  /** Sends the signal, waits for the end, and gives the exit status: null when the signal itself ended it. */
+  /** Sends the signal and waits for the exit. Returns the exit status: null if the signal itself ended the process. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 /**
- * Starts `bukhindor serve` as a process of its own and waits until `/health/ready` answers 200.
+ * Starts `bukhindor serve` as a separate process and waits until `/health/ready` answers 200.
  * @param env all of its settings, `DATA_DIR` at least; the port is a free one unless `PORT` says which
  * @param args further arguments of `serve`
- * @param descriptors how many files and connections it may have open; as many as this process by default
- * @throws with its output, when it ends first or is not ready in time
+ * @param descriptors the limit of open file descriptors; that of this process by default
+ * @throws with its output, if it exits first or is not ready in time
  */
 export async function startServer(
   env: Record<string, string>,
@@ -33,7 +33,7 @@ export async function startServer(
   descriptors?: number,
 ): Promise<ServerProcess> {
   const port = env.PORT ?? String(await freePort())
-  const isFound = port === '0' // by the server itself, which says where it is
+  const isFound = port === '0' // by the server itself, which prints its address
   const inherited = { PATH: process.env.PATH, NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE }
   const line = [process.execPath, ENTRY, 'serve', ...args]
   const limited = descriptors ? ['sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, ...line] : line
@@ -94,12 +94,12 @@ async function isReady(child: ChildProcess, url: string): Promise<boolean> {
 
 function killWithThisProcess(child: ChildProcess): void {
   const guard = afterThisProcess('kill -9 "$0"', [String(child.pid)])
-  // Its number may soon be another's.
+  // Its process id may be reused.
   child.once('exit', () => guard.kill('SIGKILL'))
 }
 
 /**
- * Runs a shell script when this process has ended, `kill -9` included: the shell, in a session of its own, waits on a pipe
+ * Runs a shell script when this process has ended, even by `kill -9`: the shell, in a session of its own, waits on a pipe
  * that the kernel closes with the process. Neither of them keeps this process alive.
  * @param args become `$0`, `$1` and so on
  */
@@ -115,7 +115,7 @@ export function afterThisProcess(script: string, args: string[], options: SpawnO
   return shell
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** Returns a TCP port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import type { Db } from '../../src/kernel/db/database.ts'
 
-/** Runs `work` and gives the queries that it has made, none of which changes anything. */
+/** Runs `work` and returns its queries, which change nothing. */
 export async function queriesOf(db: Db, work: (db: Db) => Promise<unknown>): Promise<CompiledQuery[]> {
   const queries: CompiledQuery[] = []
   const watched = db.withPlugin({

@@ -1,4 +1,4 @@
-/** Numbers that are the same in each run with one seed (mulberry32, public domain). */
+/** Pseudo-random numbers that are the same for the same seed (mulberry32, public domain). */
 export function createRandom(seed: number) {
   let state = seed >>> 0
   /** From 0, less than 1. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** What a server writes back to bytes that no HTTP client would send, until it closes the connection. */
+/** Sends raw bytes and returns what the server answers until it closes the connection. */
 export function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<string> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -11,13 +11,13 @@ export function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<str
     socket.setEncoding('utf8').on('data', (text) => {
       answer += text
     })
-    // A server that closes while it is still being written to resets: what it had said counts.
+    // A server that closes while it is being written to causes a reset: what arrived before counts.
     socket.on('error', (error) => (answer ? resolve(answer) : reject(error)))
     socket.on('close', () => resolve(answer))
   })
 }
 
-/** An answer as text, in the form that the contract of `client.ts` checks. */
+/** Parses a raw answer into the form that `contract.ts` checks. */
 export function parseRaw(text: string): { status: number; headers: Headers; text: string } {
   const end = text.indexOf('\r\n\r\n')
   const [line = '', ...fields] = text.slice(0, end).split('\r\n')

@@ -1,6 +1,6 @@
 /**
- * What a server is started with so that its clock is wrong by what a file says, in milliseconds, whenever it looks. The
- * monotonic clock goes on as it is, as on a machine whose clock is set.
+ * The settings of a server whose clock is wrong by the number of milliseconds in a file, which is read each time. The
+ * monotonic clock is not affected, as on a machine whose clock is set.
  */
 export function wrongClock(file: string): Record<string, string> {
   const script = `import { readFileSync } from 'node:fs'

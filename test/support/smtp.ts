@@ -3,39 +3,39 @@ import type { Socket } from 'node:net'
 import { type ParsedMail, simpleParser } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
 
-/** How far a delivery has come: connected, sender named, recipient named, everything said but not yet accepted. */
+/** The phases of a delivery: connected, sender given, recipient given, data sent but not yet accepted. */
 export const PHASES = ['connect', 'mail', 'rcpt', 'data'] as const
 export type Phase = (typeof PHASES)[number]
 
-/** What the server does with a delivery at a phase instead of going on. */
+/** What the server does at a phase of a delivery instead of accepting it. */
 export interface Trouble {
   at: Phase
   /**
-   * `refuse` answers 450 (421 at `connect`), `hang` says nothing more, `drop` closes the connection, `forget` closes it
-   * too, but has accepted the mail.
+   * `refuse` answers 450 (421 at `connect`), `hang` stops answering, `drop` closes the connection, `forget` closes it
+   * after accepting the email.
    */
   how: 'refuse' | 'hang' | 'drop' | 'forget'
 }
 
 export interface ReceivedMail extends ParsedMail {
-  /** Whom the envelope names, in its order. */
+  /** The recipients of the envelope, in order. */
   recipients: string[]
-  /** The message as it came over the wire. */
+  /** The raw message. */
   source: string
 }
 
 export interface SmtpServer {
   port: number
-  /** What the service is given to send by this server. */
+  /** The settings with which the service sends through this server. */
   env: { SMTP_URL: string; MAIL_FROM: string }
   /** Every mail that was accepted. */
   mails: ReceivedMail[]
-  /** How many deliveries have come to a phase. */
+  /** How many deliveries have reached each phase. */
   reached: Record<Phase, number>
   trouble: Trouble | null
-  /** The first mail that fits, once it is there, or the same for deliveries. Fails after 20 s, telling what has come. */
+  /** Waits for the first matching email. Fails after 20 s with a list of what has arrived. */
   waitFor(predicate: (mail: ReceivedMail) => boolean): Promise<ReceivedMail>
-  /** Waits until something holds that a delivery changes. */
+  /** Waits until a condition holds that a delivery changes. */
   until(condition: () => boolean): Promise<void>
   /** Closes all connections and the port. */
   stop(): Promise<void>
@@ -46,8 +46,8 @@ export interface SmtpServer {
 const PATIENCE = 20_000
 
 /**
- * Starts a real SMTP server on a free port. It reads each mail as a mail program would.
- * @param starttls offers STARTTLS, with a certificate that nobody trusts
+ * Starts a real SMTP server on a free port that parses each email.
+ * @param starttls offers STARTTLS with an untrusted certificate
  */
 export async function startSmtp({ starttls = false } = {}): Promise<SmtpServer> {
   const sockets = new Set<Socket>()
@@ -155,7 +155,7 @@ export function linkIn({ text }: Pick<ParsedMail, 'text'>): URL {
 /** The token of the link in a mail. */
 export const tokenIn = (mail: Pick<ParsedMail, 'text'>): string => linkIn(mail).searchParams.get('token') as string
 
-/** Whether a mail is to an address and its subject says something. Domains are sent in lower case. */
+/** Matches emails to an address, with a matching subject. Domains are sent in lower case. */
 export const mailTo = (address: string, subject: RegExp = /./) => {
   const recipient = address.replace(/@.*/, (domain) => domain.toLowerCase())
   return (mail: ReceivedMail): boolean => mail.recipients.includes(recipient) && subject.test(mail.subject ?? '')

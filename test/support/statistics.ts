@@ -1,6 +1,6 @@
 /**
- * The area under the ROC curve: how likely a sample of `a` is above one of `b` (Mann and Whitney). 0.5 says that nothing
- * tells them apart.
+ * The area under the ROC curve: the probability that a sample of `a` is above one of `b` (Mann–Whitney). At 0.5 they
+ * cannot be distinguished.
  */
 export function aucOf(a: number[], b: number[]): number {
   let wins = 0
@@ -8,5 +8,5 @@ export function aucOf(a: number[], b: number[]): number {
   return wins / (a.length * b.length)
 }
 
-/** How far from 0.5 that area comes by chance with `n` samples of each kind: four standard deviations. */
+/** The distance from 0.5 that is still chance with `n` samples of each kind: four standard deviations. */
 export const chanceOf = (n: number): number => 4 / Math.sqrt(6 * n)

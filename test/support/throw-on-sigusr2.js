@@ -1,4 +1,4 @@
-// Loaded into a server by NODE_OPTIONS=--import: lets a test throw where nobody catches it.
+// Loaded into a server with NODE_OPTIONS=--import: lets a test cause an uncaught exception.
 process.on('SIGUSR2', () => {
   setImmediate(() => {
     throw new Error('injected')

@@ -1,19 +1,19 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 
-/** How long to wait, in milliseconds: far longer than anything takes, for the machine may be busy. */
+/** How long to wait, in milliseconds: far longer than needed, as the machine may be busy. */
 const PATIENCE = 30_000
 
 interface Waiting {
   patience?: number
-  /** Milliseconds between two looks; with 0, a turn of the event loop. */
+  /** Milliseconds between two checks; with 0, one turn of the event loop. */
   interval?: number
-  /** What else the error says, such as the output of a process. */
+  /** Details for the error message, such as the output of a process. */
   details?: () => string
 }
 
 /**
- * Waits until `condition` gives something truthy, and returns that.
- * @throws after `patience` milliseconds, with the condition as it is written in the test
+ * Waits until `condition` returns something truthy, and returns that.
+ * @throws after `patience` milliseconds, with the source of the condition
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

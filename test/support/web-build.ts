@@ -1,10 +1,10 @@
 import { requireStatus } from './auth-calls.ts'
 import type { Api, Response } from './client.ts'
 
-/** A browser in which the published web build is open: its storage, and where it is. */
+/** A browser with the published web build: its storage and its network. */
 export interface Browser {
   storage: { access: string | null; refresh: string | null }
-  /** Kept and sent where the page is on the origin of the service; null where it is on another one. */
+  /** Stored and sent if the page is on the origin of the service; null on another origin. */
   cookies: Map<string, string> | null
   network: string
   userAgent: string
@@ -19,8 +19,8 @@ export const createBrowser = (more: Partial<Browser> = {}): Browser => ({
 })
 
 /**
- * A tab of the published web build: it reads the storage once, when it is opened, and goes on with its own copy in
- * memory. What a refresh brings it writes to both. On a 401 it refreshes once and repeats the call.
+ * A tab of the published web build: it reads the storage once, when it is opened, and continues with its own copy in
+ * memory. A refresh updates both. On a 401 it refreshes once and repeats the call.
  */
 export function openTab(api: Api, browser: Browser) {
   const memory = { ...browser.storage }
@@ -57,7 +57,7 @@ export function openTab(api: Api, browser: Browser) {
 
   return {
     memory,
-    /** Whether it has shown the sign-in screen to somebody who had not signed out. */
+    /** Whether it has shown the sign-in screen although the person had not signed out. */
     get signedOut() {
       return signedOut
     },

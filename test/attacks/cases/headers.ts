@@ -8,7 +8,7 @@ const POST = 'POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: appli
 const BODY = '{"email":"a@example.org","password":"x"}'
 const CHUNKED = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`
 
-/** What two parsers could understand differently, which is how requests are smuggled. */
+/** Requests that two parsers could understand differently, as in request smuggling. */
 const AMBIGUOUS: Record<string, string> = {
   'two Host headers': `${POST}Host: y\r\nConnection: close\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,
   'chunks in HTTP/1.0': `${POST.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
@@ -21,7 +21,6 @@ const AMBIGUOUS: Record<string, string> = {
 
 export const ambiguousRequests: Attack = {
   name: 'ambiguous-requests',
-  point: 19,
   title: 'an ambiguous request gets 400 and its connection is closed',
   quick: true,
   engine: 'sqlite',
@@ -36,7 +35,6 @@ export const ambiguousRequests: Attack = {
 
 export const oddHeaders: Attack = {
   name: 'odd-headers',
-  point: 19,
   title: 'unusual headers get a problem document that does not echo them',
   quick: true,
   async run({ server }) {
@@ -55,7 +53,6 @@ export const oddHeaders: Attack = {
 
 export const forwardedPorts: Attack = {
   name: 'forwarded-ports',
-  point: 14,
   title: 'a forwarded address with a port counts as one address, whatever the port',
   quick: true,
   async run({ client }) {
@@ -72,7 +69,6 @@ export const forwardedPorts: Attack = {
 
 export const tracingPreflight: Attack = {
   name: 'tracing-preflight',
-  point: 15,
   title: 'tracing headers pass the CORS preflight',
   quick: true,
   engine: 'sqlite',
@@ -94,7 +90,6 @@ export const tracingPreflight: Attack = {
 
 export const logoutClears: Attack = {
   name: 'logout-clears',
-  point: 11,
   title: 'a logout sends no Clear-Site-Data and leaves the data of other apps alone',
   quick: true,
   async run(target) {
@@ -107,7 +102,6 @@ export const logoutClears: Attack = {
 
 export const repeatedLogout: Attack = {
   name: 'repeated-logout',
-  point: 20,
   title: 'a logout repeated with its idempotency key gets the first answer',
   quick: true,
   async run(target) {
@@ -121,7 +115,6 @@ export const repeatedLogout: Attack = {
 
 export const replayedSignIn: Attack = {
   name: 'replayed-sign-in',
-  point: 19,
   title: 'a sign-in is not replayed by its idempotency key after a password change',
   quick: true,
   async run(target) {

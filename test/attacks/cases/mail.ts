@@ -3,7 +3,7 @@ import { type Attack, newAddress, PASSWORD, type Target } from '../target.ts'
 
 const LURE = 'Security team: confirm at https://evil.example/login'
 
-/** Signs in `times` times, each as another device with a text of the attacker's. */
+/** Signs in `times` times, each as another device with text of the attacker. */
 async function signInAsMany({ client }: Target, email: string, times: number): Promise<void> {
   const answers = await Promise.all(
     Array.from({ length: times }, (_, n) =>
@@ -16,13 +16,12 @@ async function signInAsMany({ client }: Target, email: string, times: number): P
   assert.ok(answers.some(({ status }) => status === 200))
 }
 
-/** The notices to somebody: each is written in the transaction of its sign-in. */
+/** The notices to an address. Each is written in the transaction of its sign-in. */
 const noticesTo = ({ query }: Target, email: string) =>
   query(`select id from outbox where recipient = '${email}' and kind = 'new_sign_in'`)
 
 export const mailboxFlood: Attack = {
   name: 'mailbox-flood',
-  point: 3,
   title: 'sign-ins send no notices to an unverified address',
   quick: true,
   async run(target) {
@@ -34,7 +33,6 @@ export const mailboxFlood: Attack = {
 
 export const verifiedMailboxFlood: Attack = {
   name: 'verified-mailbox-flood',
-  point: 3,
   title: 'a verified address gets a limited number of notices, without text from the client',
   quick: true,
   async run(target) {
@@ -50,7 +48,6 @@ export const verifiedMailboxFlood: Attack = {
 
 export const nameInMail: Attack = {
   name: 'name-in-mail',
-  point: 3,
   title: 'a name that looks like a link is left out of emails to an unverified address',
   quick: true,
   async run(target) {

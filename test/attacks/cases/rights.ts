@@ -18,7 +18,6 @@ const roleOf = async ({ query }: Target, { id }: { id: string }) =>
 
 export const slowBodyAfterDemotion: Attack = {
   name: 'slow-body-after-demotion',
-  point: 2,
   title: 'an administrator demoted while sending a body cannot promote themself with it',
   quick: true,
   async run(target) {
@@ -38,7 +37,6 @@ export const slowBodyAfterDemotion: Attack = {
 
 export const slowBodyAfterDeactivation: Attack = {
   name: 'slow-body-after-deactivation',
-  point: 2,
   title: 'an administrator deactivated while sending a body cannot promote others with it',
   quick: true,
   async run(target) {
@@ -61,7 +59,6 @@ export const slowBodyAfterDeactivation: Attack = {
 
 export const slowBodyAfterLogout: Attack = {
   name: 'slow-body-after-logout',
-  point: 2,
   title: 'a change is refused when its session ended while the body was being sent',
   quick: true,
   async run(target) {
@@ -78,7 +75,6 @@ export const slowBodyAfterLogout: Attack = {
 
 export const logoutThenCall: Attack = {
   name: 'logout-then-call',
-  point: 17,
   title: 'a request sent after the answer of a logout is refused',
   quick: true,
   async run(target) {
@@ -94,7 +90,6 @@ export const logoutThenCall: Attack = {
 
 export const pendingEmailChange: Attack = {
   name: 'pending-email-change',
-  point: 7,
   title: 'a pending change of email ends when an administrator changes the address',
   quick: true,
   async run(target) {

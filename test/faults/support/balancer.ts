@@ -7,8 +7,8 @@ import { until } from '../../support/until.ts'
 import { type Context, Missing } from './fault.ts'
 
 /**
- * A haproxy before servers on the given ports, which asks each twice a second whether it is ready. As in production it
- * repeats what could not be delivered at all, and nothing that may have arrived. Each answer names its server, `s0` for
+ * A haproxy in front of servers on the given ports that checks their readiness twice a second. As in production it
+ * repeats requests that could not be delivered, but none that may have arrived. Each answer names its server, `s0` for
  * the first, in `x-served-by`. Throws Missing.
  */
 export async function startBalancer({ folder, defer }: Context, ports: number[]): Promise<string> {

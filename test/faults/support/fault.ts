@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { type Postgres, type PostgresOptions, startPostgres } from '../../support/postgres.ts'
 import { type ServerProcess, startServer } from '../../support/processes.ts'
 
-/** What came of a fault: whether the service held, and by which figures. */
+/** The result of a fault: whether the service held, with figures. */
 export interface Outcome {
   ok: boolean
   figure: string
 }
 
-/** One line of the table of faults. */
+/** One row of the table of faults. */
 export interface Fault {
   name: string
-  /** What is done to the service, and what must hold. */
+  /** The injected fault and the expected behavior. */
   title: string
   holds: string
   /** Part of the fast run, for CI. */
@@ -21,10 +21,10 @@ export interface Fault {
   run(context: Context): Promise<Outcome>
 }
 
-/** Something that the fault needs is not on this machine. */
+/** A program that the fault needs is not installed. */
 export class Missing extends Error {}
 
-/** What a fault works with; everything that it starts ends with it. */
+/** The tools of a fault; everything that it starts ends with it. */
 export interface Context {
   quick: boolean
   folder: string
@@ -34,7 +34,7 @@ export interface Context {
   postgres(options?: PostgresOptions): Promise<Postgres>
 }
 
-/** One for all servers: tokens of one are good at another. Callers are told apart by the address that they give. */
+/** Shared by all servers, so that tokens are valid at each. Clients are distinguished by the address they send. */
 export const SETTINGS = {
   APP_SECRET: Buffer.from('the faults are the only ones to know this').toString('base64url'),
   APP_URL: 'https://api.example.org',
@@ -42,7 +42,7 @@ export const SETTINGS = {
   LOG_LEVEL: 'warn',
 }
 
-/** Runs one fault with a folder of its own, and cleans up after it, the last thing first. */
+/** Runs one fault with a folder of its own and cleans up afterwards, in reverse order. */
 export async function runFault(fault: Fault, quick: boolean): Promise<Outcome> {
   const cleanUps: (() => unknown)[] = []
   const folder = await mkdtemp(join(tmpdir(), `bukhindor-fault-${fault.name}-`))

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { type Answer, createClient } from '../../support/process-client.ts'
 
 /**
- * Writes without end at a service that may die at any moment, and keeps a book of what was acknowledged: registrations,
+ * Writes continuously to a service that may die at any moment, and records what was acknowledged: registrations,
  * each sent again with its `Idempotency-Key` until it is answered for good, and a name with a number that only grows.
  */
 export function startLedger(url: string, name: string, writers = 3) {
@@ -40,7 +40,7 @@ export function startLedger(url: string, name: string, writers = 3) {
   }
 }
 
-/** What the books and the database do not agree in: acknowledged and lost, doubled, or done by half. */
+/** The differences between the ledger and the database: acknowledged and lost, duplicated, or partly written. */
 export interface Audit {
   lost: number
   doubled: number
@@ -50,7 +50,7 @@ export interface Audit {
 
 type Query = (sql: string) => Promise<Record<string, unknown>[]>
 
-/** Holds the books against the database. A registration is whole with its audit event and its mail. */
+/** Compares the ledger with the database. A complete registration has its audit event and its email. */
 export async function auditLedger(query: Query, acknowledged: string[]): Promise<Audit> {
   const users = (await query('select id, email from users')) as { id: string; email: string }[]
   const events = await query("select target_id as id from audit_events where action = 'user.registered'")

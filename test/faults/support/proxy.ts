@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import type { Context } from './fault.ts'
 
 /** A TCP proxy on a free port of 127.0.0.1 whose `delay` (ms, each way of each chunk) can be changed at any time. */
-export async function startProxy(host: string, port: number) {
+async function startProxy(host: string, port: number) {
   const sockets = new Set<Socket>()
   const proxy = { port: 0, delay: 0, close: () => {} }
   const server = createServer((near) => {
@@ -28,4 +29,13 @@ export async function startProxy(host: string, port: number) {
     for (const socket of sockets) socket.destroy()
   }
   return proxy
+}
+
+/** A PostgreSQL behind a proxy that can slow it down: `url` leads through the proxy, `direct` past it. */
+export async function startSlowPostgres(context: Context) {
+  const postgres = await context.postgres()
+  const proxy = await startProxy('127.0.0.1', postgres.port)
+  context.defer(proxy.close)
+  const direct = await postgres.createDatabase()
+  return { proxy, direct, url: direct.replace(`:${postgres.port}/`, `:${proxy.port}/`) }
 }

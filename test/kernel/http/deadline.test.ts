@@ -25,6 +25,7 @@ describe('A request at its deadline', () => {
   let app: App
   let url = ''
   let proceed = () => {}
+  let isWorking = false
 
   before(async () => {
     const log = await createLog(
@@ -33,9 +34,11 @@ describe('A request at its deadline', () => {
     )
     app = await createServer(loadConfig({ REQUEST_TIMEOUT: '1s' }), log, { draining: false })
     app.get('/late', async () => {
+      isWorking = true
       await new Promise<void>((resolve) => {
         proceed = resolve
       })
+      isWorking = false
       return { late: true }
     })
     app.get('/drip', (_request, reply) => {
@@ -112,11 +115,11 @@ describe('A request at its deadline', () => {
     const socket = connect(Number(port), '127.0.0.1')
     socket.write('GET /late HTTP/1.1\r\nHost: a\r\n\r\n')
     await once(socket, 'connect')
-    await pause(100)
+    await until(() => isWorking)
     socket.resetAndDestroy()
     await until(() => linesOf('/late').length > before)
     proceed()
-    await pause(100)
+    assert.equal((await fetch(`${url}/nowhere`)).status, 404)
     assert.equal(linesOf('/late').length, before + 1)
     assert.equal(linesOf('/late').at(-1)?.aborted, true)
   })

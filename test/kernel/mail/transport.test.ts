@@ -13,13 +13,20 @@ import { until } from '../../support/until.ts'
 const [plain, encrypted] = [await startSmtp(), await startSmtp({ starttls: true })]
 after(() => Promise.all([plain.stop(), encrypted.stop()]))
 
-const letter = { id: 'id', kind: 'test', to: 'anna@example.org', subject: 'Hello', text: 'Hello', html: '<p>Hello</p>' }
+const message = {
+  id: 'id',
+  kind: 'test',
+  to: 'anna@example.org',
+  subject: 'Hello',
+  text: 'Hello',
+  html: '<p>Hello</p>',
+}
 
-async function send(smtpUrl: string, change: Partial<typeof letter> = {}, signal = AbortSignal.timeout(20_000)) {
+async function send(smtpUrl: string, change: Partial<typeof message> = {}, signal = AbortSignal.timeout(20_000)) {
   const config = loadConfig({ LOG_LEVEL: 'silent' })
   const settings = { smtpUrl, mailFrom: 'Bukhindor <no-reply@example.org>', dataDir: config.dataDir }
   const transport = createTransport(settings, await createLog(config))
-  await transport.send({ ...letter, ...change }, signal).finally(() => transport.close())
+  await transport.send({ ...message, ...change }, signal).finally(() => transport.close())
 }
 
 describe('The connection to the mail server', () => {

@@ -103,7 +103,7 @@ describeOnEachEngine('A link in an email', (engine) => {
   }
 
   for (const [name, rescue, remaining] of rescues)
-    test(`becomes invalid for a change of address after ${name} by an administrator`, async () => {
+    test(`becomes invalid for a change of address after ${name}`, async () => {
       const { person, links } = await withLinks()
       await rescue(person.id, person.email)
       const { email } = await userOf(person.id)

@@ -17,17 +17,17 @@ describeOnEachEngine('A forgotten password', (engine) => {
   const confirm = (token: string, new_password = NEW) =>
     app.api.post('/api/v1/auth/reset-password/confirm', { body: { token, new_password } })
   const login = (email: string, password: string) => app.api.login({ email, password })
-  const letterTo = (email: string) => smtp.waitFor(mailTo(email, RESET))
+  const emailTo = (email: string) => smtp.waitFor(mailTo(email, RESET))
   const linkFor = async (email: string) => {
     assert.equal((await ask(email)).status, 200)
-    return tokenIn(await letterTo(email))
+    return tokenIn(await emailTo(email))
   }
 
   test('is reset by the link in the email, which ends all sessions and verifies the address', async () => {
     const person = await register(app.api)
     const sessions = [await signIn(app.api, person), await signIn(app.api, person)]
     await ask(person.email.toUpperCase())
-    assert.equal((await confirm(tokenIn(await letterTo(person.email)))).status, 200)
+    assert.equal((await confirm(tokenIn(await emailTo(person.email)))).status, 200)
     for (const { access_token: token, refresh_token } of sessions) {
       assert.equal((await app.api.me(token)).body.reason, 'session_ended')
       const refreshed = await app.api.refresh(refresh_token)
@@ -43,7 +43,7 @@ describeOnEachEngine('A forgotten password', (engine) => {
     const person = await register(app.api, { email: `page.reset.${engine}@example.org`, name: 'Анна' })
     await app.services.operator.update(person.email, { locale: 'ru' })
     await ask(person.email)
-    const link = linkIn(await letterTo(person.email))
+    const link = linkIn(await emailTo(person.email))
     const url = app.url + link.pathname
     const get = () => fetch(url + link.search, { headers: { 'accept-language': 'en' } })
     const submit = (new_password: string, new_password_again = new_password) =>
@@ -79,7 +79,7 @@ describeOnEachEngine('A forgotten password', (engine) => {
     assert.deepEqual(known.body, unknown.body)
     const names = ({ headers }: { headers: Headers }) => [...headers.keys()].sort()
     assert.deepEqual(names(known), names(unknown))
-    await letterTo(email)
+    await emailTo(email)
     assert.ok(!smtp.mails.some(mailTo('nobody@example.org')))
   })
 
@@ -150,7 +150,7 @@ describeOnEachEngine('A forgotten password', (engine) => {
     const admin = await signIn(app.api, await createAdmin(app.services))
     const email = `invited.${engine}@example.org`
     const { id } = await app.services.operator.create({ email, name: 'Invited' })
-    const first = tokenIn(await letterTo(email))
+    const first = tokenIn(await emailTo(email))
     const path = `/api/v1/users/${id}/reset-password`
     const answer = await app.api.post(path, { token: admin.access_token })
     assert.equal(answer.status, 200)

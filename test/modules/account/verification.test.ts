@@ -13,12 +13,12 @@ describeOnEachEngine('Email verification', (engine) => {
   const app = useApp(engine, { env: smtp.env })
   const verify = (token: string) => app.api.post('/api/v1/auth/verify-email', { body: { token } })
   const isVerified = async (token: string) => (await app.api.me(token)).body.email_verified
-  const letterTo = (email: string) => smtp.waitFor(mailTo(email, WELCOME))
+  const emailTo = (email: string) => smtp.waitFor(mailTo(email, WELCOME))
 
   test('needs the button on the page of the link; opening the page changes nothing', async () => {
     const person = await register(app.api, { email: `page.${engine}@example.org` })
     const { access_token } = await signIn(app.api, person)
-    const link = linkIn(await letterTo(person.email))
+    const link = linkIn(await emailTo(person.email))
     assert.equal(link.origin + link.pathname, 'https://api.example.org/verify-email')
     const open = (init?: RequestInit) => fetch(app.url + link.pathname + link.search, init)
     for (const method of ['GET', 'HEAD', 'GET']) assert.equal((await open({ method })).status, 200)
@@ -50,7 +50,7 @@ describeOnEachEngine('Email verification', (engine) => {
 
   test('works once through the API, and only with the right token', async () => {
     const person = await register(app.api)
-    const token = tokenIn(await letterTo(person.email))
+    const token = tokenIn(await emailTo(person.email))
     for (const wrong of [token.slice(0, -1), `${token}A`, token.toUpperCase(), 'x', 'A'.repeat(200)])
       assert.equal((await verify(wrong)).body.reason, 'link_invalid', wrong)
     assert.equal((await verify(token)).status, 200)
@@ -60,7 +60,7 @@ describeOnEachEngine('Email verification', (engine) => {
   test('replaces the previous link with a new one', async () => {
     const person = await register(app.api)
     const { access_token: token } = await signIn(app.api, person)
-    const first = tokenIn(await letterTo(person.email))
+    const first = tokenIn(await emailTo(person.email))
     assert.equal((await app.api.post('/api/v1/auth/verify-email/resend', { token })).status, 200)
     const second = tokenIn(await smtp.waitFor((mail) => mailTo(person.email)(mail) && tokenIn(mail) !== first))
     assert.equal((await verify(first)).body.reason, 'link_invalid')
@@ -69,13 +69,13 @@ describeOnEachEngine('Email verification', (engine) => {
     const before = count()
     assert.equal((await app.api.post('/api/v1/auth/verify-email/resend', { token })).status, 200)
     await register(app.api, { email: `after.${engine}@example.org` })
-    await letterTo(`after.${engine}@example.org`)
+    await emailTo(`after.${engine}@example.org`)
     assert.equal(count(), before, 'nothing is sent to whoever is verified')
   })
 
   test('accepts a link for a day', async () => {
     const [early, late] = [await register(app.api), await register(app.api)]
-    const [first, second] = [tokenIn(await letterTo(early.email)), tokenIn(await letterTo(late.email))]
+    const [first, second] = [tokenIn(await emailTo(early.email)), tokenIn(await emailTo(late.email))]
     app.clock.advance(DAY - MINUTE)
     assert.equal((await verify(first)).status, 200)
     app.clock.advance(2 * MINUTE)
@@ -84,7 +84,7 @@ describeOnEachEngine('Email verification', (engine) => {
 
   test('refuses a link to a former address of the account', async () => {
     const person = await register(app.api)
-    const token = tokenIn(await letterTo(person.email))
+    const token = tokenIn(await emailTo(person.email))
     await app.services.operator.update(person.email, { email: `corrected.${engine}@example.org` })
     assert.equal((await verify(token)).body.reason, 'link_invalid')
   })
@@ -97,7 +97,7 @@ describeOnEachEngine('Email verification', (engine) => {
       const email = `${language}.${engine}@example.org`
       const body = { email, password: PASSWORD, name: 'Анна' }
       await app.api.register(body, { headers: { 'accept-language': language } })
-      const mail = await letterTo(email)
+      const mail = await emailTo(email)
       assert.equal(mail.subject, subject)
       assert.equal(mail.headers.get('auto-submitted'), 'auto-generated')
       assert.equal(mail.headers.get('list-unsubscribe'), undefined)

@@ -15,9 +15,9 @@ import {
   startApp,
   type TestApp,
 } from '../../support/app.ts'
+import { behindProxy, createFrozenClock, DEVICE, loginFrom, WRONG } from '../../support/login-attempts.ts'
 import { createDatabase, dropDatabase } from '../../support/postgres.ts'
 import { mailTo, startSmtp } from '../../support/smtp.ts'
-import { behindProxy, createFrozenClock, DEVICE, tryFrom, WRONG } from '../../support/strangers.ts'
 
 const [OLD, NEW] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url')) as [string, string]
 
@@ -128,13 +128,13 @@ describeOnEachEngine('A rotation of APP_SECRET', (engine) => {
         [0, one],
       ] as const) {
         const ip = `10.1.${step}.${left}`
-        const answer = await tryFrom(app, ip, 'anna@example.org', WRONG)
+        const answer = await loginFrom(app, ip, 'anna@example.org', WRONG)
         assert.match(answer.headers.get('ratelimit') ?? '', new RegExp(`^"login";r=${left}\\b`), name)
       }
       for (const app of both) {
-        assert.equal((await tryFrom(app, '10.1.9.9', 'anna@example.org', PASSWORD)).status, 429, name)
+        assert.equal((await loginFrom(app, '10.1.9.9', 'anna@example.org', PASSWORD)).status, 429, name)
         const known = { ...DEVICE, 'x-device-token': deviceToken }
-        const answer = await tryFrom(app, '10.1.9.8', 'anna@example.org', PASSWORD, known)
+        const answer = await loginFrom(app, '10.1.9.8', 'anna@example.org', PASSWORD, known)
         assert.equal(answer.status, 200, name)
         deviceToken = answer.body.user.device_token
       }

@@ -4,7 +4,7 @@ import { HOUR, MINUTE, timestamp } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
 import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
-import { createFrozenClock } from '../../support/strangers.ts'
+import { createFrozenClock } from '../../support/login-attempts.ts'
 
 describeOnEachEngine('Sessions of one user', (engine) => {
   const app = useApp(engine, { clock: createFrozenClock(), env: { MAX_SESSIONS: '5', REQUEST_TIMEOUT: '60s' } })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, startApp, useApp } from '../../support/app.ts'
+import { behindProxy } from '../../support/login-attempts.ts'
 import { createRandom } from '../../support/random.ts'
-import { behindProxy } from '../../support/strangers.ts'
 import { type Browser, createBrowser, openTab, type Tab } from '../../support/web-build.ts'
 
 const settings = behindProxy({ env: { CORS_ALLOWED_ORIGINS: 'https://app.example.org' } })

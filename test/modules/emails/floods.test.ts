@@ -10,7 +10,7 @@ import {
   signIn,
   useApp,
 } from '../../support/app.ts'
-import { behindProxy } from '../../support/strangers.ts'
+import { behindProxy } from '../../support/login-attempts.ts'
 
 const PHISHING = 'Your account is locked, open https://evil.example/unlock or call +7 900 123-45-67'
 /** A device of its own for each number, that tells what somebody else is meant to read. */

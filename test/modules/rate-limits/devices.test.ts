@@ -4,8 +4,8 @@ import { after, test } from 'node:test'
 import { DAY, HOUR, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, useApp } from '../../support/app.ts'
 import type { Response } from '../../support/client.ts'
+import { address, behindProxy, loginFrom, WRONG } from '../../support/login-attempts.ts'
 import { mailTo, startSmtp, tokenIn } from '../../support/smtp.ts'
-import { address, behindProxy, tryFrom, WRONG } from '../../support/strangers.ts'
 
 const smtp = await startSmtp()
 after(() => smtp.stop())
@@ -25,7 +25,7 @@ describeOnEachEngine('A known device', (engine) => {
     const person = await register(app.api)
     const verified = { email_verified: true }
     await app.services.database.db.updateTable('users').set(verified).where('id', '=', person.id).execute()
-    const answer = await tryFrom(app, HOME, person.email, PASSWORD, CLAIM)
+    const answer = await loginFrom(app, HOME, person.email, PASSWORD, CLAIM)
     assert.equal(answer.status, 200)
     return { ...person, device: answer.body.user }
   }
@@ -37,7 +37,7 @@ describeOnEachEngine('A known device', (engine) => {
   async function exhaust(email: string, from: (number: number) => string, headers: (number: number) => Told) {
     let tried = 0
     for (let number = 0; number < 150; number++) {
-      const { status } = await tryFrom(app, from(number), email, WRONG, headers(number))
+      const { status } = await loginFrom(app, from(number), email, WRONG, headers(number))
       if (status === 401) tried++
     }
     return tried
@@ -51,9 +51,9 @@ describeOnEachEngine('A known device', (engine) => {
       () => HOME,
       () => CLAIM,
     )
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, CLAIM)).status, 429, 'to claim it is not enough')
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, CLAIM)).status, 429, 'to claim it is not enough')
     for (const evidence of [proof(device), stale(device)])
-      assert.equal((await tryFrom(app, HOME, email, PASSWORD, { ...CLAIM, ...evidence })).status, 200)
+      assert.equal((await loginFrom(app, HOME, email, PASSWORD, { ...CLAIM, ...evidence })).status, 200)
   })
 
   test('is not proven by X-Device-ID, which gains no attempts and costs the owner none', async () => {
@@ -61,10 +61,10 @@ describeOnEachEngine('A known device', (engine) => {
     // The id by which the service knows the device is no secret: it is that of the session, which lists show.
     const learnt = [CLAIM, { 'x-device-id': device.session_id }, { 'x-device-id': randomUUID() }]
     const tried = await exhaust(email, address, (number) => learnt[number % 3] as Told)
-    assert.equal(tried, 5, 'all of them share one budget')
+    assert.equal(tried, 5, 'all of them share one limit')
     for (const headers of [...learnt, {}])
-      assert.equal((await tryFrom(app, address(7), email, WRONG, headers)).status, 429)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
+      assert.equal((await loginFrom(app, address(7), email, WRONG, headers)).status, 429)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
   })
 
   test('that is proven suppresses the sign-in notice; a claimed one does not', async () => {
@@ -74,9 +74,9 @@ describeOnEachEngine('A known device', (engine) => {
       return (await mails.where('kind', '=', 'new_sign_in').execute()).length
     }
     for (const evidence of [proof(device), stale(device)])
-      assert.equal((await tryFrom(app, address(1), email, PASSWORD, evidence)).status, 200)
+      assert.equal((await loginFrom(app, address(1), email, PASSWORD, evidence)).status, 200)
     assert.equal(await told(), 0)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, CLAIM)).status, 200)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, CLAIM)).status, 200)
     assert.equal(await told(), 1)
   })
 
@@ -99,11 +99,11 @@ describeOnEachEngine('A known device', (engine) => {
         // An address each: the count of one would tell which of the two came second.
         const seen = await Promise.all(
           [email, 'nobody@example.org'].map(async (email, person) =>
-            comparable(await tryFrom(app, `203.${2 + person}.${index}.${number}`, email, WRONG, headers)),
+            comparable(await loginFrom(app, `203.${2 + person}.${index}.${number}`, email, WRONG, headers)),
           ),
         )
         assert.deepEqual(seen[0], seen[1], `claim ${index}, try ${number}`)
-        const plain = comparable(await tryFrom(app, `203.1.${index}.${number}`, `nobody-${index}@example.org`, WRONG))
+        const plain = comparable(await loginFrom(app, `203.1.${index}.${number}`, `nobody-${index}@example.org`, WRONG))
         assert.deepEqual(seen[1], plain, `claim ${index}, try ${number}: as without it`)
       }
     }
@@ -113,7 +113,7 @@ describeOnEachEngine('A known device', (engine) => {
     const person = await register(app.api)
     const planted: Told[] = []
     for (let number = 0; number < 60; number++) {
-      const { status, body } = await tryFrom(app, address(number), person.email, PASSWORD, {
+      const { status, body } = await loginFrom(app, address(number), person.email, PASSWORD, {
         'x-device-id': randomUUID(),
       })
       assert.equal(status, 200)
@@ -127,48 +127,48 @@ describeOnEachEngine('A known device', (engine) => {
     })
     assert.equal(confirmed.status, 200)
     let wrong = 0
-    for (let number = 0; number < 2000 && wrong <= 100; number++) {
-      const { status, headers } = await tryFrom(app, address(number), person.email, WRONG, planted[number % 60])
+    for (let number = 0; number < 400 && wrong <= 100; number++) {
+      const { status, headers } = await loginFrom(app, address(number), person.email, WRONG, planted[number % 60])
       if (status === 401) wrong++
       else app.clock.advance(Math.min(Number(headers.get('retry-after')), 900) * SECOND)
     }
     assert.equal(wrong, 100)
-    const answer = await tryFrom(app, HOME, person.email, 'another walk, along the sea', proof(confirmed.body))
+    const answer = await loginFrom(app, HOME, person.email, 'another walk, along the sea', proof(confirmed.body))
     assert.equal(answer.status, 200, 'the device with the link is known')
   })
 
   test('that was stolen gives a hundred attempts, which delay no other device', async () => {
     const { email, device } = await owner()
-    const phone = (await tryFrom(app, address(1), email, PASSWORD)).body.user
+    const phone = (await loginFrom(app, address(1), email, PASSWORD)).body.user
     let wrong = 0
     for (let number = 0; number < 400 && wrong <= 100; number++) {
-      const { status } = await tryFrom(app, address(number), email, WRONG, number % 2 ? proof(device) : stale(device))
+      const { status } = await loginFrom(app, address(number), email, WRONG, number % 2 ? proof(device) : stale(device))
       if (status === 401) wrong++
       else app.clock.advance(15 * MINUTE)
     }
     assert.equal(wrong, 100)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(device))).status, 429)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(phone))).status, 200)
-    assert.equal((await tryFrom(app, address(5000), email, PASSWORD)).status, 200)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, proof(device))).status, 429)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, proof(phone))).status, 200)
+    assert.equal((await loginFrom(app, address(5000), email, PASSWORD)).status, 200)
   })
 
   test('belongs to one user: a token of another or deleted account proves nothing', async () => {
     const [one, other] = [await owner(), await owner()]
     await exhaust(one.email, address, () => ({}))
     for (const evidence of [proof(other.device), stale(other.device)])
-      assert.equal((await tryFrom(app, HOME, one.email, PASSWORD, evidence)).status, 429)
-    assert.equal((await tryFrom(app, HOME, one.email, PASSWORD, proof(one.device))).status, 200)
+      assert.equal((await loginFrom(app, HOME, one.email, PASSWORD, evidence)).status, 429)
+    assert.equal((await loginFrom(app, HOME, one.email, PASSWORD, proof(one.device))).status, 200)
   })
 
   test('is proven by any access token of the user, even an expired one, and by no forged one', async () => {
     const { email, device } = await owner()
     app.clock.advance(90 * DAY)
-    const again = (await tryFrom(app, HOME, email, PASSWORD, stale(device))).body.user
+    const again = (await loginFrom(app, HOME, email, PASSWORD, stale(device))).body.user
     assert.equal(again.device_token, device.device_token, 'it is the same device')
     await exhaust(email, address, () => ({}))
     app.clock.advance(90 * DAY)
     for (const token of [again.access_token, device.access_token])
-      assert.equal((await tryFrom(app, HOME, email, PASSWORD, { authorization: `Bearer ${token}` })).status, 200)
+      assert.equal((await loginFrom(app, HOME, email, PASSWORD, { authorization: `Bearer ${token}` })).status, 200)
     await exhaust(email, address, () => ({}))
     const [head, payload = '', signature] = device.access_token.split('.')
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
@@ -181,7 +181,7 @@ describeOnEachEngine('A known device', (engine) => {
       '',
     ])
       assert.equal(
-        (await tryFrom(app, address(1), email, PASSWORD, { authorization: `Bearer ${forged}` })).status,
+        (await loginFrom(app, address(1), email, PASSWORD, { authorization: `Bearer ${forged}` })).status,
         429,
         forged,
       )
@@ -189,14 +189,14 @@ describeOnEachEngine('A known device', (engine) => {
 
   test('is forgotten after a new password, except the one that changed it', async () => {
     const { email, device, id } = await owner()
-    const phone = (await tryFrom(app, address(1), email, PASSWORD)).body.user
+    const phone = (await loginFrom(app, address(1), email, PASSWORD)).body.user
     const body = { current_password: PASSWORD, new_password: 'a walk along the sea' }
     assert.equal((await app.api.post('/api/v1/auth/change-password', { body, token: phone.access_token })).status, 200)
     assert.equal((await devicesOf(id)).length, 1)
     await exhaust(email, address, () => ({}))
     for (const evidence of [proof(device), stale(device)])
-      assert.equal((await tryFrom(app, HOME, email, 'a walk along the sea', evidence)).status, 429)
-    assert.equal((await tryFrom(app, HOME, email, 'a walk along the sea', proof(phone))).status, 200)
+      assert.equal((await loginFrom(app, HOME, email, 'a walk along the sea', evidence)).status, 429)
+    assert.equal((await loginFrom(app, HOME, email, 'a walk along the sea', proof(phone))).status, 200)
     await app.services.operator.setPassword(email, 'what the operator has set')
     assert.deepEqual(await devicesOf(id), [])
   })
@@ -207,10 +207,10 @@ describeOnEachEngine('A known device', (engine) => {
     for (let number = 0; number < 25; number++) {
       app.clock.advance(DAY)
       refresh_token = (await app.api.refresh(refresh_token)).body.user.refresh_token
-      assert.equal((await tryFrom(app, address(number), email, PASSWORD)).status, 200)
+      assert.equal((await loginFrom(app, address(number), email, PASSWORD)).status, 200)
     }
     await exhaust(email, address, () => ({}))
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, proof(device))).status, 200)
   })
 
   test('is created at registration', async () => {
@@ -218,8 +218,8 @@ describeOnEachEngine('A known device', (engine) => {
     const body = { email, password: PASSWORD, name: 'Anna' }
     const answer = await app.api.register(body, { headers: { 'x-forwarded-for': HOME } })
     await exhaust(email, address, () => ({}))
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD)).status, 429)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, proof(answer.body))).status, 200)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD)).status, 429)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, proof(answer.body))).status, 200)
   })
 
   test('gets its token with each refresh, and it cannot be made from stored data', async () => {
@@ -235,20 +235,20 @@ describeOnEachEngine('A known device', (engine) => {
     const signed = Buffer.from(device.device_token, 'base64url')
     assert.deepEqual(signed.subarray(0, 32), ids, 'what the test forges is of the form of ours')
     for (const mac of [Buffer.alloc(32), createHash('sha256').update(ids).digest(), signed.subarray(32).toReversed()])
-      assert.equal((await tryFrom(app, HOME, email, PASSWORD, forged(Buffer.concat([ids, mac])))).status, 429)
-    assert.equal((await tryFrom(app, HOME, email, PASSWORD, forged(signed))).status, 200)
+      assert.equal((await loginFrom(app, HOME, email, PASSWORD, forged(Buffer.concat([ids, mac])))).status, 429)
+    assert.equal((await loginFrom(app, HOME, email, PASSWORD, forged(signed))).status, 200)
   })
 
   test('or an unknown one never waits longer than the delay after a clock was set back', async () => {
     const { email } = await owner()
-    for (let number = 0; number < 5; number++) assert.equal((await tryFrom(app, address(number), email)).status, 401)
+    for (let number = 0; number < 5; number++) assert.equal((await loginFrom(app, address(number), email)).status, 401)
     app.clock.advance(SECOND)
-    assert.equal((await tryFrom(app, address(5), email)).status, 401)
+    assert.equal((await loginFrom(app, address(5), email)).status, 401)
     app.clock.advance(-HOUR)
-    assert.equal((await tryFrom(app, address(6), email, PASSWORD)).status, 200, 'an hour is longer than two seconds')
-    for (let number = 0; number < 5; number++) assert.equal((await tryFrom(app, address(number), email)).status, 401)
+    assert.equal((await loginFrom(app, address(6), email, PASSWORD)).status, 200, 'an hour is longer than two seconds')
+    for (let number = 0; number < 5; number++) assert.equal((await loginFrom(app, address(number), email)).status, 401)
     app.clock.advance(-SECOND / 2)
-    const soon = await tryFrom(app, address(6), email, PASSWORD)
+    const soon = await loginFrom(app, address(6), email, PASSWORD)
     assert.deepEqual([soon.status, soon.headers.get('retry-after')], [429, '1'])
     assert.match(soon.headers.get('ratelimit') ?? '', /^"login";r=0;t=1,/)
   })

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { requireStatus } from '../../support/auth-calls.ts'
+import { address, DEVICE } from '../../support/login-attempts.ts'
 import { type Client, createClient } from '../../support/process-client.ts'
 import { type ServerProcess, startServer } from '../../support/processes.ts'
-import { address, DEVICE } from '../../support/strangers.ts'
 import { until } from '../../support/until.ts'
 
-const GUESSERS = 80
+const ATTACKERS = 80
 
-/** One thread hashes: a few dozen guessers are then what hundreds are for many. */
+/** One thread hashes: a few dozen attackers are then what hundreds are for many. */
 describe('During a login flood', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-fair-'))
   let server: ServerProcess
@@ -38,7 +38,7 @@ describe('During a login flood', () => {
     return email
   }
 
-  /** Guesses at accounts that are not there, as many at once as there are guessers, until `work` is done. */
+  /** Logs in to unknown accounts, as many at once as there are attackers, until `work` is done. */
   async function beside(
     ipOf: (number: number, checked: number) => string,
     work: () => Promise<void>,
@@ -47,7 +47,7 @@ describe('During a login flood', () => {
     let number = 0
     let checked = 0
     const statuses: number[] = []
-    const guessers = Array.from({ length: GUESSERS }, async () => {
+    const attackers = Array.from({ length: ATTACKERS }, async () => {
       while (!isOver) {
         const { status } = await login(`unknown-${++number}-${Math.random()}@example.org`, ipOf(number, checked))
         statuses.push(status)
@@ -60,7 +60,7 @@ describe('During a login flood', () => {
       await work()
     } finally {
       isOver = true
-      await Promise.all(guessers)
+      await Promise.all(attackers)
     }
     return statuses
   }
@@ -70,14 +70,14 @@ describe('During a login flood', () => {
     const { user } = requireStatus(200, await login(email, '192.0.2.1', DEVICE)).body
     const device = { ...DEVICE, 'x-device-token': user.device_token }
     const statuses: number[] = []
-    const guesses = await beside(
+    const attempts = await beside(
       (number) => address(number),
       async () => {
         for (let time = 0; time < 8; time++) statuses.push((await login(email, '192.0.2.1', device)).status)
       },
     )
     assert.deepEqual(statuses, Array(8).fill(200))
-    assert.ok(guesses.includes(401), 'and the others have their turns')
+    assert.ok(attempts.includes(401), 'and the others have their turns')
   })
 
   test('clients from other networks are served if it comes from a few networks', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
 import { describeOnEachEngine, PASSWORD, register, signIn, startApp, useApp } from '../../support/app.ts'
-import { behindProxy, beside, WRONG } from '../../support/strangers.ts'
+import { behindProxy, beside, WRONG } from '../../support/login-attempts.ts'
 
 describeOnEachEngine('Limits', (engine) => {
   const app = useApp(engine, behindProxy())
@@ -60,18 +60,18 @@ describeOnEachEngine('Limits', (engine) => {
   })
 
   test('delay a /48 after a thousand wrong passwords, except known devices', async () => {
-    const guess = async (number: number, site = '2001:db8:99::/48') => {
+    const attempt = async (number: number, site = '2001:db8:99::/48') => {
       const origin = { network: `2001:db8:99:${number}::/64`, site }
       const caller = { emailKey: `n-${number}`, userId: null, devices: [], origin }
       await (await app.services.rateLimits.beginLogin(caller)).fail()
     }
-    await guess(0)
+    await attempt(0)
     const { db } = app.services.database
     assert.equal((await rows('login-site')).length, 1)
     await db.updateTable('throttles').set({ count: 999 }).where('key', 'like', 'login-site:%').execute()
-    await guess(1)
-    await assert.rejects(guess(1000), { reason: 'rate_limited' })
-    await guess(1001, '2001:db8:9a::/48')
+    await attempt(1)
+    await assert.rejects(attempt(1000), { reason: 'rate_limited' })
+    await attempt(1001, '2001:db8:9a::/48')
   })
 
   test('do not apply to loopback addresses', async () => {
@@ -122,7 +122,7 @@ describeOnEachEngine('Limits', (engine) => {
       assert.match(answer.headers.get('ratelimit') ?? '', new RegExp(`^"password";r=${left}`))
     }
     assert.equal((await change(PASSWORD)).body.reason, 'rate_limited')
-    // The steps that ask for it share one budget.
+    // The steps that ask for it share one limit.
     const remove = () => app.api.delete('/api/v1/auth/me', { token: access_token, body: { password: PASSWORD } })
     assert.equal((await remove()).body.reason, 'rate_limited')
     app.clock.advance(1000)

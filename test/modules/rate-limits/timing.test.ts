@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeOnEachEngine, register, useApp } from '../../support/app.ts'
+import { address, behindProxy, loginFrom } from '../../support/login-attempts.ts'
 import { aucOf } from '../../support/statistics.ts'
-import { address, behindProxy, tryFrom } from '../../support/strangers.ts'
 
 const PEOPLE = 50
 const ROUNDS = 10
@@ -19,7 +19,7 @@ describeOnEachEngine('The time of a login', (engine) => {
     const timed = async (email: string) => {
       const start = performance.now()
       // From each address, one known and one unknown.
-      const { status } = await tryFrom(app, address(tries++ >> 1), email)
+      const { status } = await loginFrom(app, address(tries++ >> 1), email)
       assert.equal(status, 401)
       return performance.now() - start
     }

@@ -39,7 +39,7 @@ describeOnEachEngine('Idempotency keys without a token', (engine) => {
   const t = useApp(engine)
   const rows = async () => (await t.services.database.db.selectFrom('idempotency_keys').select('id').execute()).length
   const login = (email: string, headers: Record<string, string>, password = PASSWORD) =>
-    t.api.post(`${AUTH}/login`, { body: { email, password }, headers })
+    t.api.login({ email, password }, { headers })
   const sessionsOf = (userId: string) =>
     t.services.database.db
       .selectFrom('sessions')
@@ -95,8 +95,8 @@ describeOnEachEngine('Idempotency keys without a token', (engine) => {
     const [one, other] = [await register(t.api), await register(t.api)]
     const headers = newKey()
     const first = await login(one.email, headers)
-    for (let guess = 0; guess < 3; guess++)
-      assert.equal((await login(one.email, headers, `${OTHER} ${guess}`)).body.reason, 'invalid_credentials')
+    for (let attempt = 0; attempt < 3; attempt++)
+      assert.equal((await login(one.email, headers, `${OTHER} ${attempt}`)).body.reason, 'invalid_credentials')
     const second = await login(other.email, headers)
     assert.deepEqual([first.status, second.status, isReplayed(second)], [200, 200, false])
     assert.equal(second.body.user.id, other.id)
@@ -108,8 +108,7 @@ describeOnEachEngine('Idempotency keys without a token', (engine) => {
     try {
       const { email } = await register(t.api)
       const from = (ip: string) => ({ 'idempotency-key': 'one intent', 'x-forwarded-for': ip })
-      const post = (ip: string) =>
-        t.api.post(`${AUTH}/login`, { body: { email, password: PASSWORD }, headers: from(ip) })
+      const post = (ip: string) => t.api.login({ email }, { headers: from(ip) })
       const [first, second] = [await post('203.0.113.7'), await post('2001:db8::1')]
       assert.deepEqual([second.body, isReplayed(second)], [first.body, true])
     } finally {
@@ -139,14 +138,14 @@ describeOnEachEngine('Idempotency keys without a token', (engine) => {
     assert.equal((await t.api.post(`${AUTH}/change-password`, { token, body })).status, 200)
     const again = await login(person.email, headers)
     assert.deepEqual([again.status, again.body.reason], [401, 'invalid_credentials'])
-    assert.equal((await t.api.get(`${AUTH}/me`, { token })).status, 200)
+    assert.equal((await t.api.me(token)).status, 200)
   })
 
   test('do not replay a refresh of an ended session, nor a sign-in of a deactivated user', async () => {
     const person = await register(t.api)
     const [signingIn, refreshing] = [newKey(), newKey()]
     const { refresh_token } = (await login(person.email, signingIn)).body.user
-    const refresh = () => t.api.post(`${AUTH}/refresh`, { body: { refresh_token }, headers: refreshing })
+    const refresh = () => t.api.refresh(refresh_token, { headers: refreshing })
     const first = await refresh()
     assert.deepEqual((await refresh()).body, first.body)
     await t.services.operator.update(person.email, { is_active: false })
@@ -319,7 +318,7 @@ describeOnEachEngine('A write that ended its own session', (engine) => {
     const user = await person()
     const headers = { authorization: `Bearer ${user.access_token}`, ...newKey() }
     const held = await holdRequest(t.url, 'POST', `${AUTH}/logout-all`, { headers })
-    for (let i = 0; i < 3; i++) assert.equal((await t.api.get(`${AUTH}/me`, { token: user.access_token })).status, 200)
+    for (let i = 0; i < 3; i++) assert.equal((await t.api.me(user.access_token)).status, 200)
     const first = await t.api.post(`${AUTH}/logout-all`, { headers, body: {} })
     const { status, text } = await held.finish()
     assert.deepEqual([status, JSON.parse(text)], [200, first.body])

@@ -96,7 +96,7 @@ describeOnEachEngine('Idempotency keys after failures', (engine) => {
       const login = (body: { email: string; password: string }, key = randomUUID()) =>
         t.api.login(body, { headers: { 'idempotency-key': key } })
       const key = randomUUID()
-      await until(async () => (await login({ email, password: 'a wrong guess' })).status === 429)
+      await until(async () => (await login({ email, password: 'a wrong password' })).status === 429)
       const limited = await login({ email, password }, key)
       assert.equal(limited.status, 429)
       t.clock.advance(Number(limited.headers.get('retry-after')) * 1000)

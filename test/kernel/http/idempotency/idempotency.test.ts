@@ -126,8 +126,8 @@ describeOnEachEngine('Idempotency keys', (engine) => {
 
     const other = await t.api.login({ email, password, delivery: 'cookie' }, { headers })
     assert.deepEqual([other.status, other.body.reason], [422, 'idempotency_key_reused'])
-    const guess = await t.api.login({ email, password: 'a guess' }, { headers })
-    assert.equal(guess.body.reason, 'invalid_credentials', 'a guess is a guess, and counts as one')
+    const attempt = await t.api.login({ email, password: 'a wrong one' }, { headers })
+    assert.equal(attempt.body.reason, 'invalid_credentials', 'it counts as a failed login')
   })
 
   test('replay final refusals as well', async () => {

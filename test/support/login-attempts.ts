@@ -3,7 +3,7 @@ import type { StartOptions, TestApp } from './app.ts'
 import { PASSWORD } from './app.ts'
 import type { TestClock } from './clock.ts'
 
-/** A clock that only the test moves, from the start of an hour: what is counted in windows of time can be told exactly. */
+/** A clock that only the test moves, from the start of an hour, so that counts per time window are exact. */
 export function createFrozenClock(): TestClock {
   let now = Math.floor(Date.now() / HOUR) * HOUR
   return {
@@ -21,13 +21,13 @@ export const behindProxy = (more: StartOptions = {}): StartOptions => ({
   env: { TRUST_PROXY: '1', ...more.env },
 })
 
-/** The address of a stranger: one of a million. */
+/** The client address with a number up to a million. */
 export const address = (number: number): string => `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
 
 export const WRONG = 'a walk along the wrong river'
 
 /** Tries to sign in from an address. */
-export const tryFrom = (
+export const loginFrom = (
   { api }: Pick<TestApp, 'api'>,
   ip: string,
   email: string,
@@ -35,22 +35,22 @@ export const tryFrom = (
   headers: Record<string, string> = {},
 ) => api.login({ email, password }, { headers: { 'x-forwarded-for': ip, 'user-agent': 'stranger', ...headers } })
 
-/** The device that somebody has: the same one wherever it is. What it says of itself proves nothing. */
+/** The headers of a user's device, in any network. They prove nothing. */
 export const DEVICE = { 'x-device-id': '4f6f1d7e-93c1-4b0e-9d7f-6a5a3a9d2f10', 'user-agent': 'the app' }
 
 /** What proves the devices of owners, by e-mail. */
 const deviceTokens = new Map<string, string>()
 
 /** The owner tries to sign in on that device, which keeps the token of its last sign-in. */
-export async function ownerTries(app: Pick<TestApp, 'api'>, email: string, password = PASSWORD, ip = '192.0.2.1') {
+export async function ownerLogin(app: Pick<TestApp, 'api'>, email: string, password = PASSWORD, ip = '192.0.2.1') {
   const token = deviceTokens.get(email)
-  const answer = await tryFrom(app, ip, email, password, { ...DEVICE, ...(token && { 'x-device-token': token }) })
+  const answer = await loginFrom(app, ip, email, password, { ...DEVICE, ...(token && { 'x-device-token': token }) })
   if (answer.status === 200) deviceTokens.set(email, answer.body.user.device_token)
   return answer
 }
 
 /** The owner's device keeps the token that an answer of another kind has brought. */
-export const ownerKeeps = (email: string, deviceToken: string) => void deviceTokens.set(email, deviceToken)
+export const keepDeviceToken = (email: string, deviceToken: string) => void deviceTokens.set(email, deviceToken)
 
 /** What a second instance needs to run beside an app: its database and its clock. */
 export const beside = (app: TestApp): StartOptions => {

@@ -16,7 +16,7 @@ const tryLogin = (
   token?: string,
 ) => client.login({ email, password }, { headers, ...(token && { token }) })
 
-/** Somebody whose app has signed in before from an address, with what it then keeps. */
+/** A user whose app has signed in from an address, with its tokens. */
 async function owner(target: Target, ip: string): Promise<Person & { device_token?: string }> {
   const person = await target.newPerson()
   const answer = await tryLogin(target, person.email, PASSWORD, { ...APP, 'x-forwarded-for': ip })
@@ -36,7 +36,6 @@ async function requireOwnerIn(target: Target, person: Person & { device_token?: 
 
 export const neighbour: Attack = {
   name: 'neighbour',
-  point: 4,
   title: 'attempts from the same address with the same app do not use up the attempts of the owner',
   quick: true,
   async run(target) {
@@ -50,7 +49,6 @@ export const neighbour: Attack = {
 
 export const learntDevice: Attack = {
   name: 'learnt-device-id',
-  point: 4,
   title: 'attempts with a leaked X-Device-ID do not use up the attempts of its owner',
   quick: true,
   async run(target) {
@@ -64,7 +62,6 @@ export const learntDevice: Attack = {
 
 export const plantedDevices: Attack = {
   name: 'planted-devices',
-  point: 4,
   title: 'devices registered by a thief give no further attempts after a password change',
   quick: false,
   async run(target) {
@@ -80,19 +77,18 @@ export const plantedDevices: Attack = {
       body: { current_password: PASSWORD, new_password: 'another walk along the river' },
     })
     assert.equal(changed.status, 200, JSON.stringify(changed.body))
-    let guesses = 0
+    let attempts = 0
     for (const headers of planted)
       for (let n = 0; n < 5; n++) {
         const { status } = await tryLogin(target, person.email, WRONG, { ...headers, 'x-forwarded-for': newAddress() })
-        if (status === 401) guesses++
+        if (status === 401) attempts++
       }
-    assert.ok(guesses <= 20, `${guesses} guesses went through without a wait`)
+    assert.ok(attempts <= 20, `${attempts} attempts went through without a delay`)
   },
 }
 
 export const sameHeaders: Attack = {
   name: 'same-headers',
-  point: 4,
   title: 'the headers of a refused sign-in do not reveal whether an account exists',
   quick: true,
   async run(target) {
@@ -113,14 +109,13 @@ export const sameHeaders: Attack = {
 
 export const starvingOwners: Attack = {
   name: 'starving-owners',
-  point: 13,
   title: 'owners on known devices can sign in during an attack by 200 clients',
   quick: false,
   async run(target) {
     const ip = newAddress()
     const people = await Promise.all(Array.from({ length: 6 }, () => owner(target, ip)))
     let isOver = false
-    const guessing = Array.from({ length: 200 }, async (_, n) => {
+    const attack = Array.from({ length: 200 }, async (_, n) => {
       while (!isOver) await tryLogin(target, `nobody-${n}@example.org`, WRONG, { 'x-forwarded-for': newAddress() })
     })
     let served = 0
@@ -131,14 +126,13 @@ export const starvingOwners: Attack = {
         if (status === 200) served++
       }
     isOver = true
-    await Promise.all(guessing)
+    await Promise.all(attack)
     assert.ok(served >= 54, `${served} of 60 sign-ins of owners were served`)
   },
 }
 
 export const commonPasswords: Attack = {
   name: 'common-passwords',
-  point: 12,
   title: 'common words with the usual substitutions are refused as passwords',
   quick: true,
   async run({ client }) {
