@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { openApiDocument } from '../src/cli/openapi.ts'
 import * as errorPages from '../src/errors.ts'
-import { showValue } from '../src/kernel/config/effective-settings.ts'
-import { SETTINGS } from '../src/kernel/config/settings.ts'
 import { listErrors } from '../src/kernel/errors/app-error.ts'
+import { showValue } from '../src/settings/effective-settings.ts'
+import { SETTINGS } from '../src/settings/settings.ts'
 
 /**
  * `npm run docs`: writes the pages of `docs/` that are made from the code.

@@ -43,7 +43,7 @@ function coverageLines({ summary: { files, totals, thresholds } }: EventData.Tes
   const below = isBelow(totals) ? files.filter(isBelow) : []
   return [
     ...below.map((file) => `  ${relative('.', file.path)}: ${shares(file)}${uncovered(file.lines)}`),
-    `Coverage: ${shares(totals)}`,
+    `Coverage: ${shares(totals)} (required in total: ${thresholds.line} % and ${thresholds.branch} %)`,
   ]
 }
 

@@ -1,5 +1,4 @@
 import { api, DOCUMENT, REQUEST_HEADERS } from './api.ts'
-import type { Config } from './kernel/config/config.ts'
 import { migrateUp } from './kernel/db/migrator.ts'
 import { openDatabase } from './kernel/db/open.ts'
 import { openApi } from './kernel/http/openapi.ts'
@@ -7,8 +6,8 @@ import { createServer } from './kernel/http/server.ts'
 import type { App } from './kernel/http/types.ts'
 import type { Clock } from './kernel/lib/clock.ts'
 import type { Log } from './kernel/log/log.ts'
-
 import { createServices, type Services, VERSION } from './services.ts'
+import type { Config } from './settings/config.ts'
 
 /** Brings the schema of the configured database up to date, however long that takes. Returns what was applied. */
 export async function migrate(config: Config): Promise<string[]> {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import type { Config } from './kernel/config/config.ts'
 import { loadLookupKey } from './kernel/crypto/lookup-key.ts'
 import { createSealer } from './kernel/crypto/sealer.ts'
 import { deriveKeys, loadSecrets } from './kernel/crypto/secrets.ts'
@@ -37,6 +36,7 @@ import { createSessions } from './modules/sessions/sessions.service.ts'
 import { createOperator } from './modules/users/operator.service.ts'
 import { createUserManagement } from './modules/users/user-management.service.ts'
 import { createUsers, emailKey } from './modules/users/users.service.ts'
+import type { Config } from './settings/config.ts'
 
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 

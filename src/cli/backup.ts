@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import type { Config } from '../kernel/config/config.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { backupSqlite, restoreSqlite } from '../kernel/db/sqlite/backup.ts'
 import { vacuumSqlite } from '../kernel/db/sqlite/vacuum.ts'
+import type { Config } from '../settings/config.ts'
 
 export const backupCommand = (config: () => Config) =>
   new Command('backup')

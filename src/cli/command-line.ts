@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Config } from '../kernel/config/config.ts'
+import type { Config } from '../settings/config.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '')
 const ENTRY = resolve(ROOT, 'bin/bukhindor.js')

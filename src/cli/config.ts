@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { type Config, readEnvironment } from '../kernel/config/config.ts'
-import { effectiveSettings } from '../kernel/config/effective-settings.ts'
+import { type Config, readEnvironment } from '../settings/config.ts'
+import { effectiveSettings } from '../settings/effective-settings.ts'
 
 export const configCommand = (config: () => Config) =>
   new Command('config')

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import type { Config } from '../kernel/config/config.ts'
 import type { Database } from '../kernel/db/database.ts'
 import { migrateDown, migrateUp, migrationStatus, previewDown, type StepBack } from '../kernel/db/migrator.ts'
 import { openDatabase } from '../kernel/db/open.ts'
+import type { Config } from '../settings/config.ts'
 import { confirm } from './confirm.ts'
 
 const DOWN_HELP = `

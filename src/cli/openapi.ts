@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 
 import { createApp, migrate } from '../app.ts'
-import { loadConfig } from '../kernel/config/config.ts'
 import { createLog } from '../kernel/log/log.ts'
+import { loadConfig } from '../settings/config.ts'
 
 /** The OpenAPI document, made from the routes of an application that never listens. */
 export async function openApiDocument(): Promise<Record<string, unknown>> {

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Config } from '../kernel/config/config.ts'
 import { removeDrafts } from '../kernel/db/sqlite/backup.ts'
 import { makeFolder } from '../kernel/lib/folders.ts'
 import { guarded } from '../kernel/lib/guarded.ts'
 import type { Log } from '../kernel/log/log.ts'
+import type { Config } from '../settings/config.ts'
 
 const NAME = /^bukhindor-\d{4}-\d{2}-\d{2}T[\d-]+\.\d{3}Z\.db$/
 const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))

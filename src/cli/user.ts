@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers'
 import { Argument, Command, Option } from 'commander'
 import { migrate } from '../app.ts'
-import type { Config } from '../kernel/config/config.ts'
 import { createLog } from '../kernel/log/log.ts'
 import type { User } from '../modules/users/users.schemas.ts'
 import { createServices } from '../services.ts'
+import type { Config } from '../settings/config.ts'
 import { confirm } from './confirm.ts'
 
 type Services = Awaited<ReturnType<typeof createServices>>

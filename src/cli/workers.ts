@@ -1,11 +1,11 @@
 import cluster, { type ClusterSettings, type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Config } from '../kernel/config/config.ts'
 import { DRAIN_DELAY_MS } from '../kernel/config/deadlines.ts'
 import { DatabaseError } from '../kernel/db/errors.ts'
 import { guarded } from '../kernel/lib/guarded.ts'
 import { destinationOf, type Log } from '../kernel/log/log.ts'
+import type { Config } from '../settings/config.ts'
 import { forwardLines } from './worker-logs.ts'
 
 /** A worker that ends within this time is started again only after a pause, which doubles each time, in ms. */
@@ -13,7 +13,7 @@ const SHORT_LIFETIME_MS = 10_000
 const MIN_PAUSE_MS = 100
 const MAX_PAUSE_MS = 10_000
 /** On the way out: each worker has its turn for this long, then the next one closes beside it. */
-const TURN = 1500
+const CLOSING_INTERVAL_MS = 1500
 
 /**
  * Starts `workers` processes of this same command, which share one port, and another one for each that dies.
@@ -70,7 +70,7 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
     })
     for (const worker of workers()) {
       order(worker, 'close')
-      await Promise.race([once(worker, 'exit'), pause(TURN, null, { ref: false })])
+      await Promise.race([once(worker, 'exit'), pause(CLOSING_INTERVAL_MS, null, { ref: false })])
     }
     await Promise.all(ends)
   }

@@ -200,7 +200,7 @@ describe('bukhindor migrate', () => {
     assert.match((await run(['migrate', 'status'])).out, new RegExp(`${reverted} +pending`))
     const { status, err } = await run(['serve', '--no-migrate'])
     assert.equal(status, 1)
-    assert.match(err, new RegExp(`lacks ${reverted}: run "bukhindor migrate up"`))
+    assert.match(err, new RegExp(`not up to date: ${reverted} pending\\. Run "bukhindor migrate up"`))
   })
 })
 
@@ -211,7 +211,7 @@ describe('bukhindor migrate down', () => {
     for (const args of [[], ['--json']]) {
       const { status, out, err } = await run(['migrate', 'down', ...args], { stdin: 'yes\n' })
       assert.deepEqual([status, out], [2, ''])
-      assert.match(err, /this destroys data: add --yes, or --dry-run/)
+      assert.match(err, /this deletes data\. Add --yes to confirm, or --dry-run/)
     }
     assert.equal((await run(['migrate', 'status'])).out, before)
   })

@@ -47,7 +47,7 @@ export async function run(args: string[], { env = {}, stdin = '' }: Options = {}
     text(child.stderr),
     new Promise<number | null>((resolve) => child.once('close', resolve)),
   ])
-  assert.doesNotMatch(out + err, /^\s+at /m, 'no stack trace')
+  assert.doesNotMatch(out + err, /^\s+at .+:\d+:\d+\)?$/m, 'no stack trace')
   return { status, out, err }
 }
 

@@ -146,7 +146,7 @@ test('at the file descriptor limit connections are refused and logged, and the s
     sockets.push(socket)
   }
   await until(() => server.output().includes('connections refused'), { details: server.output })
-  assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the descriptor limit/)
+  assert.match(server.output(), /"level":"error".*"descriptor_limit":200.*raise the limit of open files/)
   for (const socket of sockets) socket.destroy()
   const client = createClient(server.url)
   await until(async () => (await client.get('/health')).status === 200)

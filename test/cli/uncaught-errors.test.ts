@@ -52,6 +52,18 @@ describe('An uncaught error', () => {
     assert.match(server.output(), /"level":"fatal".*"message":"injected"/)
   })
 
+  test('followed by another one does not cut off running requests', async () => {
+    server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
+    const socket = await begin(server.url)
+    const ended = server.stop('SIGUSR2')
+    await until(() => server.output().includes('"msg":"uncaughtException"'))
+    process.kill(server.pid, 'SIGUSR2')
+    await until(() => server.output().split('"msg":"uncaughtException"').length === 3)
+    socket.write(BODY)
+    assert.match(await text(socket), /^HTTP\/1\.1 201 /)
+    assert.equal(await ended, 1)
+  })
+
   test('does not wait forever for running requests', async () => {
     server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', ...INJECTION })
     const socket = await begin(server.url)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { migrate } from '../../src/app.ts'
-import { loadConfig } from '../../src/kernel/config/config.ts'
+import { loadConfig } from '../../src/settings/config.ts'
 import { createAdmin, signIn, startApp } from '../support/app.ts'
 import { createDatabase, dropDatabase } from '../support/postgres.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import { migrate } from '../../src/app.ts'
-import { loadConfig } from '../../src/kernel/config/config.ts'
+import { loadConfig } from '../../src/settings/config.ts'
 import { createAdmin, PASSWORD, register, signIn, startApp, type TestApp } from '../support/app.ts'
 import { createDatabase, dropDatabase } from '../support/postgres.ts'
 

@@ -9,8 +9,7 @@ import {
 } from 'node:crypto'
 import { chmodSync, existsSync, linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Config, ConfigError } from '../config/config.ts'
-import { parseSecret } from '../config/settings.ts'
+import { ConfigError, parseSecret } from '../config/config-error.ts'
 import { makeFolder } from '../lib/folders.ts'
 
 /** The keys of the service: derived from its secrets, so that one setting is all there is to keep and rotate. */
@@ -47,7 +46,7 @@ export const fingerprint = (key: Buffer, text: string): string =>
  * the file is missing later, cannot be read, can be read by others, or holds no secret.
  */
 export async function loadSecrets(
-  config: Pick<Config, 'appSecret' | 'dataDir'>,
+  config: { appSecret: Buffer[] | null; dataDir: string },
   isInUse: () => Promise<boolean>,
 ): Promise<Buffer[]> {
   if (config.appSecret) return config.appSecret

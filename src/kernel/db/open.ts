@@ -1,15 +1,20 @@
 import { sql } from 'kysely'
-import type { Config } from '../config/config.ts'
 import { deadlinesOf, MIGRATION_DEADLINES } from '../config/deadlines.ts'
 import type { Database } from './database.ts'
 import type { Tables } from './tables.ts'
+
+export interface DatabaseConfig {
+  database: { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string; poolSize: number }
+  /** Milliseconds. */
+  requestTimeout: number
+}
 
 /**
  * Opens the database of a configuration; `forMigration` with the deadlines of migrations instead of those of requests.
  * Throws DatabaseError naming what is wrong and where.
  */
 export async function openDatabase(
-  { database, requestTimeout }: Pick<Config, 'database' | 'requestTimeout'>,
+  { database, requestTimeout }: DatabaseConfig,
   { forMigration = false } = {},
 ): Promise<Database> {
   const deadlines = forMigration ? MIGRATION_DEADLINES : deadlinesOf(requestTimeout)

@@ -7,7 +7,7 @@ export interface Retry {
   until: number
 }
 
-const RETRY_DELAY = SECOND
+const RETRY_DELAY_MS = SECOND
 const MAX_WAITING = 1000
 
 /**
@@ -27,7 +27,7 @@ export function createRetryQueue(clock: Clock) {
 
   function schedule(): void {
     isScheduled = true
-    setTimeout(tryAll, RETRY_DELAY).unref()
+    setTimeout(tryAll, RETRY_DELAY_MS).unref()
   }
 
   async function tryAll(): Promise<void> {

@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { AppError } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 import type { Locale } from '../i18n/locale.ts'
-import { html, PAGE_CSP, page } from './html/page.ts'
+import { PAGE_CSP, page } from './html/page.ts'
+import { htmlTemplate } from './html/template.ts'
 
 const TEXTS = {
   en: { id: 'Request ID', home: 'Go to the home page', missing: 'This page does not exist.' },
@@ -18,14 +19,18 @@ export function wantsPage({ url, headers }: FastifyRequest): boolean {
   return /^\s*(text\/html|application\/xhtml\+xml)\s*(;|$)/i.test(first) && !JSON_PATHS.test(url)
 }
 
+const content = htmlTemplate<{
+  status: number
+  sentence: string
+  texts: (typeof TEXTS)[Locale]
+  requestId: string
+}>(new URL('./html/error.html.eta', import.meta.url))
+
 /** An error as a page, in place of its JSON. */
 export function errorPage(error: AppError, locale: Locale, requestId: string) {
   const texts = TEXTS[locale]
   const sentence = error.definition === kernelErrors.not_found ? texts.missing : error.definition.text[locale]
-  const body = html`<h1>${error.status}</h1>
-<p>${sentence}</p>
-<p><a href="/">${texts.home}</a></p>
-<p><small>${texts.id}: ${requestId}</small></p>`
+  const body = content({ status: error.status, sentence, texts, requestId })
   return {
     headers: {
       'content-type': 'text/html; charset=utf-8',

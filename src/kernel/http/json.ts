@@ -2,7 +2,7 @@ import { parse } from 'secure-json-parse'
 import { AppError } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 
-const DEEPEST = 32
+const MAX_DEPTH = 32
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
@@ -13,7 +13,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   if (isTooDeep(bytes))
-    throw new AppError(kernelErrors.malformed_json, { detail: `The JSON is nested deeper than ${DEEPEST} levels.` })
+    throw new AppError(kernelErrors.malformed_json, { detail: `The JSON is nested deeper than ${MAX_DEPTH} levels.` })
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -41,7 +41,7 @@ function isTooDeep(bytes: Buffer): boolean {
       else if (byte === 0x22) inString = false
     } else if (byte === 0x22) inString = true
     else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > DEEPEST) return true
+      if (++depth > MAX_DEPTH) return true
     } else if (byte === 0x7d || byte === 0x5d) depth--
   }
   return false

@@ -1,12 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { LogController } from 'fastify'
-import type { Config } from '../config/config.ts'
 import { deadlinesOf, KEEP_ALIVE_MS, SLOW_REQUEST_CHECK_MS } from '../config/deadlines.ts'
 import { guarded } from '../lib/guarded.ts'
 import { newId } from '../lib/ids.ts'
 import type { Log } from '../log/log.ts'
 import { sendProblem } from './errors.ts'
-import { client } from './plugins/client.ts'
+import { type ClientConfig, client } from './plugins/client.ts'
 import { connectionLimit } from './plugins/connection-limit.ts'
 import { deadline } from './plugins/deadline.ts'
 import { draining } from './plugins/draining.ts'
@@ -16,13 +15,18 @@ import { overload } from './plugins/overload.ts'
 import { problems } from './plugins/problems.ts'
 import { createRawErrors, rawErrors } from './plugins/raw-errors.ts'
 import { requestLog } from './plugins/request-log.ts'
-import { createSecurity, securityHeaders } from './plugins/security-headers.ts'
+import { createSecurity, type SecurityConfig, securityHeaders } from './plugins/security-headers.ts'
 import { slowReaders } from './plugins/slow-readers.ts'
 import { strictHttp } from './plugins/strict-http.ts'
 import { childLoggerFactory } from './request-logger.ts'
 import { buildSerializer } from './serialization.ts'
 import type { App, Lifecycle } from './types.ts'
 import { createValidatorCompiler } from './validation.ts'
+
+export interface ServerConfig extends ClientConfig, SecurityConfig {
+  /** Milliseconds. */
+  requestTimeout: number
+}
 
 /** Limits of one request, in bytes. */
 const BODY_LIMIT = 100 * 1024
@@ -33,7 +37,7 @@ const HEADER_LIMIT = 16 * 1024
  * @param requestHeaders those of modules that pages of other origins may send
  */
 export async function createServer(
-  config: Config,
+  config: ServerConfig,
   log: Log,
   lifecycle: Lifecycle,
   requestHeaders: readonly string[] = [],

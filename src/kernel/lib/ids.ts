@@ -49,3 +49,10 @@ export const GREATEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** Whether a text is a UUID in its canonical lower-case form. */
 export const isId = (text: string): boolean => UUID.test(text)
+
+/** Bytes of an id. */
+export const ID_BYTES = 16
+
+/** The id that begins at a place of some bytes. */
+export const idAt = (bytes: Buffer, start: number): string =>
+  bytes.toString('hex', start, start + ID_BYTES).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')

@@ -1,8 +1,13 @@
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino'
-import type { Config } from '../config/config.ts'
 import { createLogDestination, type LogDestination } from './destination.ts'
 
 export type Log = Logger
+
+interface LogConfig {
+  logLevel: string
+  /** Null is `json`, and `pretty` on a terminal. */
+  logFormat: 'json' | 'pretty' | null
+}
 
 /** Never written, should an object that holds one ever be logged. */
 const SECRET = [
@@ -93,10 +98,7 @@ function serializeError(error: unknown): unknown {
  * The log: JSON lines to standard output, times in UTC. Lines are gathered for at most 100 ms before they are written,
  * since a write per request would cost more than the request; `flush` is called before the process ends.
  */
-export async function createLog(
-  config: Pick<Config, 'logLevel' | 'logFormat'>,
-  destination?: DestinationStream,
-): Promise<Log> {
+export async function createLog(config: LogConfig, destination?: DestinationStream): Promise<Log> {
   return pino({ ...options(config.logLevel), redact: REDACTED }, destination ?? (await standardOutput(config)))
 }
 
@@ -116,10 +118,10 @@ export function destinationOf(log: Log): LogDestination | null {
 }
 
 /** Whether the log is for programs: as it was asked for, or else where no person looks on. */
-export const isJsonLog = (format: Config['logFormat']): boolean =>
+export const isJsonLog = (format: LogConfig['logFormat']): boolean =>
   format === 'json' || (format === null && !process.stdout.isTTY)
 
-async function standardOutput({ logFormat }: Pick<Config, 'logFormat'>): Promise<DestinationStream> {
+async function standardOutput({ logFormat }: Pick<LogConfig, 'logFormat'>): Promise<DestinationStream> {
   if (isJsonLog(logFormat)) return createLogDestination(1)
   const { default: pretty } = await import('pino-pretty')
   return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true })

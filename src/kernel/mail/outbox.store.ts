@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../db/database.ts'
+import { countDeleted } from '../db/deleted.ts'
 import type { OutboxTable } from './outbox.tables.ts'
 
 export type OutboxRow = Selectable<OutboxTable>
@@ -67,6 +68,5 @@ export async function deleteMailsBefore(db: Db, before: string, limit: number): 
     .where('created_at', '<', before)
     .where((eb) => eb.or([eb('sent_at', 'is not', null), eb('failed_at', 'is not', null)]))
     .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('outbox').where('id', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+  return countDeleted(db.deleteFrom('outbox').where('id', 'in', old))
 }

@@ -14,18 +14,18 @@ import type { RenderedMail } from './render.ts'
 import type { Transport } from './transport.ts'
 
 /** How long to wait after each try that failed; after the last of these, an hour each time, until it is given up. */
-const DELAYS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE]
-const GIVEN_UP_AFTER = 3 * DAY
+const RETRY_DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE]
+const GIVE_UP_MS = 3 * DAY
 /** The longest that a delivery may take, and that it may still take once the service is told to stop. */
-const DELIVERY = MINUTE
-const LAST_DELIVERY = 3 * SECOND
+const DELIVERY_MS = MINUTE
+const LAST_DELIVERY_MS = 3 * SECOND
 /** Longer than a delivery, and the tries to write down what became of it, can take. */
-const CLAIM = 2 * MINUTE
+const CLAIM_MS = 2 * MINUTE
 /** The waits between those tries. */
-const REPEATED = [1, 2, 4, 8, 16].map((seconds) => seconds * SECOND)
-const BATCH = 10
+const WRITE_RETRY_DELAYS_MS = [1, 2, 4, 8, 16].map((seconds) => seconds * SECOND)
+const BATCH_SIZE = 10
 /** How often an instance looks for mails that another one has left. */
-const IDLE = 10 * SECOND
+const POLL_INTERVAL_MS = 10 * SECOND
 
 /**
  * When a mail that was put in is looked for, in ms: its transaction has ended by then, and its request is answered, so that
@@ -100,7 +100,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       .finally(() => {
         running = null
         if (stopped) return
-        timer = setTimeout(guarded(log, 'outbox', wake), again ? 50 : IDLE)
+        timer = setTimeout(guarded(log, 'outbox', wake), again ? 50 : POLL_INTERVAL_MS)
         again = false
       })
   }
@@ -108,10 +108,10 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
   async function sendDue(): Promise<void> {
     for (;;) {
       const now = clock.now()
-      const due = await store.claimDue(database.db, timestamp(now), timestamp(now + CLAIM), BATCH)
+      const due = await store.claimDue(database.db, timestamp(now), timestamp(now + CLAIM_MS), BATCH_SIZE)
       for (const result of await Promise.allSettled(due.map(send)))
         if (result.status === 'rejected') log.error({ err: result.reason }, 'failed to write to the outbox')
-      if (stopped || due.length < BATCH) return
+      if (stopped || due.length < BATCH_SIZE) return
     }
   }
 
@@ -129,14 +129,14 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     const data = row.payload === null ? null : sealer.open(row.payload, row.id)
     if (data === null) throw new Error('the e-mail is encrypted with a secret that is no longer in APP_SECRET')
     const { subject, text, html } = render(row.kind, row.locale, JSON.parse(data))
-    const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(DELIVERY)])
+    const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(DELIVERY_MS)])
     await transport.send({ id: row.id, kind: row.kind, to: row.recipient, subject, text, html }, signal)
   }
 
   async function postpone(row: store.OutboxRow, err: Error): Promise<void> {
     const now = clock.now()
-    const delay = DELAYS[row.tries - 1] ?? HOUR
-    const isLost = now - Date.parse(row.created_at) > GIVEN_UP_AFTER
+    const delay = RETRY_DELAYS_MS[row.tries - 1] ?? HOUR
+    const isLost = now - Date.parse(row.created_at) > GIVE_UP_MS
     const next = isLost ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
     await insist(() => store.markFailed(database.db, row.id, next, err.message))
     log.warn(
@@ -147,7 +147,7 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
 
   /** A database that is away for a moment must not make a mail go out twice. */
   async function insist(write: () => Promise<unknown>): Promise<void> {
-    for (const wait of REPEATED)
+    for (const wait of WRITE_RETRY_DELAYS_MS)
       try {
         await write()
         return
@@ -173,23 +173,27 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     },
   }
 
+  function start(): void {
+    stopped = false
+    wake()
+  }
+
+  /** Lets what is being sent finish, unless the mail server takes its time: then it is sent after the next start. */
+  async function stop(): Promise<void> {
+    stopped = true
+    clearTimeout(timer)
+    const patience = setTimeout(() => leaving.abort(new Error('the service is stopping')), LAST_DELIVERY_MS)
+    await running
+    clearTimeout(patience)
+    transport.close()
+  }
+
   return {
     put,
     wake,
     declares,
-    start(): void {
-      stopped = false
-      wake()
-    },
-    /** Lets what is being sent finish, unless the mail server takes its time: then it is sent after the next start. */
-    async stop(): Promise<void> {
-      stopped = true
-      clearTimeout(timer)
-      const patience = setTimeout(() => leaving.abort(new Error('the service is stopping')), LAST_DELIVERY)
-      await running
-      clearTimeout(patience)
-      transport.close()
-    },
+    start,
+    stop,
   }
 }
 

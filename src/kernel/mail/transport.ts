@@ -1,7 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
-import type { Config } from '../config/config.ts'
 import { SMTP_TIMEOUTS } from '../config/deadlines.ts'
 import type { Log } from '../log/log.ts'
 
@@ -15,6 +14,12 @@ export interface OutgoingMail {
   html: string
 }
 
+export interface MailConfig {
+  smtpUrl: string | null
+  mailFrom: string | null
+  dataDir: string
+}
+
 export interface Transport {
   /** Hands a mail over for good, or gives up at the signal. Throws when it could not. */
   send(mail: OutgoingMail, signal: AbortSignal): Promise<void>
@@ -22,7 +27,7 @@ export interface Transport {
 }
 
 /** SMTP_TIMEOUTS where `SMTP_URL` is set; otherwise files in `DATA_DIR/mail`, and a line in the log with the link. */
-export function createTransport(config: Pick<Config, 'smtpUrl' | 'mailFrom' | 'dataDir'>, log: Log): Transport {
+export function createTransport(config: MailConfig, log: Log): Transport {
   const from = config.mailFrom ?? 'Bukhindor <no-reply@localhost>'
   return config.smtpUrl ? smtpTransport(config.smtpUrl, from) : fileTransport(join(config.dataDir, 'mail'), from, log)
 }

@@ -1,9 +1,9 @@
-import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { doneBy, type Origin, SYSTEM } from '../../kernel/lib/call-context.ts'
 import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
+import type { Config } from '../../settings/config.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Auth } from '../auth/auth.service.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
@@ -151,8 +151,14 @@ export function createAccount(parts: Parts) {
     return deleted
   }
 
+  const profile = (caller: Identity) => users.toUser(caller)
+
+  /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
+  const peekLink = (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
+    oneTimeTokens.peek(database.db, kind, token)
+
   return {
-    profile: (caller: Identity) => users.toUser(caller),
+    profile,
     toUser: users.toUser,
     updateProfile,
     verifyEmail,
@@ -161,9 +167,7 @@ export function createAccount(parts: Parts) {
     changeEmail,
     requestDeletion,
     undoDeletion,
-    /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
-    peekLink: (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
-      oneTimeTokens.peek(database.db, kind, token),
+    peekLink,
     declares: { auditEvents: accountEvents, retention: { users: deleteDue } },
   }
 }

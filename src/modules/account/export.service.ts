@@ -37,30 +37,32 @@ export function createExports({ database, clock, users, audit, lists }: Parts) {
     ...Object.fromEntries(Object.entries(lists).map(([name, { pages }]) => [name, pages(caller)])),
   })
 
+  /**
+   * One JSON file. Its pieces are read from the database as the stream is read, and an error destroys it. Throws AppError
+   * `rate_limited` while another export of the same person runs, `overloaded` while many of others do.
+   */
+  async function of(caller: Identity, origin: Origin): Promise<Readable> {
+    if (running.has(caller.id))
+      throw new AppError(rateLimitsErrors.rate_limited, {
+        retryAfter: 5,
+        detail: 'Another export of this account is still running.',
+      })
+    if (running.size >= MAX_EXPORTS_AT_ONCE)
+      throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports are running.' })
+    running.add(caller.id)
+    const end = () => running.delete(caller.id)
+    try {
+      await audit.record(database.db, origin, { event: accountEvents['account.exported'], target: caller.id })
+      return Readable.from(jsonText(members(caller)), { objectMode: false }).once('close', end)
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
+
   return {
     schema: exportSchema(lists),
-    /**
-     * One JSON file. Its pieces are read from the database as the stream is read, and an error destroys it. Throws AppError
-     * `rate_limited` while another export of the same person runs, `overloaded` while many of others do.
-     */
-    async of(caller: Identity, origin: Origin): Promise<Readable> {
-      if (running.has(caller.id))
-        throw new AppError(rateLimitsErrors.rate_limited, {
-          retryAfter: 5,
-          detail: 'Another export of this account is still running.',
-        })
-      if (running.size >= MAX_EXPORTS_AT_ONCE)
-        throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports are running.' })
-      running.add(caller.id)
-      const end = () => running.delete(caller.id)
-      try {
-        await audit.record(database.db, origin, { event: accountEvents['account.exported'], target: caller.id })
-        return Readable.from(jsonText(members(caller)), { objectMode: false }).once('close', end)
-      } catch (error) {
-        end()
-        throw error
-      }
-    },
+    of,
   }
 }
 

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
 import Type from 'typebox'
-import type { Config } from '../../kernel/config/config.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import type { Cursors } from '../../kernel/http/pagination/cursors.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
@@ -8,6 +7,7 @@ import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
 import type { AuditEventDefinition, Declaration } from '../../kernel/lib/declaration.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { pagesOf } from '../../kernel/lib/json-text.ts'
+import type { Config } from '../../settings/config.ts'
 import { auditEvents } from './audit.events.ts'
 import type { AuditEvent, ListAuditEvents } from './audit.schemas.ts'
 import * as store from './audit.store.ts'
@@ -32,7 +32,7 @@ const SORT = 'audit'
 
 /** So often at most it is written down that one person looks at the same thing, by each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
-/** So many views are remembered; of more, some are written down twice. */
+/** Of more views the least recent are forgotten, and may be recorded twice. */
 const MAX_REMEMBERED_VIEWS = 10_000
 
 interface Parts {

@@ -1,5 +1,6 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { countDeleted } from '../../kernel/db/deleted.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import { DAY, timestamp } from '../../kernel/lib/clock.ts'
 import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/lib/ids.ts'
@@ -42,7 +43,7 @@ interface Filters {
 }
 
 /** By so much the time within an id may differ from the time of the event, when a clock was set back. */
-const SLACK = DAY
+const CLOCK_SLACK_MS = DAY
 
 type AccessPath = 'actor_id' | 'target_id' | 'action'
 
@@ -64,8 +65,11 @@ const INDEXES = {
  */
 export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
   const path = accessPathOf(exact)
-  const oldest = from ? firstIdOf(Date.parse(from) - SLACK) : LEAST_ID
-  const newest = [to ? firstIdOf(Date.parse(to) + SLACK) : GREATEST_ID, before ?? GREATEST_ID].sort()[0] as string
+  const oldest = from ? firstIdOf(Date.parse(from) - CLOCK_SLACK_MS) : LEAST_ID
+  const newest = [
+    to ? firstIdOf(Date.parse(to) + CLOCK_SLACK_MS) : GREATEST_ID,
+    before ?? GREATEST_ID,
+  ].sort()[0] as string
   const others = [
     ...(exact.action !== undefined && !path.includes('action') ? [sql`action = ${exact.action}`] : []),
     ...(from ? [sql`at >= ${from}`] : []),
@@ -165,6 +169,5 @@ export async function deleteEventsBefore(db: Db, before: string, limit: number):
     .where('at', '<', before)
     .orderBy('id')
     .limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('audit_events').where('id', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+  return countDeleted(db.deleteFrom('audit_events').where('id', 'in', old))
 }

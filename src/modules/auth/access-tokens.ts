@@ -1,10 +1,10 @@
 import { calculateJwkThumbprint, errors, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
-import type { Config } from '../../kernel/config/config.ts'
 import { ed25519Pair } from '../../kernel/crypto/secrets.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import type { Clock } from '../../kernel/lib/clock.ts'
 import { isId, newId } from '../../kernel/lib/ids.ts'
+import type { Config } from '../../settings/config.ts'
 import type { DeviceClaims } from '../rate-limits/known-devices.ts'
 import { isGeneration } from '../sessions/sessions.service.ts'
 import { authErrors } from './auth.errors.ts'
@@ -12,7 +12,7 @@ import { authErrors } from './auth.errors.ts'
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
 const AUDIENCE = 'bukhindor'
-const LEEWAY = 60 // seconds, for clocks of instances that differ
+const LEEWAY_SECONDS = 60 // seconds, for clocks of instances that differ
 const MAX_TOKEN_LENGTH = 2048
 const MAX_CACHED_TOKENS = 10_000
 
@@ -92,7 +92,7 @@ export async function createAccessTokens(
   async function check(token: string): Promise<AccessClaims> {
     const payload = await payloadOf(token, clock.now())
     // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
-    if ((payload.iat as number) > seconds() + LEEWAY) throw new AppError(authErrors.token_expired)
+    if ((payload.iat as number) > seconds() + LEEWAY_SECONDS) throw new AppError(authErrors.token_expired)
     return claimsOf(payload)
   }
 

@@ -1,10 +1,10 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Config } from '../../kernel/config/config.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { originMatcher } from '../../kernel/http/plugins/security-headers.ts'
 import { SECOND } from '../../kernel/lib/clock.ts'
-import { DEVICE_MEMORY } from '../rate-limits/policies.ts'
+import type { Config } from '../../settings/config.ts'
+import { DEVICE_RETENTION_MS } from '../rate-limits/policies.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { authErrors } from './auth.errors.ts'
 
@@ -72,7 +72,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
 
   function setDevice(request: FastifyRequest, reply: FastifyReply, token: string): void {
     const others = deviceTokens(request).filter((other) => other !== token)
-    set(reply, deviceName, [token, ...others].slice(0, MAX_DEVICE_TOKENS).join('.'), DEVICE_MEMORY / SECOND)
+    set(reply, deviceName, [token, ...others].slice(0, MAX_DEVICE_TOKENS).join('.'), DEVICE_RETENTION_MS / SECOND)
   }
 
   /** Takes the refresh cookie back from a browser that has sent it. */
@@ -80,57 +80,63 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
     if (request.headers.cookie?.includes(`${name}=`)) set(reply, name, '', 0)
   }
 
+  /**
+   * Writes the cookies of an answer, and gives what is left for its body. A browser on the origin of the service gets
+   * the device cookie in any case: by it, all its tabs are known as one.
+   */
+  function deliver<T extends Delivered>(request: FastifyRequest, reply: FastifyReply, answer: T, delivery: unknown) {
+    const { refresh_token, device_token, ...rest } = answer
+    const byCookie = delivery === 'cookie'
+    if (byCookie) set(reply, name, refresh_token, answer.refresh_expires_in)
+    if (byCookie || request.headers['sec-fetch-site'] === 'same-origin') setDevice(request, reply, device_token)
+    return byCookie ? rest : answer
+  }
+
+  /**
+   * A `preHandler`: a cookie is asked for, and the browser would drop it without a word, or not send it again. Other
+   * clients than browsers tell nothing of where they are. Throws AppError `cookie_not_deliverable`.
+   */
+  async function requireDeliverable(request: FastifyRequest): Promise<void> {
+    if ((request.body as { delivery?: unknown } | null)?.delivery !== 'cookie') return
+    const { origin, 'sec-fetch-site': site } = request.headers
+    const keepsIt = request.headers.cookie?.includes(`${name}=`)
+    if (keepsIt || (origin === undefined && site === undefined)) return
+    const isInsecure = isSecure && origin !== undefined && /^http:\/\/(?!localhost\b|127\.|\[::1\])/.test(origin)
+    if (!isInsecure && isOwnSite(request)) return
+    throw new AppError(authErrors.cookie_not_deliverable, {
+      detail: isInsecure
+        ? `The cookie requires HTTPS, and ${origin} does not use it. Use HTTPS, or "delivery": "body".`
+        : `The cookie works only on ${ownOrigin} and on CORS_ALLOWED_ORIGINS of the same site; this request ` +
+          `comes from ${origin ?? 'elsewhere'}${site === undefined ? '' : ` (Sec-Fetch-Site: ${site})`}. Serve the app ` +
+          'there, or use "delivery": "body".',
+    })
+  }
+
+  /**
+   * A `preValidation` of refresh: a token that came by cookie joins the body, so that limits and idempotency keys see
+   * it, and the next one can only go by cookie. Throws AppError `cross_site_request`, and `refresh_invalid` where
+   * there is no token at all.
+   */
+  async function intoBody(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const body: unknown = request.body ?? {}
+    if (typeof body !== 'object' || body === null || Array.isArray(body) || 'refresh_token' in body) return
+    const token = refreshToken(request)
+    if (token === null) {
+      clear(request, reply)
+      throw new AppError(sessionsErrors.refresh_invalid, {
+        detail: 'The request has no refresh token: neither refresh_token in the body nor a refresh cookie.',
+      })
+    }
+    request.body = { ...body, refresh_token: token, delivery: 'cookie' }
+  }
+
   return {
     clear,
     deviceTokens,
     setDevice,
-    /**
-     * Writes the cookies of an answer, and gives what is left for its body. A browser on the origin of the service gets
-     * the device cookie in any case: by it, all its tabs are known as one.
-     */
-    deliver<T extends Delivered>(request: FastifyRequest, reply: FastifyReply, answer: T, delivery: unknown) {
-      const { refresh_token, device_token, ...rest } = answer
-      const byCookie = delivery === 'cookie'
-      if (byCookie) set(reply, name, refresh_token, answer.refresh_expires_in)
-      if (byCookie || request.headers['sec-fetch-site'] === 'same-origin') setDevice(request, reply, device_token)
-      return byCookie ? rest : answer
-    },
-    /**
-     * A `preHandler`: a cookie is asked for, and the browser would drop it without a word, or not send it again. Other
-     * clients than browsers tell nothing of where they are. Throws AppError `cookie_not_deliverable`.
-     */
-    async requireDeliverable(request: FastifyRequest): Promise<void> {
-      if ((request.body as { delivery?: unknown } | null)?.delivery !== 'cookie') return
-      const { origin, 'sec-fetch-site': site } = request.headers
-      const keepsIt = request.headers.cookie?.includes(`${name}=`)
-      if (keepsIt || (origin === undefined && site === undefined)) return
-      const isInsecure = isSecure && origin !== undefined && /^http:\/\/(?!localhost\b|127\.|\[::1\])/.test(origin)
-      if (!isInsecure && isOwnSite(request)) return
-      throw new AppError(authErrors.cookie_not_deliverable, {
-        detail: isInsecure
-          ? `The cookie requires HTTPS, and ${origin} does not use it. Use HTTPS, or "delivery": "body".`
-          : `The cookie works only on ${ownOrigin} and on CORS_ALLOWED_ORIGINS of the same site; this request ` +
-            `comes from ${origin ?? 'elsewhere'}${site === undefined ? '' : ` (Sec-Fetch-Site: ${site})`}. Serve the app ` +
-            'there, or use "delivery": "body".',
-      })
-    },
-    /**
-     * A `preValidation` of refresh: a token that came by cookie joins the body, so that limits and idempotency keys see
-     * it, and the next one can only go by cookie. Throws AppError `cross_site_request`, and `refresh_invalid` where
-     * there is no token at all.
-     */
-    async intoBody(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-      const body: unknown = request.body ?? {}
-      if (typeof body !== 'object' || body === null || Array.isArray(body) || 'refresh_token' in body) return
-      const token = refreshToken(request)
-      if (token === null) {
-        clear(request, reply)
-        throw new AppError(sessionsErrors.refresh_invalid, {
-          detail: 'The request has no refresh token: neither refresh_token in the body nor a refresh cookie.',
-        })
-      }
-      request.body = { ...body, refresh_token: token, delivery: 'cookie' }
-    },
+    deliver,
+    requireDeliverable,
+    intoBody,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ExpressionBuilder, Insertable, Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { countDeleted } from '../../kernel/db/deleted.ts'
 import type { Tables } from '../../kernel/db/tables.ts'
 import type { OneTimeTokensTable } from './credentials.tables.ts'
 
@@ -89,6 +90,5 @@ export const deleteTokens = (trx: Db, userId: string, kinds: string[]) =>
 /** Deletes up to `limit` tokens that expired before a time; returns how many. */
 export async function deleteExpiredTokens(db: Db, before: string, limit: number): Promise<number> {
   const old = db.selectFrom('one_time_tokens').select('token_hash').where('expires_at', '<', before).limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('one_time_tokens').where('token_hash', 'in', old).executeTakeFirst()
-  return Number(numDeletedRows)
+  return countDeleted(db.deleteFrom('one_time_tokens').where('token_hash', 'in', old))
 }

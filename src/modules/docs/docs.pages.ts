@@ -1,5 +1,6 @@
 import type { ErrorDefinition } from '../../kernel/errors/app-error.ts'
-import { html, page } from '../../kernel/http/html/page.ts'
+import { page } from '../../kernel/http/html/page.ts'
+import { htmlTemplate } from '../../kernel/http/html/template.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 
 const TEXTS = {
@@ -59,64 +60,54 @@ const TEXTS = {
   },
 } as const
 
+interface HomeData {
+  title: string
+  lead: string
+  links: readonly (readonly [href: string, name: string, about: string])[]
+  versionLabel: string
+  version: string
+}
+
+interface ApiData {
+  locale: Locale
+  title: string
+  errors: string
+  scriptNeeded: string
+  /** The path of its files. */
+  assets: string
+}
+
+interface ErrorsData {
+  locale: Locale
+  title: string
+  /** In this, in `actionTexts` and in what an error is about, text between backquotes is code. */
+  lead: string
+  columns: readonly string[]
+  actions: string
+  actionTexts: [action: string, about: string][]
+  reasons: string
+  errors: ErrorDefinition[]
+}
+
+const home = htmlTemplate<HomeData>(new URL('./home.html.eta', import.meta.url))
+const api = htmlTemplate<ApiData>(new URL('./api.html.eta', import.meta.url))
+const listOfErrors = htmlTemplate<ErrorsData>(new URL('./errors.html.eta', import.meta.url))
+
 /** `/`: what this is, and where to go on. */
 export function homePage(locale: Locale, version: string): string {
-  const text = TEXTS[locale]
-  const body = html`<h1>${text.title}</h1>
-    <p>${text.lead}</p>
-    <ul>${text.links.map(([href, name, about]) => html`<li><a href="${href}">${name}</a> — ${about}</li>`)}</ul>
-    <p><small>${text.version} ${version}</small></p>`
-  return page({ locale, title: text.title, body })
+  const { title, lead, links, version: versionLabel } = TEXTS[locale]
+  return page({ locale, title, body: home({ title, lead, links, versionLabel, version }) })
 }
 
 /** `/docs`: Swagger UI, which `docs.ui.js` starts. Send it with `DOCS_CSP`. */
 export function apiPage(locale: Locale, assets: string): string {
-  const text = TEXTS[locale]
-  return html`<!doctype html>
-<html lang="${locale}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${text.api} · Bukhindor</title>
-<link rel="icon" href="${assets}/icon.svg">
-<link rel="stylesheet" href="${assets}/swagger-ui.css">
-<link rel="stylesheet" href="${assets}/docs.ui.css">
-</head>
-<body>
-<header><a href="/">Bukhindor</a><nav><a href="/docs/errors">${text.errors}</a><a href="/openapi.json">OpenAPI</a></nav></header>
-<main id="api" lang="en"><noscript lang="${locale}">${text.scriptNeeded} <a href="/openapi.json">/openapi.json</a></noscript></main>
-<script src="${assets}/swagger-ui-bundle.js"></script>
-<script src="${assets}/docs.ui.js"></script>
-</body>
-</html>
-`.toString()
+  const { api: title, errors, scriptNeeded } = TEXTS[locale]
+  return api({ locale, title, errors, scriptNeeded, assets })
 }
-
-/** A sentence of the list of reasons: what stands between backquotes is code. */
-const sentence = (text: string) => text.split('`').map((part, i) => (i % 2 ? html`<code>${part}</code>` : part))
 
 /** `/docs/errors`: every error of the service. */
 export function errorsPage(locale: Locale, errors: ErrorDefinition[]): string {
-  const text = TEXTS[locale]
-  const [, status, action, when, shown] = text.columns
-  const rows = errors.map(
-    ({ reason, status: code, action: does, about, text: shownText }) => html`<tr id="${reason}">
-      <th scope="row"><code>${reason}</code></th>
-      <td data-label="${status}">${code}</td>
-      <td data-label="${action}"><code>${does}</code></td>
-      <td data-label="${when}" lang="en">${sentence(about)}</td>
-      <td data-label="${shown}">${shownText[locale]}</td>
-    </tr>`,
-  )
-  const body = html`<h1>${text.errors}</h1>
-    <p>${sentence(text.errorsLead)}</p>
-    <h2>${text.actions}</h2>
-    <dl>${Object.entries(text.actionTexts).map(([name, about]) => html`<dt><code>${name}</code></dt><dd>${sentence(about)}</dd>`)}</dl>
-    <h2>${text.reasons}</h2>
-    <table>
-      <thead><tr>${text.columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
-      <tbody>${rows}</tbody>
-    </table>`
-  return page({ locale, title: text.errors, body, wide: true })
+  const { errors: title, errorsLead: lead, columns, actions, reasons, actionTexts } = TEXTS[locale]
+  const texts = { locale, title, lead, columns, actions, reasons, actionTexts: Object.entries(actionTexts) }
+  return page({ locale, title, body: listOfErrors({ ...texts, errors }), wide: true })
 }

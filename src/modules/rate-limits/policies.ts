@@ -29,13 +29,19 @@ export interface WindowPolicy {
 }
 
 /** Longer than the longest session lives: the next sign-in after it still finds its device known. */
-export const DEVICE_MEMORY = 400 * DAY
+export const DEVICE_RETENTION_MS = 400 * DAY
 
 /**
  * One account, for all together that prove no device of it, and once more for each device that is proven. Five, since
  * people mistype; a hundred in a row, since NIST SP 800-63B-4 (3.2.2) allows no more. Guessing all hundred takes a day.
  */
-export const LOGIN: AttemptPolicy = { name: 'login', free: 5, longest: 15 * MINUTE, stop: 100, memory: DEVICE_MEMORY }
+export const LOGIN: AttemptPolicy = {
+  name: 'login',
+  free: 5,
+  longest: 15 * MINUTE,
+  stop: 100,
+  memory: DEVICE_RETENTION_MS,
+}
 
 /**
  * One address (an IPv6 network of 64 bits) over all accounts: one password tried on many of them. Behind an address may

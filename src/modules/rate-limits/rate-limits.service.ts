@@ -10,7 +10,7 @@ import { type Attempt, type AttemptLimit, type AttemptLimits, createLoginAttempt
 import {
   type AttemptPolicy,
   CONFIRMATION,
-  DEVICE_MEMORY,
+  DEVICE_RETENTION_MS,
   LOGIN,
   LOGIN_ADDRESS,
   LOGIN_SITE,
@@ -60,7 +60,7 @@ export function createRateLimits({ database, clock, key }: { database: Database;
     const address = `login-address:${network ? print(network) : ''}`
     const wider = `login-site:${site ? print(site) : ''}`
     const [device_1, device_2, device_3] = Array.from(
-      { length: store.CLAIMED_DEVICES },
+      { length: store.MAX_CLAIMED_DEVICES },
       (_, number) => devices[number] ?? NOBODY,
     ) as [string, string, string]
     const own = (device: string) => `${strangers}:${device}`
@@ -84,32 +84,41 @@ export function createRateLimits({ database, clock, key }: { database: Database;
     return attempts.begin(read)
   }
 
+  /** Begins an attempt of somebody signed in to confirm a step by their password. Throws AppError `rate_limited`. */
+  const beginConfirmation = (userId: string): Promise<Attempt> => {
+    const key = confirmationKey(userId)
+    return attempts.begin(async () => ({
+      limits: [limitOf(await store.countOf(database.db, { key }), key, CONFIRMATION)],
+      device: null,
+    }))
+  }
+
+  /** Forgets all failures: the account has a new password. */
+  async function clearAccount(trx: Db, { emailKey, userId }: { emailKey: string; userId: string }): Promise<void> {
+    await store.clearAll(trx, accountKey(emailKey))
+    await store.clear(trx, confirmationKey(userId))
+  }
+
+  /**
+   * Counts one use of what a policy limits, by whatever it is limited by.
+   * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
+   */
+  const limit = (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`)
+
+  /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
+  const take = (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`)
+
   return {
     beginLogin,
-    /** Begins an attempt of somebody signed in to confirm a step by their password. Throws AppError `rate_limited`. */
-    beginConfirmation: (userId: string): Promise<Attempt> => {
-      const key = confirmationKey(userId)
-      return attempts.begin(async () => ({
-        limits: [limitOf(await store.countOf(database.db, { key }), key, CONFIRMATION)],
-        device: null,
-      }))
-    },
-    /** Forgets all failures: the account has a new password. */
-    async clearAccount(trx: Db, { emailKey, userId }: { emailKey: string; userId: string }): Promise<void> {
-      await store.clearAll(trx, accountKey(emailKey))
-      await store.clear(trx, confirmationKey(userId))
-    },
-    /**
-     * Counts one use of what a policy limits, by whatever it is limited by.
-     * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
-     */
-    limit: (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`),
-    /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
-    take: (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`),
+    beginConfirmation,
+    clearAccount,
+    limit,
+    take,
     declares: {
       retention: {
         throttles: (limit) => store.deleteExpired(database.db, timestamp(clock.now()), limit),
-        known_devices: (limit) => store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_MEMORY), limit),
+        known_devices: (limit) =>
+          store.deleteForgotten(database.db, timestamp(clock.now() - DEVICE_RETENTION_MS), limit),
       },
       personalData: {
         known_devices: {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../../kernel/db/database.ts'
+import { countDeleted } from '../../kernel/db/deleted.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 
 export interface CountRow {
@@ -10,7 +11,7 @@ export interface CountRow {
 }
 
 /** So many devices a caller can claim to be at once: by header, by access token, by cookie. */
-export const CLAIMED_DEVICES = 3
+export const MAX_CLAIMED_DEVICES = 3
 
 /**
  * All that a login asks: the counts of the account, of the address, of its wider network and of each device that the caller shows a token of,
@@ -130,6 +131,7 @@ export async function forgetOldestDevices(
   await trx.deleteFrom('known_devices').where('user_id', '=', userId).where('device', 'in', devices).execute()
 }
 
+/** Forgets all devices of a user. What their tokens prove ends with it. */
 export const forgetDevices = (trx: Db, userId: string) =>
   trx.deleteFrom('known_devices').where('user_id', '=', userId).execute()
 
@@ -144,8 +146,7 @@ export const devicesOf = (db: Db, userId: string) =>
 /** Deletes up to `limit` counts that have expired. Returns how many. */
 export async function deleteExpired(db: Db, now: string, limit: number): Promise<number> {
   const expired = db.selectFrom('throttles').select('key').where('expires_at', '<=', now).limit(limit)
-  const { numDeletedRows } = await db.deleteFrom('throttles').where('key', 'in', expired).executeTakeFirst()
-  return Number(numDeletedRows)
+  return countDeleted(db.deleteFrom('throttles').where('key', 'in', expired))
 }
 
 /** Deletes up to `limit` devices not seen since `before`. Returns how many. */

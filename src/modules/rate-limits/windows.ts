@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { type Clock, SECOND, timestamp } from '../../kernel/lib/clock.ts'
@@ -6,12 +7,12 @@ import type { WindowPolicy } from './policies.ts'
 import { rateLimitsErrors } from './rate-limits.errors.ts'
 import * as store from './rate-limits.store.ts'
 
-/** So many keys are counted in memory; what is over is forgotten, which lets somebody do a little more. */
-const KEPT = 50_000
+/** Keys counted in memory. Of more the least recently used are forgotten, and start again at zero. */
+const MAX_KEYS = 50_000
 
 /** How often things may be done, counted in windows of time that begin at the same moment on every instance. */
 export function createWindows({ database, clock }: { database: Database; clock: Clock }) {
-  const counted = new Map<string, { end: number; count: number }>()
+  const counted = new LRUCache<string, { end: number; count: number }>({ max: MAX_KEYS })
 
   /**
    * Counts one use of a key. Returns the RateLimit headers of the answer.
@@ -39,8 +40,6 @@ export function createWindows({ database, clock }: { database: Database; clock: 
   function countHere(key: string, end: number): number {
     const known = counted.get(key)
     if (known?.end === end) return ++known.count
-    if (counted.size >= KEPT) counted.clear()
-    counted.delete(key)
     counted.set(key, { end, count: 1 })
     return 1
   }

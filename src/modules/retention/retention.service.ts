@@ -59,14 +59,18 @@ export function createRetention({ database, clock, log, jobs }: Parts) {
     timer = setTimeout(guarded(log, 'retention', work), delay).unref()
   }
 
+  // Instances that start together do not all ask at once.
+  const start = () => schedule(MINUTE * (0.5 + Math.random()))
+
+  async function stop(): Promise<void> {
+    stopping.abort()
+    clearTimeout(timer)
+    await running
+  }
+
   return {
     run,
-    // Instances that start together do not all ask at once.
-    start: () => schedule(MINUTE * (0.5 + Math.random())),
-    async stop(): Promise<void> {
-      stopping.abort()
-      clearTimeout(timer)
-      await running
-    },
+    start,
+    stop,
   }
 }

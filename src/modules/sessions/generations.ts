@@ -32,7 +32,7 @@ export type Verdict =
   | { kind: 'reused' }
 
 /** More generations than this within one grace time are not remembered: the oldest count as past. */
-const REMEMBERED = 16
+const MAX_REMEMBERED_GENERATIONS = 16
 /** Into so many parts the tolerance is divided; of each part, one generation is remembered. */
 const TOLERANCE_PARTS = 24
 
@@ -86,7 +86,7 @@ export function see(state: Generations, used: number, now: number, rules: Rules)
 
 /** Every generation of the grace time; of the tolerance before it, the last one of each part, and one that is older. */
 function remembered(seen: Generations['seen'], now: number, { grace, tolerance }: Rules): Generations['seen'] {
-  const recent = seen.filter(([, at]) => now - at <= grace).slice(1 - REMEMBERED)
+  const recent = seen.filter(([, at]) => now - at <= grace).slice(1 - MAX_REMEMBERED_GENERATIONS)
   if (tolerance === 0) return recent
   const part = (at: number) => Math.floor(at / (tolerance / TOLERANCE_PARTS))
   const older = seen

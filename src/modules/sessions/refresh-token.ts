@@ -1,10 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createMac } from '../../kernel/crypto/mac.ts'
+import { ID_BYTES, idAt } from '../../kernel/lib/ids.ts'
 import { isGeneration } from './generations.ts'
 
-const ID_BYTES = 16
 const GENERATION_BYTES = 4
-const MAC_BYTES = 32
-const LENGTH = ID_BYTES + GENERATION_BYTES + MAC_BYTES
+const BODY_BYTES = ID_BYTES + GENERATION_BYTES
 
 export interface RefreshClaims {
   sessionId: string
@@ -16,29 +15,24 @@ export interface RefreshClaims {
  * so a repeated refresh gives the same again without anything being stored that could be stolen from the database.
  */
 export function createRefreshTokens(keys: Buffer[]) {
-  const mac = (key: Buffer, body: Buffer) => createHmac('sha256', key).update(body).digest()
-  return {
-    encode({ sessionId, generation }: RefreshClaims): string {
-      const body = Buffer.alloc(ID_BYTES + GENERATION_BYTES)
-      body.write(sessionId.replaceAll('-', ''), 'hex')
-      body.writeUInt32BE(generation, ID_BYTES)
-      return Buffer.concat([body, mac(keys[0] as Buffer, body)]).toString('base64url')
-    },
-    /** What a token says, or null when it is not one of ours. */
-    decode(token: string): RefreshClaims | null {
-      const bytes = Buffer.from(token, 'base64url')
-      if (bytes.length !== LENGTH || bytes.toString('base64url') !== token) return null
-      const [body, tag] = [bytes.subarray(0, LENGTH - MAC_BYTES), bytes.subarray(LENGTH - MAC_BYTES)]
-      if (!keys.some((key) => timingSafeEqual(mac(key, body), tag))) return null
-      const generation = body.readUInt32BE(ID_BYTES)
-      if (!isGeneration(generation)) return null
-      const hex = body.toString('hex', 0, ID_BYTES)
-      return {
-        sessionId: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
-        generation,
-      }
-    },
+  const { sign, verify } = createMac(keys)
+
+  function encode({ sessionId, generation }: RefreshClaims): string {
+    const body = Buffer.alloc(BODY_BYTES)
+    body.write(sessionId.replaceAll('-', ''), 'hex')
+    body.writeUInt32BE(generation, ID_BYTES)
+    return sign(body)
   }
+
+  /** What a token says, or null when it is not one of ours. */
+  function decode(token: string): RefreshClaims | null {
+    const body = verify(token)
+    if (body?.length !== BODY_BYTES) return null
+    const generation = body.readUInt32BE(ID_BYTES)
+    return isGeneration(generation) ? { sessionId: idAt(body, 0), generation } : null
+  }
+
+  return { encode, decode }
 }
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>

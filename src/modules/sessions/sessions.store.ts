@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
+import { countDeleted } from '../../kernel/db/deleted.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
 import type { SessionsTable } from './sessions.tables.ts'
@@ -142,8 +143,7 @@ export const sessionsAfter = (db: Db, userId: string, after: string, limit: numb
 export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
   const over = async (column: 'expires_at' | 'ended_at', most: number): Promise<number> => {
     const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(most)
-    const { numDeletedRows } = await db.deleteFrom('sessions').where('id', 'in', old).executeTakeFirst()
-    return Number(numDeletedRows)
+    return countDeleted(db.deleteFrom('sessions').where('id', 'in', old))
   }
   const ended = await over('ended_at', limit)
   return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended

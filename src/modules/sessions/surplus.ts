@@ -1,6 +1,6 @@
-import type { Config } from '../../kernel/config/config.ts'
 import type { Db } from '../../kernel/db/database.ts'
 import { type Clock, timestamp } from '../../kernel/lib/clock.ts'
+import type { Config } from '../../settings/config.ts'
 import * as store from './sessions.store.ts'
 import type { EndReason } from './sessions.tables.ts'
 

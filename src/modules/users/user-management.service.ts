@@ -1,9 +1,9 @@
-import type { Config } from '../../kernel/config/config.ts'
 import type { Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import type { Origin } from '../../kernel/lib/call-context.ts'
+import type { Config } from '../../settings/config.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import { credentialsEvents } from '../credentials/credentials.events.ts'
 import type { Credentials } from '../credentials/credentials.service.ts'
@@ -118,43 +118,53 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     return user
   }
 
+  /** The same for an administrator or the operator alone. */
+  const change = (id: string, changes: UpdateUser, origin: Origin) =>
+    sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id)
+
+  async function view(id: string, origin: Origin): Promise<UserRow> {
+    const user = await find(id)
+    audit.noteView(origin, usersEvents['user.viewed'], id)
+    return user
+  }
+
+  async function list(query: ListUsers, origin: Origin) {
+    const page = await users.list(query)
+    audit.noteView(origin, usersEvents['users.listed'])
+    return page
+  }
+
+  async function sessionsOf(id: string, caller: Identity, origin: Origin) {
+    await find(id)
+    audit.noteView(origin, sessionsEvents['sessions.viewed'], id)
+    return sessions.list(id, caller.session_id)
+  }
+
+  /** Ends one session of a user, or all. Throws AppError `not_found`. */
+  async function endSessions(id: string, origin: Origin, only?: string): Promise<number> {
+    await find(id)
+    const work = async (trx: Db) => {
+      const revoked = await sessions.revoke(trx, origin, id, only === undefined ? {} : { only }, 'revoked')
+      if (only === undefined) await users.bumpSecurityVersion(trx, id)
+      return revoked
+    }
+    const revoked = await sessions.administer(origin, work, id)
+    if (only !== undefined && revoked === 0)
+      throw new AppError(kernelErrors.not_found, { detail: `The user has no active session ${only}.` })
+    return revoked
+  }
+
   return {
     create,
     update,
-    /** The same for an administrator or the operator alone. */
-    change: (id: string, changes: UpdateUser, origin: Origin) =>
-      sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id),
+    change,
     remove,
     sendReset,
-    async view(id: string, origin: Origin): Promise<UserRow> {
-      const user = await find(id)
-      audit.noteView(origin, usersEvents['user.viewed'], id)
-      return user
-    },
-    async list(query: ListUsers, origin: Origin) {
-      const page = await users.list(query)
-      audit.noteView(origin, usersEvents['users.listed'])
-      return page
-    },
+    view,
+    list,
     toUser: users.toUser,
-    async sessionsOf(id: string, caller: Identity, origin: Origin) {
-      await find(id)
-      audit.noteView(origin, sessionsEvents['sessions.viewed'], id)
-      return sessions.list(id, caller.session_id)
-    },
-    /** Ends one session of a user, or all. Throws AppError `not_found`. */
-    async endSessions(id: string, origin: Origin, only?: string): Promise<number> {
-      await find(id)
-      const work = async (trx: Db) => {
-        const revoked = await sessions.revoke(trx, origin, id, only === undefined ? {} : { only }, 'revoked')
-        if (only === undefined) await users.bumpSecurityVersion(trx, id)
-        return revoked
-      }
-      const revoked = await sessions.administer(origin, work, id)
-      if (only !== undefined && revoked === 0)
-        throw new AppError(kernelErrors.not_found, { detail: `The user has no active session ${only}.` })
-      return revoked
-    },
+    sessionsOf,
+    endSessions,
     declares: { auditEvents: usersEvents },
   }
 }

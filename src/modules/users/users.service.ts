@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/lib/clock.ts'
 import { timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } from './normalization.ts'
-import { createPlanner, WALKED } from './search.plan.ts'
+import { createPlanner, MAX_WALKED_ROWS } from './search.plan.ts'
 import { type AccessPath, type Filters, hasFilters, type Page, pageOfUsers, pageWithin } from './search.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import { usersErrors } from './users.errors.ts'
@@ -175,8 +175,42 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     const db = database.reads
     const isBare = !filters.term && !hasFilters(filters)
     if (lead !== 'order' || isBare) return pageOfUsers(db, filters, page, lead)
-    const soon = await pageWithin(db, filters, page, WALKED + page.offset)
+    const soon = await pageWithin(db, filters, page, MAX_WALKED_ROWS + page.offset)
     return soon ?? pageOfUsers(db, filters, page, await planner.instead(db, filters))
+  }
+
+  const byId = async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0]
+
+  /** Reads a user and keeps others from changing it, as `lock` does, where there is one. */
+  const lockIfThere = (trx: Db, id: string) => store.userForUpdate(trx, id)
+
+  /** Makes the pending change of an e-mail worthless. */
+  const bumpSecurityVersion = (trx: Db, id: string) => store.countSecurityVersion(trx, id)
+
+  const touchLogin = (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now })
+
+  /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
+  const rehash = (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash)
+
+  /** Marks an account to be deleted at a time. Throws AppError `last_admin`. */
+  async function deleteLater(trx: Db, id: string, at: string): Promise<void> {
+    await keepOneAdmin(trx, await lock(trx, id))
+    await store.updateUser(trx, id, { delete_after: at }, timestamp(clock.now()))
+  }
+
+  const cancelDeletion = (trx: Db, id: string) =>
+    store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now()))
+
+  /** Users whose time to be deleted has come. */
+  const dueForDeletion = (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit)
+
+  /** Verifies the address that was proved, and no other that has come meanwhile. Tells whether the user still has it. */
+  const verifyEmail = (trx: Db, id: string, email: string): Promise<boolean> =>
+    store.verifyEmail(trx, id, email, timestamp(clock.now()))
+
+  async function setPassword(trx: Db, id: string, hash: string): Promise<void> {
+    await store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now()))
+    await store.countSecurityVersion(trx, id)
   }
 
   return {
@@ -187,30 +221,17 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     lock,
     lockAll: store.lockUsers,
     toUser,
-    byId: async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0],
+    byId,
     byEmail,
-    /** Reads a user and keeps others from changing it, as `lock` does, where there is one. */
-    lockIfThere: (trx: Db, id: string) => store.userForUpdate(trx, id),
-    /** Makes the pending change of an e-mail worthless. */
-    bumpSecurityVersion: (trx: Db, id: string) => store.countSecurityVersion(trx, id),
-    touchLogin: (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now }),
-    /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
-    rehash: (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash),
-    /** Marks an account to be deleted at a time. Throws AppError `last_admin`. */
-    async deleteLater(trx: Db, id: string, at: string): Promise<void> {
-      await keepOneAdmin(trx, await lock(trx, id))
-      await store.updateUser(trx, id, { delete_after: at }, timestamp(clock.now()))
-    },
-    cancelDeletion: (trx: Db, id: string) => store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now())),
-    /** Users whose time to be deleted has come. */
-    dueForDeletion: (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit),
-    /** Verifies the address that was proved, and no other that has come meanwhile. Tells whether the user still has it. */
-    verifyEmail: (trx: Db, id: string, email: string): Promise<boolean> =>
-      store.verifyEmail(trx, id, email, timestamp(clock.now())),
-    async setPassword(trx: Db, id: string, hash: string): Promise<void> {
-      await store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now()))
-      await store.countSecurityVersion(trx, id)
-    },
+    lockIfThere,
+    bumpSecurityVersion,
+    touchLogin,
+    rehash,
+    deleteLater,
+    cancelDeletion,
+    dueForDeletion,
+    verifyEmail,
+    setPassword,
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseSecret } from '../../../src/kernel/config/settings.ts'
+import { parseSecret } from '../../../src/kernel/config/config-error.ts'
 import { deriveKeys, ed25519Pair } from '../../../src/kernel/crypto/secrets.ts'
 import { SETTINGS } from '../../faults/support/fault.ts'
 import type { Attack, Target } from '../target.ts'

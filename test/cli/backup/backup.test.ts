@@ -169,9 +169,9 @@ describe('Backups of the embedded database', () => {
       .exec("insert into schema_migrations (version, name, checksum, applied_at) values (9999, 'later', 'x', 'now')")
       .close()
     for (const [from, message] of [
-      [damaged, /not intact/],
+      [damaged, /the copy is damaged/],
       [foreign, /is not a backup of this service/],
-      [newer, /made by a newer version/],
+      [newer, /from a newer, incompatible version/],
       [join(folder, 'missing.db'), /missing\.db does not exist/],
     ] as const) {
       const { status, stderr } = await bukhindor(target, 'restore', from)

@@ -4,8 +4,9 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { ConfigError, loadConfig } from '../../../src/kernel/config/config.ts'
+import { ConfigError } from '../../../src/kernel/config/config-error.ts'
 import { deriveKeys, loadSecrets } from '../../../src/kernel/crypto/secrets.ts'
+import { loadConfig } from '../../../src/settings/config.ts'
 
 describe('APP_SECRET', () => {
   let folder = ''

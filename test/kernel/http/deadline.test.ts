@@ -6,11 +6,11 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConfig } from '../../../src/kernel/config/config.ts'
 import { createSlowReaderGuard } from '../../../src/kernel/http/plugins/slow-readers.ts'
 import { createServer } from '../../../src/kernel/http/server.ts'
 import type { App } from '../../../src/kernel/http/types.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
+import { loadConfig } from '../../../src/settings/config.ts'
 import { until } from '../../support/until.ts'
 
 const DEADLINE_MS = 1000

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadConfig } from '../../../src/kernel/config/config.ts'
 import { createServer } from '../../../src/kernel/http/server.ts'
 import { createLog } from '../../../src/kernel/log/log.ts'
+import { loadConfig } from '../../../src/settings/config.ts'
 
 test('request.log writes lines with the id of the request, and secrets redacted', async () => {
   const lines: Record<string, unknown>[] = []

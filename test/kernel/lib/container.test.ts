@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
-import { ConfigError, loadConfig } from '../../../src/kernel/config/config.ts'
+import { ConfigError } from '../../../src/kernel/config/config-error.ts'
 import { ephemeralReason } from '../../../src/kernel/lib/container.ts'
+import { loadConfig } from '../../../src/settings/config.ts'
 
 /** As a pod of Kubernetes with containerd has them; the volumes differ. */
 const MOUNTS = `600 500 0:50 / / ro,relatime master:1 - overlay overlay ro,lowerdir=/a

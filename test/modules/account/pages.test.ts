@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import {
-  html,
-  PAGE_CSP,
-  page,
-  raw,
-  SCRIPTED_PAGE_CSP,
-  STYLESHEET,
-  STYLESHEET_PATH,
-} from '../../../src/kernel/http/html/page.ts'
+import { pathToFileURL } from 'node:url'
+import { PAGE_CSP, page, SCRIPTED_PAGE_CSP, STYLESHEET, STYLESHEET_PATH } from '../../../src/kernel/http/html/page.ts'
+import { htmlTemplate, type Markup } from '../../../src/kernel/http/html/template.ts'
 import { LOCALES } from '../../../src/kernel/i18n/locale.ts'
 import { confirmPage, donePage, failedPage, hasScript, SCRIPT_PATH } from '../../../src/modules/account/pages/pages.ts'
 import { LINK_PATHS, type LinkKind } from '../../../src/modules/credentials/one-time-tokens.service.ts'
@@ -103,15 +100,30 @@ describe('pages', () => {
     assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
   })
 
-  test('a template escapes what is put in, joins lists, leaves out nothing-values, and keeps markup', () => {
-    const list = ['<', html`<b>${'&'}</b>`, 7]
-    assert.equal(
-      String(html`<p title="${'"\''}">${list}${null}${false}${undefined}${raw('<hr>')}${0}</p>`),
-      '<p title="&quot;&#39;">&lt;<b>&amp;</b>7<hr>0</p>',
-    )
-    const shell = page({ locale: 'en', title: EVIL, brand: EVIL, wide: true, body: html`<h1>x</h1>` })
+  test('a template escapes what is put in, and the layout does so around its body', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bukhindor-template-'))
+    const file = join(folder, 'x.html.eta')
+    writeFileSync(file, '<p title="<%= it.title %>"><% for (const each of it.list) { %><b><%= each %></b><% } %></p>')
+    const template = htmlTemplate<{ title: string; list: (string | number)[] }>(pathToFileURL(file))
+    rmSync(folder, { recursive: true })
+    const body = template({ title: '"\'', list: ['<&>', 0] })
+    assert.equal(body, '<p title="&quot;&#39;"><b>&lt;&amp;&gt;</b><b>0</b></p>')
+    const shell = page({ locale: 'en', title: EVIL, brand: EVIL, wide: true, body })
     assert.ok(shell.includes(`<title>${ESCAPED} · ${ESCAPED}</title>`))
     assert.ok(shell.includes(`<a href="/">${ESCAPED}</a>`))
+    assert.ok(shell.includes(`<main>\n${body}</main>`))
+    // @ts-expect-error A body that no template has made is refused.
+    const refused: Markup = EVIL
+    assert.ok(refused)
+  })
+
+  test('no template puts in markup as it is, but the layout its body', () => {
+    const source = new URL('../../../src/', import.meta.url)
+    const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
+    const unescaped = templates.flatMap((file) =>
+      [...readFileSync(new URL(file, source), 'utf8').matchAll(/<%[-_]?\s*~.*?%>/gs)].map(([tag]) => [file, tag]),
+    )
+    assert.deepEqual(unescaped, [['kernel/http/html/page.html.eta', '<%~ it.body %>']])
   })
 
   test('colours have the contrast of WCAG 2.2 AA in light and in dark', () => {

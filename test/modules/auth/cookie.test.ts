@@ -216,7 +216,7 @@ describeOnEachEngine('A refresh cookie', (engine) => {
       [{ 'sec-fetch-site': 'cross-site', origin: app }, /Sec-Fetch-Site: cross-site/],
       [{ 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' }, /https:\/\/app\.example\.com/],
       [{ origin: 'https://evil.example.org', 'sec-fetch-site': 'same-site' }, /CORS_ALLOWED_ORIGINS/],
-      [{ origin: 'http://app.example.org' }, /https only/],
+      [{ origin: 'http://app.example.org' }, /requires HTTPS/],
     ]
     for (const [headers, detail] of dropped) {
       const body = { email, password: PASSWORD, delivery: 'cookie' }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { migrate } from '../../../src/app.ts'
-import { loadConfig } from '../../../src/kernel/config/config.ts'
+import { loadConfig } from '../../../src/settings/config.ts'
 import {
   createAdmin,
   describeOnEachEngine,

@@ -8,7 +8,7 @@ import { createTarget, TOO_MANY_CONNECTIONS } from './target.ts'
 import { parsePostgresUrl } from './url.ts'
 
 /** So many may wait for each connection; more would only wait in vain. */
-const QUEUE = 20
+const MAX_WAITING_PER_CONNECTION = 20
 /** For so long after the server had no connection left, no further one is asked of it, in milliseconds. */
 const REFUSED_MS = 1000
 /** Who has no connection at all tries again after this time. */
@@ -56,7 +56,8 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
 
   /** A connection to the primary. Throws an error that counts as `isUnavailable` where there is none in time. */
   async function connect(): Promise<pg.PoolClient> {
-    if (pool.waitingCount >= QUEUE * poolSize) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
+    if (pool.waitingCount >= MAX_WAITING_PER_CONNECTION * poolSize)
+      throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
     const deadline = performance.now() + connection
     for (;;) {
       if (target.isInDoubt) await target.find()

@@ -20,7 +20,7 @@ import { migrationStatus } from '../migrator.ts'
 import { openSqlite } from './sqlite.ts'
 
 const PAGES_PER_STEP = 1024
-const LOCK_WAIT = 1000
+const LOCK_WAIT_MS = 1000
 /** So much of a disk a copy leaves free: the service may write to the same one. */
 const RESERVED_BYTES = 64 * 2 ** 20
 
@@ -65,7 +65,7 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
 }
 
 async function copySnapshot(file: string, draft: string, { progress, signal }: BackupOptions): Promise<void> {
-  const source = new BetterSqlite(file, { readonly: true, timeout: LOCK_WAIT })
+  const source = new BetterSqlite(file, { readonly: true, timeout: LOCK_WAIT_MS })
   try {
     // An open read transaction keeps the copy at one moment. Without it every write of another connection starts it anew.
     source.exec('begin')
@@ -156,7 +156,7 @@ function replace(file: string, draft: string): string | null {
 /** Locks a database against everybody else, its log emptied into it. Returns what unlocks it. Throws DatabaseError. */
 function lockExclusively(file: string): () => void {
   if (!existsSync(file)) return () => {}
-  const old = new BetterSqlite(file, { timeout: LOCK_WAIT })
+  const old = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
   try {
     old.pragma('journal_mode = DELETE') // Fails where anybody else has it open.
     old.pragma('locking_mode = EXCLUSIVE')
@@ -175,7 +175,7 @@ function lockExclusively(file: string): () => void {
 /** Throws DatabaseError unless SQLite finds every page, index and reference of the file in order. Makes it one file. */
 function requireIntact(file: string): void {
   try {
-    const database = new BetterSqlite(file, { timeout: LOCK_WAIT })
+    const database = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
     try {
       database.pragma('journal_mode = DELETE')
       const faults = [
@@ -200,7 +200,7 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   const isOurs = file.prepare("select 1 from sqlite_schema where name = 'schema_migrations'").get()
   file.close()
   if (!isOurs) throw new DatabaseError(`${from} is not a backup of this service`)
-  const database = openSqlite(draft, { ...MIGRATION_DEADLINES, lock: LOCK_WAIT })
+  const database = openSqlite(draft, { ...MIGRATION_DEADLINES, lock: LOCK_WAIT_MS })
   await migrationStatus(database).finally(() => database.close())
   requireIntact(draft)
 }

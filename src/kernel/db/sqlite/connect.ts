@@ -1,11 +1,11 @@
 import BetterSqlite, { type Database } from 'better-sqlite3'
 
 /** While connecting, another process may be at recovery or at its last checkpoint, in milliseconds. */
-const CONNECT_TIMEOUT = 2000
+const CONNECT_TIMEOUT_MS = 2000
 
 /** A connection with the settings that all of ours have. Throws where SQLite does not take one of them. */
 export function connect(file: string, readonly: boolean): Database {
-  const connection = new BetterSqlite(file, { readonly, timeout: CONNECT_TIMEOUT })
+  const connection = new BetterSqlite(file, { readonly, timeout: CONNECT_TIMEOUT_MS })
   if (!readonly) connection.pragma('journal_mode = WAL')
   connection.pragma('synchronous = FULL')
   connection.pragma('foreign_keys = ON')

@@ -18,10 +18,10 @@ import type { ReadQuery } from './reader.ts'
 import type { Statements } from './statements.ts'
 
 /** Within this time after another process was met at the lock, it is given a chance between two of our writes, in ms. */
-const POLITE_FOR = 1000
-const POLITE_PAUSE = 2
+const POLITE_MS = 1000
+const POLITE_PAUSE_MS = 2
 /** So many may wait for their turn to write; more would only wait in vain. */
-const QUEUE = 200
+const MAX_WAITING = 200
 
 /**
  * Kysely over two connections to one file. Selects outside of a transaction go to `reader` and never wait for a write.
@@ -173,7 +173,7 @@ function createWriteQueue(lockWait: number) {
 
   return {
     async run<T>(work: (whileBusy: RetryWhileBusy) => Promise<T>): Promise<T> {
-      if (waiting.length >= QUEUE) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
+      if (waiting.length >= MAX_WAITING) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
       const deadline = performance.now() + lockWait
       if (taken) await new Promise<void>((enter) => waiting.push(enter))
       taken = true
@@ -182,7 +182,7 @@ function createWriteQueue(lockWait: number) {
           throw Object.assign(new Error('the database is busy with other writes'), { code: 'SQLITE_BUSY' })
         return await work(retryUntil(deadline))
       } finally {
-        if (performance.now() - metAnother < POLITE_FOR) setTimeout(next, POLITE_PAUSE)
+        if (performance.now() - metAnother < POLITE_MS) setTimeout(next, POLITE_PAUSE_MS)
         else next()
       }
     },

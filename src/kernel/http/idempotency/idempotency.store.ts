@@ -1,4 +1,5 @@
 import type { Db } from '../../db/database.ts'
+import { countDeleted } from '../../db/deleted.ts'
 import { timestamp } from '../../lib/clock.ts'
 
 /** A request that holds a key while it runs. */
@@ -75,10 +76,7 @@ export async function deleteExpiredKeys(db: Db, now: number, limit: number): Pro
     .where('expires_at', '<=', timestamp(now))
     .orderBy('expires_at')
     .limit(limit)
-  const { numDeletedRows } = await db
-    .deleteFrom('idempotency_keys')
-    .where('id', 'in', expired)
-    .where('expires_at', '<=', timestamp(now))
-    .executeTakeFirst()
-  return Number(numDeletedRows)
+  return countDeleted(
+    db.deleteFrom('idempotency_keys').where('id', 'in', expired).where('expires_at', '<=', timestamp(now)),
+  )
 }

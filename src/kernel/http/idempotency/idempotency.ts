@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Config } from '../../config/config.ts'
 import { createSealer } from '../../crypto/sealer.ts'
 import { fingerprint } from '../../crypto/secrets.ts'
 import type { Database } from '../../db/database.ts'
@@ -43,7 +42,7 @@ interface Answer {
 interface Parts {
   database: Database
   clock: Clock
-  config: Pick<Config, 'requestTimeout'>
+  config: { requestTimeout: number }
   keys: { sealing: Buffer[]; lookup: Buffer }
   /** A text that stays the same for as long as a session is good and its user keeps the password; null once it is over. */
   standingOf(sessionId: string): Promise<string | null>
@@ -76,7 +75,7 @@ const HEADERS = {
  * `Idempotency-Key` (contract, section 6; after draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock;
  * it holds no readable word: keyed hashes of the key and of the request, and the answer, which may contain tokens, sealed.
  * Why the effect and the kept answer are not one transaction, and who counts as the same caller:
- * @see docs/decisions/0023-idempotency-keys.md
+ * @see docs/decisions/0027-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
@@ -159,30 +158,31 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     await run({ write, until: claim.until })
   }
 
+  /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
+  async function mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
+    if (request.headers['idempotency-key'] === undefined) return false
+    const id = keyOf(request, userId)
+    const known = await findKey(db, id, clock.now())
+    if (!known) return false
+    return !known.answer || isEndOf(open(known.answer, id), sessionId)
+  }
+
+  /** Answers such a repeat as the first. Returns undefined where it is another request after all. */
+  async function repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
+    const id = keyOf(request, userId)
+    const known = await findKey(db, id, clock.now())
+    if (known?.request !== contentOf(request)) return
+    if (!known.answer) throw inProgress()
+    const answer = open(known.answer, id)
+    return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
+  }
+
   return {
     declares: {
       retention: { idempotency_keys: (limit) => deleteExpiredKeys(db, clock.now(), limit) },
     } satisfies Declaration,
-
-    /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
-    async mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
-      if (request.headers['idempotency-key'] === undefined) return false
-      const id = keyOf(request, userId)
-      const known = await findKey(db, id, clock.now())
-      if (!known) return false
-      return !known.answer || isEndOf(open(known.answer, id), sessionId)
-    },
-
-    /** Answers such a repeat as the first. Returns undefined where it is another request after all. */
-    async repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
-      const id = keyOf(request, userId)
-      const known = await findKey(db, id, clock.now())
-      if (known?.request !== contentOf(request)) return
-      if (!known.answer) throw inProgress()
-      const answer = open(known.answer, id)
-      return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
-    },
-
+    mayRepeat,
+    repeat,
     /** Lets every write under /api/v1 of its scope be repeated safely. Limits are registered before it, and so count repeats. */
     plugin: fp(
       async (app) => {

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Config } from '../../config/config.ts'
 import { guarded } from '../../lib/guarded.ts'
 import { type Address, isInNetwork, parseAddress, parseNetworks } from '../../lib/ip-addresses.ts'
 
@@ -26,6 +25,12 @@ declare module 'fastify' {
   }
 }
 
+export interface ClientConfig {
+  production: boolean
+  /** Addresses and networks of trusted proxies, or how many there are in a row. */
+  trustProxy: string[] | number | false
+}
+
 /** Further addresses of `X-Forwarded-For` are not looked at: no chain of proxies is longer. */
 const MAX_PROXIES = 32
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via']
@@ -39,7 +44,7 @@ const NOBODY: Client = { ip: null, network: null, site: null }
  * The machine itself is counted like any other address, for it may be a proxy that nobody has told of: only in
  * development, and only where nothing hints at a proxy, limits by address leave it alone.
  */
-export const client = fp<{ config: Pick<Config, 'trustProxy' | 'production'> }>(
+export const client = fp<{ config: ClientConfig }>(
   async (app, { config: { trustProxy, production } }) => {
     const isTrusted = trust(trustProxy)
     const peers = new WeakMap<Socket, Address>()
@@ -100,7 +105,7 @@ export const client = fp<{ config: Pick<Config, 'trustProxy' | 'production'> }>(
 )
 
 /** Whether an address is a trusted proxy: by its distance from here, or by where it is. */
-function trust(proxies: Config['trustProxy']): (address: Address, hop: number) => boolean {
+function trust(proxies: ClientConfig['trustProxy']): (address: Address, hop: number) => boolean {
   if (proxies === false) return () => false
   if (typeof proxies === 'number') return (_address, hop) => hop < proxies
   const networks = proxies.flatMap(parseNetworks)

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { guarded } from '../../lib/guarded.ts'
 
 /** Descriptors that are kept for the database, mails and backups. */
-const RESERVED = 64
+const RESERVED_DESCRIPTORS = 64
 const REPORT_EVERY_MS = 10_000
 
 /**
@@ -28,7 +28,7 @@ export const connectionLimit = fp(
       refused = 0
     }
     if (limit !== null) {
-      app.server.maxConnections = Math.max(RESERVED, limit - RESERVED)
+      app.server.maxConnections = Math.max(RESERVED_DESCRIPTORS, limit - RESERVED_DESCRIPTORS)
       // A worker would otherwise hand what it refuses to another one, which is as full.
       Object.assign(app.server, { dropMaxConnection: true })
       app.server.on(

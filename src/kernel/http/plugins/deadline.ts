@@ -23,8 +23,8 @@ interface Entry {
 /**
  * Holds every request to its deadline until its answer is out or its connection is gone: 503 `deadline_exceeded` while
  * no header is out; afterwards the answer has to go on, or its connection is destroyed. Readers that are too slow are
- * `slow-readers.ts`'s. One clock looks after all of them: a timer for each (Fastify's `handlerTimeout`) would cost a
- * fifth of what a small request does.
+ * `slow-readers.ts`'s. One clock looks after all of them, and an answer that is being sent goes on: `handlerTimeout`
+ * would cut it (docs/decisions/0008).
  */
 export const deadline = fp<{ milliseconds: number }>(
   async (app, { milliseconds }) => {

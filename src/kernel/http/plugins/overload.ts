@@ -4,16 +4,16 @@ import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { guarded } from '../../lib/guarded.ts'
 
 /** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
-const BUDGET = 40
+const MAX_WORK_MS = 40
 /** So long it then refuses, in ms, which is enough for hundreds. */
-const REFUSING = 10
+const REFUSAL_MS = 10
 /** So many requests of a turn are served however long it takes: a process that has just started is slow, not flooded. */
 const MIN_SERVED_PER_TURN = 250
-const TICK = 10
-const REPORT_EVERY = 1000
+const TICK_MS = 10
+const REPORT_INTERVAL_MS = 1000
 
 /** One for all: a stack trace of each would cost more than the refusal. */
-const SHED = new AppError(kernelErrors.overloaded, {
+const REFUSAL = new AppError(kernelErrors.overloaded, {
   retryAfter: 1,
   detail: 'The service receives more requests than it can process.',
 })
@@ -39,26 +39,26 @@ export const overload = fp(
     }
 
     function isTooMuch(): boolean {
-      if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < BUDGET) return false
+      if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < MAX_WORK_MS) return false
       const work = worked() - workedBefore
       // While sockets are ready without end, so is the turn: the next one begins here.
-      if (work > BUDGET + REFUSING) begin()
-      return work > BUDGET && work <= BUDGET + REFUSING
+      if (work > MAX_WORK_MS + REFUSAL_MS) begin()
+      return work > MAX_WORK_MS && work <= MAX_WORK_MS + REFUSAL_MS
     }
 
     begin()
-    const turn = setInterval(guarded(app.log, 'overload', begin), TICK).unref()
+    const turn = setInterval(guarded(app.log, 'overload', begin), TICK_MS).unref()
     const logShed = () => {
       if (refused) app.log.warn({ refused }, 'overloaded: requests refused')
       refused = 0
     }
-    const report = setInterval(guarded(app.log, 'overload', logShed), REPORT_EVERY).unref()
+    const report = setInterval(guarded(app.log, 'overload', logShed), REPORT_INTERVAL_MS).unref()
 
     app.addHook('onRequest', (request, _reply, done) => {
       if (!isTooMuch() || request.url.startsWith('/health')) return done()
       refused++
       request.isLogged = true // With the others, by its number.
-      done(SHED)
+      done(REFUSAL)
     })
     app.addHook('onClose', async () => {
       clearInterval(turn)

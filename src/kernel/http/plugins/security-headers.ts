@@ -1,6 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Config } from '../../config/config.ts'
+
+export interface SecurityConfig {
+  production: boolean
+  corsAllowedOrigins: string[]
+  corsAllowedHeaders: string[]
+}
 
 /** What every answer carries. An API answer is never a page, so nothing may load from it (ASVS 3.2.1, 3.4). */
 const FIXED = {
@@ -33,10 +38,7 @@ export const DOCS_CSP =
  * Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3).
  * @param requestHeaders those of modules that pages of other origins may send
  */
-export function createSecurity(
-  config: Pick<Config, 'production' | 'corsAllowedOrigins' | 'corsAllowedHeaders'>,
-  requestHeaders: readonly string[],
-) {
+export function createSecurity(config: SecurityConfig, requestHeaders: readonly string[]) {
   const fixed: Record<string, string> = config.production ? { ...FIXED, 'strict-transport-security': HSTS } : FIXED
   const isAllowed = originMatcher(config.corsAllowedOrigins)
   const preflight = {

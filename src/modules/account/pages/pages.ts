@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { html, type Markup, page, versioned } from '../../../kernel/http/html/page.ts'
+import { page, versioned } from '../../../kernel/http/html/page.ts'
+import { htmlTemplate } from '../../../kernel/http/html/template.ts'
 import type { Locale } from '../../../kernel/i18n/locale.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
@@ -24,6 +25,35 @@ interface ConfirmOptions {
   minPasswordLength?: number
 }
 
+/** Which address a page is about, and what it is. */
+interface AddressLine {
+  label: string
+  email: string
+}
+
+interface ConfirmData {
+  locale: Locale
+  title: string
+  text: string
+  button: string
+  action: string
+  token: string
+  errors: string[]
+  address: AddressLine | null
+  /** What the form that asks for a new password shows; null where none is asked for. */
+  password: { email: string; label: string; labelAgain: string; hint: string; show: string } | null
+}
+
+interface ResultData {
+  outcome: 'done' | 'failed'
+  title: string
+  text: string[]
+  address: AddressLine | null
+}
+
+const confirm = htmlTemplate<ConfirmData>(new URL('./confirm.html.eta', import.meta.url))
+const result = htmlTemplate<ResultData>(new URL('./result.html.eta', import.meta.url))
+
 /**
  * The page that a link opens: it changes nothing by itself, because mail scanners open links too. Its one button posts
  * `token` and `lang` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
@@ -36,70 +66,54 @@ export function confirmPage({
   errors = [],
   minPasswordLength = 8,
 }: ConfirmOptions): string {
-  const { confirm, common } = PAGE_TEXTS[locale]
-  const { title, text, button } = confirm[flow]
+  const { confirm: texts, common } = PAGE_TEXTS[locale]
+  const { title, text, button } = texts[flow]
+  const { password, passwordAgain, passwordHint, showPassword } = common
   return page({
     locale,
     title: errors.length ? `${common.error}: ${title}` : title,
     ...(hasScript(flow) && { script: SCRIPT_HREF }),
-    body: html`<h1>${title}</h1>
-${errors.length > 0 && errorList(errors)}
-${email !== '' && accountLine(flow, locale, email)}
-<p>${text}</p>
-<form method="post" action="${LINK_PATHS[flow]}">
-<input type="hidden" name="token" value="${token}">
-<input type="hidden" name="lang" value="${locale}">
-${flow === 'reset_password' && passwordFields(locale, email, minPasswordLength, errors.length > 0)}
-<button type="submit">${button}</button>
-</form>`,
+    body: confirm({
+      ...{ locale, title, text, button, token, errors },
+      action: LINK_PATHS[flow],
+      address: addressLine(flow, locale, email),
+      password:
+        flow === 'reset_password'
+          ? {
+              email,
+              label: password,
+              labelAgain: passwordAgain,
+              hint: passwordHint(minPasswordLength),
+              show: showPassword,
+            }
+          : null,
+    }),
   })
 }
 
 /** After the button, when it worked. */
 export function donePage({ flow, locale, email = '' }: Pick<ConfirmOptions, 'flow' | 'locale' | 'email'>): string {
-  const { done } = PAGE_TEXTS[locale]
-  return resultPage(locale, 'done', done[flow], email !== '' && accountLine(flow, locale, email))
+  const { title, text } = PAGE_TEXTS[locale].done[flow]
+  return page({
+    locale,
+    title,
+    body: result({ outcome: 'done', title, text, address: addressLine(flow, locale, email) }),
+  })
 }
 
 /** When the link is used, expired, replaced or not ours; says what to do next, and tells nothing of any account. */
 export function failedPage({ flow, locale }: { flow: LinkKind; locale: Locale }): string {
   const { failed, common } = PAGE_TEXTS[locale]
-  return resultPage(locale, 'failed', { title: common.expired, text: [common.expiredText, failed[flow]] })
+  const text = [common.expiredText, failed[flow]]
+  return page({
+    locale,
+    title: common.expired,
+    body: result({ outcome: 'failed', title: common.expired, text, address: null }),
+  })
 }
 
-function resultPage(
-  locale: Locale,
-  outcome: 'done' | 'failed',
-  { title, text }: { title: string; text: string[] },
-  address: Markup | false = false,
-): string {
-  const paragraphs = text.map((line) => html`<p>${line}</p>\n`)
-  return page({ locale, title, body: html`<h1 class="${outcome}">${title}</h1>\n${address}\n${paragraphs}` })
-}
-
-function accountLine(flow: LinkKind, locale: Locale, email: string): Markup {
+function addressLine(flow: LinkKind, locale: Locale, email: string): AddressLine | null {
   const { account, newAddress } = PAGE_TEXTS[locale].common
-  const label = { verify_email: 'E-mail', change_email: newAddress, reset_password: account, undo_deletion: account }[
-    flow
-  ]
-  return html`<p class="account"><span>${label}</span> <bdi>${email}</bdi></p>`
-}
-
-function errorList(errors: string[]): Markup {
-  const items = errors.map((error) => html`<li>${error}</li>`)
-  return html`<div class="errors" id="errors" role="alert"><ul>${items}</ul></div>`
-}
-
-function passwordFields(locale: Locale, email: string, minLength: number, invalid: boolean): Markup {
-  const { password, passwordAgain, passwordHint, showPassword } = PAGE_TEXTS[locale].common
-  const state = invalid && html` aria-invalid="true"`
-  // No maxlength: a browser would cut a pasted password without a word. Lengths are counted by the service.
-  return html`<input type="text" name="email" value="${email}" autocomplete="username" hidden>
-<label for="new_password">${password}</label>
-<input type="password" id="new_password" name="new_password" autocomplete="new-password" required
- aria-describedby="password_hint${invalid && ' errors'}"${state}>
-<p class="hint" id="password_hint">${passwordHint(minLength)}</p>
-<label for="new_password_again">${passwordAgain}</label>
-<input type="password" id="new_password_again" name="new_password_again" autocomplete="new-password" required${state}>
-<label class="check" hidden><input type="checkbox" id="show_password"> ${showPassword}</label>`
+  const labels = { verify_email: 'E-mail', change_email: newAddress, reset_password: account, undo_deletion: account }
+  return email === '' ? null : { label: labels[flow], email }
 }

@@ -1,8 +1,8 @@
-import { masked } from '../db/postgres/url.ts'
-import { SECOND } from '../lib/clock.ts'
+import { showDuration } from '../kernel/config/values.ts'
+import { masked } from '../kernel/db/postgres/url.ts'
+import { SECOND } from '../kernel/lib/clock.ts'
 import type { Config } from './config.ts'
 import { SETTINGS, type Setting } from './settings.ts'
-import { showDuration } from './values.ts'
 
 /** Every setting as it is in force, for `bukhindor config`: its text, masked where it is a secret, and where it is from. */
 export function effectiveSettings(env: Record<string, string | undefined>, config: Config) {
@@ -14,7 +14,7 @@ export function effectiveSettings(env: Record<string, string | undefined>, confi
     APP_URL: appUrl,
     CORS_ALLOWED_ORIGINS: corsAllowedOrigins.join(',') || 'none',
   }
-  const entries = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(
+  const entries = Object.entries(SETTINGS as Record<string, Setting<string, unknown>>).map(
     ([name, { fallback, shown, secret }]) => {
       const given = env[name]?.trim()
       const text = given ? (secret ? (given.includes('://') ? masked(given) : '***') : given) : undefined

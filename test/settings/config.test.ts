@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { ConfigError, loadConfig, readEnvironment } from '../../../src/kernel/config/config.ts'
-import { effectiveSettings } from '../../../src/kernel/config/effective-settings.ts'
-import { SETTINGS } from '../../../src/kernel/config/settings.ts'
+import { ConfigError } from '../../src/kernel/config/config-error.ts'
+import { loadConfig, readEnvironment } from '../../src/settings/config.ts'
+import { effectiveSettings } from '../../src/settings/effective-settings.ts'
+import { SETTINGS } from '../../src/settings/settings.ts'
 
 const SECRET = Buffer.alloc(32, 1).toString('base64url')
 const faultsOf = (env: Record<string, string>): string[] => {
