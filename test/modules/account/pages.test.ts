@@ -23,8 +23,8 @@ function eachPage(check: (text: string, label: string) => void) {
   }
 }
 
-describe('pages', () => {
-  test('every page is a whole document in its language with a title and one heading', () => {
+describe('Account pages', () => {
+  test('are whole documents in their language with a title and one heading', () => {
     eachPage((text, label) => {
       assert.ok(text.startsWith('<!doctype html>\n<html lang='), label)
       assert.equal(text.includes('<html lang="ru">'), label.endsWith(' ru'), label)
@@ -54,7 +54,7 @@ describe('pages', () => {
     assert.doesNotMatch(STYLESHEET, /url\(|@import/)
   })
 
-  test('a link opens a form that posts its token to the same path', () => {
+  test('have a form that posts the token to the same path', () => {
     for (const [flow, path] of Object.entries(LINK_PATHS) as [LinkKind, string][]) {
       const text = confirmPage({ flow, locale: 'en', token: 'abc' })
       assert.ok(text.includes(`<form method="post" action="${path}">`), flow)
@@ -81,7 +81,7 @@ describe('pages', () => {
     }
   })
 
-  test('the reset form labels both passwords, tells the least length and lets one paste', () => {
+  test('label both passwords in the reset form, state the minimum length and allow pasting', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'ru', token: 'abc', minPasswordLength: 12 })
     for (const name of ['new_password', 'new_password_again']) {
       assert.ok(text.includes(`<label for="${name}">`))
@@ -91,7 +91,7 @@ describe('pages', () => {
     assert.doesNotMatch(text, /maxlength|onpaste/)
   })
 
-  test('errors stand above the form as text, are announced, and the token is kept', () => {
+  test('show errors above the form as announced text and keep the token', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'en', token: EVIL, errors: ['Too short.', EVIL] })
     assert.match(text, /<title>Error: /)
     assert.match(text, /role="alert"><ul><li>Too short\.<\/li><li>.+<form /s)
@@ -126,7 +126,7 @@ describe('pages', () => {
     assert.deepEqual(unescaped, [['kernel/http/html/page.html.eta', '<%~ it.body %>']])
   })
 
-  test('colours have the contrast of WCAG 2.2 AA in light and in dark', () => {
+  test('have the contrast of WCAG 2.2 AA in light and in dark', () => {
     const [light = '', dark = ''] = STYLESHEET.split('@media (prefers-color-scheme: dark)')
     const lightColours = colours(light)
     for (const scheme of [lightColours, { ...lightColours, ...colours(dark) }]) {

@@ -28,6 +28,7 @@ async function lockDatabase({ config: { database } }: TestApp): Promise<() => Pr
     }
   }
   const client = new pg.Client({ connectionString: database.url })
+  client.on('error', () => {}) // when the database is dropped after a failure
   await client.connect()
   await client.query('begin; lock table users, idempotency_keys in exclusive mode')
   return () => client.end()
@@ -48,9 +49,17 @@ describeOnEachEngine('Idempotency keys after failures', (engine) => {
     const t = await startApp(engine, { env: { REQUEST_TIMEOUT: '3s' } })
     try {
       const request = { body: someone(), headers: newKey() }
+      const { passwords } = t.services
+      const { hash } = passwords
+      const { promise: isLocked, resolve } = Promise.withResolvers<void>()
+      passwords.hash = async (...given) => {
+        await isLocked
+        return hash(...given)
+      }
       const refused = t.api.post(REGISTER, request)
       await keyIsTaken(t)
       const unlock = await lockDatabase(t)
+      resolve()
       const { status, body } = await refused
       assert.deepEqual([status, body.reason], [503, 'database_unavailable'])
       await unlock()
