@@ -34,7 +34,7 @@ describe('Account pages', () => {
     })
   })
 
-  test('every page keeps to its policy: files of ours only, nothing inline, nothing unescaped', () => {
+  test('keep to their policy: local files only, no inline code, nothing unescaped', () => {
     for (const policy of [PAGE_CSP, SCRIPTED_PAGE_CSP]) assert.doesNotMatch(policy, /unsafe|\*/)
     assert.doesNotMatch(PAGE_CSP, /script/)
     eachPage((text, label) => {
@@ -65,7 +65,7 @@ describe('Account pages', () => {
     }
   })
 
-  test('tells which address it is about, before and after, and nothing where the link is not good', () => {
+  test('show which address they are about, before and after, and nothing for an invalid link', () => {
     const email = 'anna&co@example.org'
     for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
       const label = {
@@ -100,7 +100,7 @@ describe('Account pages', () => {
     assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
   })
 
-  test('a template escapes what is put in, and the layout does so around its body', () => {
+  test('escape values in templates, and around the body in the layout', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-template-'))
     const file = join(folder, 'x.html.eta')
     writeFileSync(file, '<p title="<%= it.title %>"><% for (const each of it.list) { %><b><%= each %></b><% } %></p>')
@@ -117,7 +117,7 @@ describe('Account pages', () => {
     assert.ok(refused)
   })
 
-  test('no template puts in markup as it is, but the layout its body', () => {
+  test('insert no raw markup except the body of the layout', () => {
     const source = new URL('../../../src/', import.meta.url)
     const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
     const unescaped = templates.flatMap((file) =>
