@@ -23,8 +23,8 @@ function eachPage(check: (text: string, label: string) => void) {
   }
 }
 
-describe('pages', () => {
-  test('every page is a whole document in its language with a title and one heading', () => {
+describe('Account pages', () => {
+  test('are whole documents in their language with a title and one heading', () => {
     eachPage((text, label) => {
       assert.ok(text.startsWith('<!doctype html>\n<html lang='), label)
       assert.equal(text.includes('<html lang="ru">'), label.endsWith(' ru'), label)
@@ -34,7 +34,7 @@ describe('pages', () => {
     })
   })
 
-  test('every page keeps to its policy: files of ours only, nothing inline, nothing unescaped', () => {
+  test('keep to their policy: local files only, nothing inline, nothing unescaped', () => {
     for (const policy of [PAGE_CSP, SCRIPTED_PAGE_CSP]) assert.doesNotMatch(policy, /unsafe|\*/)
     assert.doesNotMatch(PAGE_CSP, /script/)
     eachPage((text, label) => {
@@ -54,7 +54,7 @@ describe('pages', () => {
     assert.doesNotMatch(STYLESHEET, /url\(|@import/)
   })
 
-  test('a link opens a form that posts its token to the same path', () => {
+  test('post the token of the link to their own path', () => {
     for (const [flow, path] of Object.entries(LINK_PATHS) as [LinkKind, string][]) {
       const text = confirmPage({ flow, locale: 'en', token: 'abc' })
       assert.ok(text.includes(`<form method="post" action="${path}">`), flow)
@@ -65,7 +65,7 @@ describe('pages', () => {
     }
   })
 
-  test('tells which address it is about, before and after, and nothing where the link is not good', () => {
+  test('show the address before and after the step, and none for an invalid link', () => {
     const email = 'anna&co@example.org'
     for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
       const label = {
@@ -81,7 +81,7 @@ describe('pages', () => {
     }
   })
 
-  test('the reset form labels both passwords, tells the least length and lets one paste', () => {
+  test('label both passwords in the reset form, state the minimum length and allow pasting', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'ru', token: 'abc', minPasswordLength: 12 })
     for (const name of ['new_password', 'new_password_again']) {
       assert.ok(text.includes(`<label for="${name}">`))
@@ -91,7 +91,7 @@ describe('pages', () => {
     assert.doesNotMatch(text, /maxlength|onpaste/)
   })
 
-  test('errors stand above the form as text, are announced, and the token is kept', () => {
+  test('show errors as text above the form, announce them, and keep the token', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'en', token: EVIL, errors: ['Too short.', EVIL] })
     assert.match(text, /<title>Error: /)
     assert.match(text, /role="alert"><ul><li>Too short\.<\/li><li>.+<form /s)
@@ -100,7 +100,7 @@ describe('pages', () => {
     assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
   })
 
-  test('a template escapes what is put in, and the layout does so around its body', () => {
+  test('escape values in templates and in the layout', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-template-'))
     const file = join(folder, 'x.html.eta')
     writeFileSync(file, '<p title="<%= it.title %>"><% for (const each of it.list) { %><b><%= each %></b><% } %></p>')
@@ -117,7 +117,7 @@ describe('pages', () => {
     assert.ok(refused)
   })
 
-  test('no template puts in markup as it is, but the layout its body', () => {
+  test('insert raw markup nowhere but in the layout', () => {
     const source = new URL('../../../src/', import.meta.url)
     const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
     const unescaped = templates.flatMap((file) =>
@@ -126,7 +126,7 @@ describe('pages', () => {
     assert.deepEqual(unescaped, [['kernel/http/html/page.html.eta', '<%~ it.body %>']])
   })
 
-  test('colours have the contrast of WCAG 2.2 AA in light and in dark', () => {
+  test('have the contrast of WCAG 2.2 AA, light and dark', () => {
     const [light = '', dark = ''] = STYLESHEET.split('@media (prefers-color-scheme: dark)')
     const lightColours = colours(light)
     for (const scheme of [lightColours, { ...lightColours, ...colours(dark) }]) {
