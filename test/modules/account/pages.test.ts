@@ -117,13 +117,19 @@ describe('Account pages', () => {
     assert.ok(refused)
   })
 
-  test('insert raw markup nowhere but in the layout', () => {
+  test('insert no raw markup but constants and the body of the layout', () => {
     const source = new URL('../../../src/', import.meta.url)
     const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
     const unescaped = templates.flatMap((file) =>
       [...readFileSync(new URL(file, source), 'utf8').matchAll(/<%[-_]?\s*~.*?%>/gs)].map(([tag]) => [file, tag]),
     )
-    assert.deepEqual(unescaped, [['kernel/http/html/page.html.eta', '<%~ it.body %>']])
+    assert.deepEqual(
+      unescaped.filter(([file]) => file !== 'modules/emails/email.html.eta'),
+      [['kernel/http/html/page.html.eta', '<%~ it.body %>']],
+    )
+    // The space behind the preheader of an e-mail is a constant.
+    for (const [file, tag] of unescaped)
+      assert.ok(file === 'kernel/http/html/page.html.eta' || !tag?.includes('it.'), `${file}: ${tag}`)
   })
 
   test('have the contrast of WCAG 2.2 AA, light and dark', () => {
