@@ -34,7 +34,7 @@ describe('Account pages', () => {
     })
   })
 
-  test('keep to their policy: local files only, no inline code, nothing unescaped', () => {
+  test('keep to their policy: local files only, nothing inline, nothing unescaped', () => {
     for (const policy of [PAGE_CSP, SCRIPTED_PAGE_CSP]) assert.doesNotMatch(policy, /unsafe|\*/)
     assert.doesNotMatch(PAGE_CSP, /script/)
     eachPage((text, label) => {
@@ -54,7 +54,7 @@ describe('Account pages', () => {
     assert.doesNotMatch(STYLESHEET, /url\(|@import/)
   })
 
-  test('have a form that posts the token to the same path', () => {
+  test('post the token of the link to their own path', () => {
     for (const [flow, path] of Object.entries(LINK_PATHS) as [LinkKind, string][]) {
       const text = confirmPage({ flow, locale: 'en', token: 'abc' })
       assert.ok(text.includes(`<form method="post" action="${path}">`), flow)
@@ -65,7 +65,7 @@ describe('Account pages', () => {
     }
   })
 
-  test('show which address they are about, before and after, and nothing for an invalid link', () => {
+  test('show the address before and after the step, and none for an invalid link', () => {
     const email = 'anna&co@example.org'
     for (const flow of Object.keys(LINK_PATHS) as LinkKind[]) {
       const label = {
@@ -91,7 +91,7 @@ describe('Account pages', () => {
     assert.doesNotMatch(text, /maxlength|onpaste/)
   })
 
-  test('show errors above the form as announced text and keep the token', () => {
+  test('show errors as text above the form, announce them, and keep the token', () => {
     const text = confirmPage({ flow: 'reset_password', locale: 'en', token: EVIL, errors: ['Too short.', EVIL] })
     assert.match(text, /<title>Error: /)
     assert.match(text, /role="alert"><ul><li>Too short\.<\/li><li>.+<form /s)
@@ -100,7 +100,7 @@ describe('Account pages', () => {
     assert.match(text, /aria-describedby="password_hint errors" aria-invalid="true"/)
   })
 
-  test('escape values in templates, and around the body in the layout', () => {
+  test('escape values in templates and in the layout', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bukhindor-template-'))
     const file = join(folder, 'x.html.eta')
     writeFileSync(file, '<p title="<%= it.title %>"><% for (const each of it.list) { %><b><%= each %></b><% } %></p>')
@@ -117,19 +117,22 @@ describe('Account pages', () => {
     assert.ok(refused)
   })
 
-  test('insert no raw markup except the body of the layout and a constant', () => {
+  test('insert no raw markup but constants and the body of the layout', () => {
     const source = new URL('../../../src/', import.meta.url)
     const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.eta'))
     const unescaped = templates.flatMap((file) =>
       [...readFileSync(new URL(file, source), 'utf8').matchAll(/<%[-_]?\s*~.*?%>/gs)].map(([tag]) => [file, tag]),
     )
-    assert.deepEqual(unescaped.sort(), [
-      ['kernel/http/html/page.html.eta', '<%~ it.body %>'],
-      ['modules/emails/email.html.eta', "<%~ '&#847;&zwnj;&nbsp;'.repeat(80) %>"],
-    ])
+    assert.deepEqual(
+      unescaped.filter(([file]) => file !== 'modules/emails/email.html.eta'),
+      [['kernel/http/html/page.html.eta', '<%~ it.body %>']],
+    )
+    // The space behind the preheader of an e-mail is a constant.
+    for (const [file, tag] of unescaped)
+      assert.ok(file === 'kernel/http/html/page.html.eta' || !tag?.includes('it.'), `${file}: ${tag}`)
   })
 
-  test('have the contrast of WCAG 2.2 AA in light and in dark', () => {
+  test('have the contrast of WCAG 2.2 AA, light and dark', () => {
     const [light = '', dark = ''] = STYLESHEET.split('@media (prefers-color-scheme: dark)')
     const lightColours = colours(light)
     for (const scheme of [lightColours, { ...lightColours, ...colours(dark) }]) {
