@@ -112,7 +112,7 @@ describeOnEachEngine('A forgotten password', (engine) => {
     await ask(person.email)
     const second = tokenIn(await smtp.waitFor((mail) => mailTo(person.email, RESET)(mail) && tokenIn(mail) !== first))
     for (const token of [welcome, first, second.slice(0, -1), `${second} `, '', 'null'])
-      assert.ok([400, 422].includes((await confirm(token)).status), token)
+      assert.equal((await confirm(token)).status, 400, token)
     assert.equal(
       (await app.api.post('/api/v1/auth/verify-email', { body: { token: second } })).body.reason,
       'link_invalid',
