@@ -51,7 +51,7 @@ export interface MigrationState {
 }
 
 /** What `migrate down` would do. */
-export interface StepBack {
+export interface RollbackPreview {
   version: number
   name: string
   losses: Loss[]
@@ -165,7 +165,7 @@ export async function migrateUp(database: Database, to = Number.POSITIVE_INFINIT
 }
 
 /** What taking the newest migration back would take away, found by doing it in a transaction that is rolled back. */
-export async function previewDown(database: Database): Promise<StepBack | null> {
+export async function previewDown(database: Database): Promise<RollbackPreview | null> {
   const before = await columnsOf(database.db)
   const outcome = await step(database, async (trx, state) => {
     const reverted = await takeBack(trx, database.engine, state)
