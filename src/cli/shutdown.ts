@@ -1,10 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import {
-  DRAIN_DELAY_MS,
-  FATAL_DRAIN_MS,
-  LOG_FLUSH_TIMEOUT_MS,
-  SHUTDOWN_DEADLINE_MS,
-} from '../kernel/config/deadlines.ts'
+import { DRAIN_DELAY_MS, FATAL_DRAIN_MS, LOG_FLUSH_MS, SHUTDOWN_DEADLINE_MS } from '../kernel/config/deadlines.ts'
 import type { App } from '../kernel/http/types.ts'
 import type { Log } from '../kernel/log/log.ts'
 import type { Services } from '../services.ts'
@@ -103,7 +98,7 @@ const exit = (log: Log): void => afterFlush(log, () => process.exit(1))
 
 /** Calls `then` after the log is written. Kills the process if that takes too long, because nobody reads the pipe. */
 function afterFlush(log: Log, then: () => void): void {
-  const killTimer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), LOG_FLUSH_TIMEOUT_MS)
+  const killTimer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), LOG_FLUSH_MS)
   log.flush(() => {
     clearTimeout(killTimer)
     then()

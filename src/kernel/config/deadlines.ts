@@ -57,4 +57,4 @@ export const SHUTDOWN_DEADLINE_MS = 9500
 export const FATAL_DRAIN_MS = 5 * SECOND
 
 /** For writing the last log lines before the process exits. */
-export const LOG_FLUSH_TIMEOUT_MS = 3 * SECOND
+export const LOG_FLUSH_MS = 3 * SECOND

@@ -21,7 +21,7 @@ interface SchemaMigrationsTable {
   name: string
   checksum: string
   applied_at: Time
-  /** The oldest schema version whose program can run on this one. Does not exist before migration 8. */
+  /** The oldest schema version whose program can run on this one; the column does not exist before migration 8. */
   compatible_from?: number | null
 }
 
