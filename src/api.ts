@@ -19,7 +19,7 @@ import { userRoutes, usersRoutes } from './modules/users/users.routes.ts'
 import { User } from './modules/users/users.schemas.ts'
 import type { Services } from './services.ts'
 
-/** What the OpenAPI document says of the API as a whole. */
+/** The general part of the OpenAPI document. */
 export const DOCUMENT = {
   description:
     'Accounts, sessions and users for an app. JSON in snake_case, times in RFC 3339 UTC, IDs are UUIDv7. ' +
@@ -51,17 +51,17 @@ export const DOCUMENT = {
   problemMembers: { ...readinessMembers, ...deletionMembers },
 } satisfies Omit<DocumentOptions, 'version' | 'server'>
 
-/** The headers of modules that pages of other origins may send. */
+/** Request headers of modules that CORS allows. */
 export const REQUEST_HEADERS = [authHeaders['X-Device-Token'].name]
 
-/** The whole API on one page: what there is, under which path, and who is let in. */
+/** Registers every group of routes with its path and with who may call it. */
 export async function api(app: App, services: Services): Promise<void> {
   const { account, credentials, userManagement, audit, config, exports, guard, refreshCookie, sessions, tokens } =
     services
   const audits = auditSchemas(Object.keys(services.declared.auditEvents))
   for (const schema of [User, Session, SignedInUser, audits.AuditEvent]) app.addSchema(schema)
 
-  /** A group of routes: who may call them, how often, and that a write can be repeated; in this order. */
+  /** Registers routes behind an access check, rate limits and idempotency keys, in this order. */
   const scope = (access: FastifyPluginAsync, routes: (app: App) => Promise<void>) =>
     app.register(async (scoped: App) => {
       await scoped.register(access)

@@ -9,7 +9,7 @@ import type { Log } from './kernel/log/log.ts'
 import { createServices, type Services, VERSION } from './services.ts'
 import type { Config } from './settings/config.ts'
 
-/** Brings the schema of the configured database up to date, however long that takes. Returns what was applied. */
+/** Applies pending migrations, with the deadlines of migrations instead of those of requests. Returns their names. */
 export async function migrate(config: Config): Promise<string[]> {
   const database = await openDatabase(config, { forMigration: true })
   try {
@@ -21,7 +21,7 @@ export async function migrate(config: Config): Promise<string[]> {
   }
 }
 
-/** The whole application, not listening yet. `close` finishes what runs and lets everything go. */
+/** Creates the application, not listening yet. `app.close()` finishes requests in flight and closes all services. */
 export async function createApp(
   config: Config,
   log: Log,
@@ -33,7 +33,7 @@ export async function createApp(
     await app.register(openApi, { version: VERSION, server: config.appUrl, ...DOCUMENT })
     await api(app, services)
     app.addHook('onClose', () => services.close())
-    // A start that fails since the port is taken has sent no mail and begun no job.
+    // After listening: a start that fails because the port is in use sends no e-mail and starts no job.
     app.addHook('onListen', async () => services.start())
     await app.ready()
     return { app, services }

@@ -1,4 +1,4 @@
-/** The errors of every module: the list behind /docs/errors. One line for each module. */
+/** The errors listed at /docs/errors: one line for each module that declares some. */
 export * from './kernel/errors/kernel-errors.ts'
 export * from './modules/auth/auth.errors.ts'
 export * from './modules/credentials/credentials.errors.ts'

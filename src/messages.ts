@@ -1,4 +1,4 @@
-/** The sentences of every module. One line for each module that has some. */
+/** User-visible texts: one line for each module that declares some. */
 export * from './modules/account/account.messages.ts'
 export * from './modules/auth/auth.messages.ts'
 export * from './modules/credentials/credentials.messages.ts'

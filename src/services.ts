@@ -40,17 +40,20 @@ import type { Config } from './settings/config.ts'
 
 export const VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 
-/** Everything that works behind the routes, put together. Throws ConfigError and DatabaseError. */
-export async function createServices(config: Config, log: Log, { clock: given }: { clock?: Clock } = {}) {
+/** Creates all services. Throws ConfigError and DatabaseError. */
+export async function createServices(config: Config, log: Log, { clock: injectedClock }: { clock?: Clock } = {}) {
   const database = await openDatabase(config)
-  const closing = async (error: unknown) => {
+  const closeAndRethrow = async (error: unknown) => {
     await database.close()
     throw error
   }
-  const secrets = await loadSecrets(config, () => hasRows(database, 'users')).catch(closing)
+  const secrets = await loadSecrets(config, () => hasRows(database, 'users')).catch(closeAndRethrow)
   const keys = deriveKeys(secrets)
-  const clock = await (given ? Promise.resolve(fixed(given)) : createDatabaseClock(database, log)).catch(closing)
-  const lookupKey = await loadLookupKey(database, clock, keys).catch(closing)
+  const clock = await (injectedClock
+    ? Promise.resolve(fixed(injectedClock))
+    : createDatabaseClock(database, log)
+  ).catch(closeAndRethrow)
+  const lookupKey = await loadLookupKey(database, clock, keys).catch(closeAndRethrow)
   const passwords = createPasswords(hashThreads(config.hashThreads, config.workers))
   const cursors = createCursors(keys.of('cursor'))
   const outbox = createOutbox({
@@ -84,7 +87,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
   })
-  /** What each of them declares is collected: its events, its retention jobs, and its part of an export. */
+  /** The services whose declarations are collected: audit events, retention jobs, lists of the data export. */
   const modules = {
     sessions,
     rateLimits,
@@ -121,7 +124,7 @@ export async function createServices(config: Config, log: Log, { clock: given }:
     mailer,
     retention,
     operator: createOperator({ ...shared, credentials, userManagement }),
-    /** Begins what goes on without a request: e-mails and retention. */
+    /** Starts background work: clock synchronisation, e-mails and retention. */
     start() {
       clock.start()
       outbox.start()

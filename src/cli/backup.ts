@@ -18,12 +18,18 @@ export const backupCommand = (config: () => Config) =>
       const interrupted = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => interrupted.abort(new DatabaseError('interrupted: no backup was made')))
-      const done = await backupSqlite(embedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'), file, {
-        force,
-        progress: process.stderr.isTTY ? showProgress : undefined,
-        signal: interrupted.signal,
-      })
-      process.stdout.write(json ? `${JSON.stringify(done)}\n` : `Wrote ${done.file} (${size(done.bytes)}, verified)\n`)
+      const result = await backupSqlite(
+        requireEmbedded(config(), 'pg_dump --format=custom --file=FILE "$DATABASE_URL"'),
+        file,
+        {
+          force,
+          progress: process.stderr.isTTY ? showProgress : undefined,
+          signal: interrupted.signal,
+        },
+      )
+      process.stdout.write(
+        json ? `${JSON.stringify(result)}\n` : `Wrote ${result.file} (${size(result.bytes)}, verified)\n`,
+      )
     })
 
 export const restoreCommand = (config: () => Config) =>
@@ -32,7 +38,7 @@ export const restoreCommand = (config: () => Config) =>
     .argument('<file>', 'a file created by "bukhindor backup"')
     .option('--json', 'print JSON')
     .action(async (from: string, { json }: { json?: boolean }) => {
-      const file = embedded(config(), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
+      const file = requireEmbedded(config(), 'pg_restore --clean --if-exists --dbname="$DATABASE_URL" FILE')
       const { kept } = await restoreSqlite(from, file)
       const text = `Restored ${file}${kept ? `. The previous database is kept as ${kept}` : ''}\n`
       process.stdout.write(json ? `${JSON.stringify({ file, kept })}\n` : text)
@@ -45,7 +51,7 @@ export function databaseCommand(config: () => Config): Command {
     .description('return the space of deleted rows to the disk; stop the service first')
     .option('--json', 'print JSON')
     .action(({ json }: { json?: boolean }) => {
-      const file = embedded(config(), 'vacuumdb --full "$DATABASE_URL"')
+      const file = requireEmbedded(config(), 'vacuumdb --full "$DATABASE_URL"')
       const { before, after } = vacuumSqlite(file)
       const text = `Vacuumed ${file}: ${size(before)} before, ${size(after)} now\n`
       process.stdout.write(json ? `${JSON.stringify({ file, before, after })}\n` : text)
@@ -53,8 +59,8 @@ export function databaseCommand(config: () => Config): Command {
   return command
 }
 
-/** The file of the embedded database. Throws DatabaseError with what is used `instead` on PostgreSQL. */
-function embedded({ database }: Config, instead: string): string {
+/** Returns the file of the embedded database. Throws DatabaseError naming the command to use `instead` on PostgreSQL. */
+function requireEmbedded({ database }: Config, instead: string): string {
   if (database.engine === 'sqlite') return database.file
   throw new DatabaseError(
     `this command is for the embedded database. With PostgreSQL, use its own tools, for example: ${instead} (see docs/operations.md)`,
@@ -66,6 +72,6 @@ function showProgress(part: number): void {
 }
 
 function size(bytes: number): string {
-  const steps = Math.min(3, Math.floor(Math.log(Math.max(1, bytes)) / Math.log(1024)))
-  return `${Math.round((bytes / 1024 ** steps) * 10) / 10} ${['bytes', 'KiB', 'MiB', 'GiB'][steps]}`
+  const unit = Math.min(3, Math.floor(Math.log(Math.max(1, bytes)) / Math.log(1024)))
+  return `${Math.round((bytes / 1024 ** unit) * 10) / 10} ${['bytes', 'KiB', 'MiB', 'GiB'][unit]}`
 }

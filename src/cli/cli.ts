@@ -19,7 +19,7 @@ export const DONE = 0
 export const FAILED = 1
 export const WRONG_USAGE = 2
 
-/** Runs one command line; returns the exit status. */
+/** Runs one command line. Returns the exit status. */
 export async function run(args: string[]): Promise<number> {
   const program = new Command('bukhindor')
     .description('Accounts, sessions and users for your app.')
@@ -37,9 +37,9 @@ export async function run(args: string[]): Promise<number> {
     databaseCommand(config),
     configCommand(config),
   ])
-    program.addCommand(inheriting(command))
+    program.addCommand(throwInsteadOfExit(command))
   const isServing = args[0] === 'serve'
-  // A reader that has seen enough, such as `head`, is no fault; and a service goes on when nobody reads its log.
+  // EPIPE is not a failure: `head` closes the pipe early. The service keeps running when its log cannot be written.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     if (!isServing) process.exit(code === 'EPIPE' ? DONE : FAILED)
   })
@@ -49,23 +49,23 @@ export async function run(args: string[]): Promise<number> {
     return DONE
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE
-    const sentence = explain(error)
-    if (isServing) await logFailedStart(error, sentence)
-    process.stderr.write(`bukhindor: ${sentence}\n`)
+    const message = explain(error)
+    if (isServing) await logFailedStart(error, message)
+    process.stderr.write(`bukhindor: ${message}\n`)
     return isWrongUsage(error) ? WRONG_USAGE : FAILED
   }
 }
 
-/** Where the log is for programs, they find there why the service does not start. */
-async function logFailedStart(error: unknown, sentence: string): Promise<void> {
+/** Writes the reason of a failed start to a JSON log as well. */
+async function logFailedStart(error: unknown, message: string): Promise<void> {
   const { LOG_FORMAT: format, LOG_LEVEL: level } = isReadable(readEnvironment) ? readEnvironment() : {}
   if (level === 'silent' || !isJsonLog(format === 'json' || format === 'pretty' ? format : null)) return
   const log = await createLog({ logLevel: 'fatal', logFormat: 'json' })
-  log.fatal({ ...(!isExplained(error) && { err: error }) }, sentence.split('\n    at ')[0])
+  log.fatal({ ...(!isExplained(error) && { err: error }) }, message.split('\n    at ')[0])
   await new Promise<void>((resolve) => log.flush(() => resolve()))
 }
 
-/** `.env` may be what is wrong. */
+/** Whether `read` succeeds: the error being reported may be that `.env` cannot be read. */
 function isReadable(read: () => unknown): boolean {
   try {
     read()
@@ -78,17 +78,17 @@ function isReadable(read: () => unknown): boolean {
 const isExplained = (error: unknown): boolean =>
   error instanceof ConfigError || error instanceof DatabaseError || error instanceof AppError
 
-/** Lets a command and those below it throw instead of ending the process. */
-function inheriting(command: Command): Command {
+/** Makes a command and its subcommands throw instead of ending the process. */
+function throwInsteadOfExit(command: Command): Command {
   command.exitOverride().showHelpAfterError('Add --help for usage.')
-  for (const child of command.commands) inheriting(child)
+  for (const child of command.commands) throwInsteadOfExit(child)
   return command
 }
 
 const isWrongUsage = (error: unknown): boolean =>
   error instanceof ConfigError || (error instanceof AppError && error.definition === kernelErrors.validation_failed)
 
-/** What an operator is told: the message where it was written for them, otherwise all that is known. */
+/** Returns the message of an error written for operators; otherwise the message of a system error, or the stack. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return `invalid configuration: ${error.message}`
   if (error instanceof DatabaseError) return error.message

@@ -7,9 +7,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, ''
 const ENTRY = resolve(ROOT, 'bin/bukhindor.js')
 
 /**
- * How the command line is called where the service runs, so that it finds the same database: `COMMAND_LINE` where the
- * service is installed in a container or as a unit, else by how this process was started. Never by a name that npm would
- * look for in its registry.
+ * Returns a shell command that runs the command line on the same database: `COMMAND_LINE` if set, otherwise derived from
+ * how this process was started. Never a bare name, which npm would look up in its registry.
  */
 export function commandLine(config: Pick<Config, 'commandLine' | 'dataDir'>, folder = process.cwd()): string {
   if (config.commandLine) return config.commandLine.replaceAll('{hostname}', hostname())

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 
-/** Asks at the terminal; only `yes` is one. Anything else ends the command as failed, since it was not done. */
+/** Asks for confirmation at the terminal. Throws an Error with code `NOT_CONFIRMED` unless the answer is `yes`. */
 export async function confirm(question: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Database } from '../kernel/db/database.ts'
-import { migrateDown, migrateUp, migrationStatus, previewDown, type StepBack } from '../kernel/db/migrator.ts'
+import { migrateDown, migrateUp, migrationStatus, previewDown, type RollbackPreview } from '../kernel/db/migrator.ts'
 import { openDatabase } from '../kernel/db/open.ts'
 import type { Config } from '../settings/config.ts'
 import { confirm } from './confirm.ts'
@@ -9,7 +9,7 @@ const DOWN_HELP = `
 An older version often runs on a newer database without a rollback ("migrate status" of the older version tells): try
 that first, because it loses no data. Make a backup before you roll back.`
 
-/** `migrate up`, `down`, `status`. */
+/** Creates the commands `migrate up`, `down` and `status`. */
 export function migrateCommand(config: () => Config): Command {
   const command = new Command('migrate').description('update the database schema, or roll it back')
   const withDatabase = async (work: (database: Database) => Promise<unknown>) => {
@@ -72,12 +72,12 @@ export function migrateCommand(config: () => Config): Command {
   return command
 }
 
-function explainLosses({ version, name, losses }: StepBack): string {
+function explainLosses({ version, name, losses }: RollbackPreview): string {
   const lines = losses.map(({ table, column, rows }) =>
     column ? `  column ${table}.${column}, rows with a value: ${rows}\n` : `  table ${table}, rows: ${rows}\n`,
   )
-  const what = lines.length
+  const summary = lines.length
     ? `Rolling it back permanently deletes:\n${lines.join('')}`
     : 'Rolling it back deletes no table and no column.\n'
-  return `The latest migration is ${version} (${name}). ${what}`
+  return `The latest migration is ${version} (${name}). ${summary}`
 }

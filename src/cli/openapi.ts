@@ -7,7 +7,7 @@ import { createApp, migrate } from '../app.ts'
 import { createLog } from '../kernel/log/log.ts'
 import { loadConfig } from '../settings/config.ts'
 
-/** The OpenAPI document, made from the routes of an application that never listens. */
+/** Returns the OpenAPI document, generated from an application that never listens. */
 export async function openApiDocument(): Promise<Record<string, unknown>> {
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-openapi-'))
   try {
@@ -16,7 +16,7 @@ export async function openApiDocument(): Promise<Record<string, unknown>> {
     const { app } = await createApp(config, await createLog(config))
     const document = app.swagger() as unknown as Record<string, unknown>
     await app.close()
-    return { ...document, servers: [{ url: '/' }] } // Where the service is reached is not known here.
+    return { ...document, servers: [{ url: '/' }] } // The public address is not known here.
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

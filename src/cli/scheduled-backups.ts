@@ -14,16 +14,15 @@ import type { Config } from '../settings/config.ts'
 
 const NAME = /^bukhindor-\d{4}-\d{2}-\d{2}T[\d-]+\.\d{3}Z\.db$/
 const ENTRY = fileURLToPath(import.meta.resolve('../../bin/bukhindor.js'))
-/** After a start and after a failure it waits for so long; after each further failure twice as long. */
+/** Delay after a start and after a failure; doubles with each further failure. */
 const RETRY_MS = 60_000
-/** On the way out a copy that runs has so long to tidy up after itself. */
+/** How long a running backup may clean up at shutdown before it is killed. */
 const STOP_MS = 1000
 
 /**
- * Copies the embedded database to DATA_DIR/backups every `BACKUP_EVERY`, counted from the newest copy there is, and
- * keeps the newest `BACKUP_KEEP`. `bukhindor backup` does it in a process of its own, of the lowest priority: checking
- * a large copy takes seconds in which nothing else could be answered. Returns what ends it: a copy that runs then is
- * given up, and none begins right after a start, so that a service that is often restarted does not only copy.
+ * Backs up the embedded database to DATA_DIR/backups every `BACKUP_EVERY`, counted from the newest backup, and keeps the
+ * newest `BACKUP_KEEP`. Returns a function that stops this and cancels a running backup.
+ * @see docs/decisions/0028-scheduled-backups.md
  */
 export function scheduleBackups(
   config: Pick<Config, 'dataDir' | 'backupEvery' | 'backupKeep'>,
@@ -37,13 +36,13 @@ export function scheduleBackups(
   let failures = 0
 
   async function run(): Promise<void> {
-    makeFolder(folder) // Here, where a folder that cannot be made is a backup that failed, and ends nothing.
+    makeFolder(folder) // Here, so that a failure counts as a failed backup instead of ending the process.
     const file = join(folder, `bukhindor-${new Date().toISOString().replaceAll(':', '-')}.db`)
     child = spawn(process.execPath, [ENTRY, 'backup', file, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW)
     const { promise: ended, resolve } = Promise.withResolvers<number | null>()
     child.once('close', resolve).once('error', () => resolve(null))
-    const [output, fault, status] = await Promise.all([read(child.stdout), read(child.stderr), ended])
+    const [output, errorOutput, status] = await Promise.all([read(child.stdout), read(child.stderr), ended])
     child = undefined
     if (status === 0) {
       failures = 0
@@ -52,7 +51,7 @@ export function scheduleBackups(
       schedule(config.backupEvery)
     } else if (isStopping) log.info('running backup canceled')
     else {
-      log.error({ status, fault }, 'backup failed')
+      log.error({ status, fault: errorOutput }, 'backup failed')
       schedule(RETRY_MS * 2 ** failures++)
     }
   }
@@ -70,17 +69,17 @@ export function scheduleBackups(
   async function stop(): Promise<void> {
     isStopping = true
     clearTimeout(timer)
-    const copying = child
-    if (!copying) return
-    const ended = once(copying, 'close').catch(() => {})
-    copying.kill()
+    const running = child
+    if (!running) return
+    const ended = once(running, 'close').catch(() => {})
+    running.kill()
     await Promise.race([ended, pause(STOP_MS, null, { ref: false })])
-    copying.kill('SIGKILL') // It may be checking a large copy, and hear nothing meanwhile.
+    running.kill('SIGKILL') // While it checks a large copy, it does not react to SIGTERM.
     await ended
     removeDrafts(folder, isScheduled)
   }
 
-  // Nobody else writes them: these are of a service that was killed.
+  // Drafts with these names were left by a service that was killed.
   if (existsSync(folder)) removeDrafts(folder, isScheduled)
   const [newest] = backups(folder)
   const age = newest ? Date.now() - statSync(join(folder, newest)).mtimeMs : Number.POSITIVE_INFINITY
@@ -92,7 +91,7 @@ const isScheduled = (draft: string): boolean => draft.startsWith('bukhindor-')
 
 const read = (stream: NodeJS.ReadableStream | null): Promise<string> => (stream ? text(stream) : Promise.resolve(''))
 
-/** The scheduled copies, the newest first; nothing else that lies in the folder. */
+/** Returns the names of the scheduled backups in a folder, newest first. */
 const backups = (folder: string): string[] =>
   existsSync(folder)
     ? readdirSync(folder)

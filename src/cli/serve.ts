@@ -22,17 +22,17 @@ export const serveCommand = (config: () => Config) =>
   new Command('serve')
     .description('update the database schema and start the server')
     .option('--no-migrate', 'do not update the schema; exit if it is not up to date')
-    .action(async ({ migrate: allowed }: { migrate: boolean }) => {
-      const settings = await withRealPort(config)
+    .action(async ({ migrate: shouldMigrate }: { migrate: boolean }) => {
+      const settings = await resolvePort(config)
       const log = await createLog(settings)
-      if (settings.production) process.on('SIGUSR1', () => {}) // Node's own listener would open its debugger.
-      if (cluster.isWorker) return work(settings, log)
-      await prepareSchema(settings, allowed, log)
+      if (settings.production) process.on('SIGUSR1', () => {}) // By default, Node.js would start its inspector.
+      if (cluster.isWorker) return serveAsWorker(settings, log)
+      await prepareSchema(settings, shouldMigrate, log)
       await (settings.workers > 1 ? supervise(settings, log) : serve(settings, log))
     })
 
-/** `PORT=0` is decided here, before links are made of it, and for all workers. */
-async function withRealPort(config: () => Config): Promise<Config> {
+/** Replaces `PORT=0` by a free port, before links are built from it and workers share it. */
+async function resolvePort(config: () => Config): Promise<Config> {
   const settings = config()
   if (settings.port !== 0) return settings
   const port = await findFreePort(settings.host)
@@ -42,7 +42,7 @@ async function withRealPort(config: () => Config): Promise<Config> {
 async function findFreePort(host: string): Promise<number> {
   const server = createServer().listen(0, host)
   await once(server, 'listening').catch((error) => {
-    throw new DatabaseError(explainListen(error, host, 0), { cause: error })
+    throw new DatabaseError(explainListenError(error, host, 0), { cause: error })
   })
   const { port } = server.address() as AddressInfo
   server.close()
@@ -50,18 +50,18 @@ async function findFreePort(host: string): Promise<number> {
   return port
 }
 
-/** One process does it all. */
+/** Serves from this process. */
 async function serve(config: Config, log: Log): Promise<void> {
   const { app, services } = await createApp(config, log)
   const done = shutDownOnSignal({ app, services, log })
-  await begin(app, services)
+  await registerInstance(app, services)
   const address = await listen(app, config)
   announce(config, address, log)
   const endBackups = scheduleBackups(config, log)
   await done.finally(endBackups)
 }
 
-/** Several processes share the port; this one starts them, and serves nothing itself. */
+/** Starts several workers that share the port; this process serves no requests itself. */
 async function supervise(config: Config, log: Log): Promise<void> {
   const { port, stop } = await startWorkers(config, log)
   const done = onSignal(log, stop)
@@ -70,24 +70,24 @@ async function supervise(config: Config, log: Log): Promise<void> {
   await done.finally(endBackups)
 }
 
-/** One of those several. */
-async function work(config: Config, log: Log): Promise<void> {
-  const named = log.child({ worker: cluster.worker?.id })
+/** Serves as one of the workers. */
+async function serveAsWorker(config: Config, log: Log): Promise<void> {
+  const workerLog = log.child({ worker: cluster.worker?.id })
   try {
-    const { app, services } = await createApp(config, named)
-    const done = shutDownOnOrder({ app, services, log: named })
-    await begin(app, services)
+    const { app, services } = await createApp(config, workerLog)
+    const done = shutDownOnOrder({ app, services, log: workerLog })
+    await registerInstance(app, services)
     await listen(app, config)
     await done
     process.disconnect()
   } catch (error) {
-    process.channel?.unref() // No order is waited for: the process may end.
+    process.channel?.unref() // The channel to the supervisor must not keep the process alive.
     throw error
   }
 }
 
-/** From here on it counts as running: nobody takes a migration back under it. */
-const begin = (app: App, { instance }: Services): Promise<void> =>
+/** Registers this process as a running instance, which `migrate down` refuses to roll back under. */
+const registerInstance = (app: App, { instance }: Services): Promise<void> =>
   instance.begin().catch(async (error) => {
     await app.close()
     throw error
@@ -96,7 +96,7 @@ const begin = (app: App, { instance }: Services): Promise<void> =>
 function listen(app: App, { port, host }: Config): Promise<string> {
   return app.listen({ port, host, backlog: 1024 }).catch(async (error: NodeJS.ErrnoException) => {
     await app.close()
-    throw new DatabaseError(explainListen(error, host, port), { cause: error })
+    throw new DatabaseError(explainListenError(error, host, port), { cause: error })
   })
 }
 
@@ -106,7 +106,7 @@ function announce(config: Config, address: string, log: Log): void {
   process.stderr.write(banner(config, address))
 }
 
-/** What works, and is seldom meant in production. */
+/** Returns warnings about settings that work but are rarely intended in production. */
 function configurationWarnings({ production, appUrl, smtpUrl, database }: Config): string[] {
   if (!production) return []
   const ephemeral = database.engine === 'sqlite' ? ephemeralReason(dirname(database.file)) : null
@@ -123,10 +123,10 @@ function configurationWarnings({ production, appUrl, smtpUrl, database }: Config
   ]
 }
 
-async function prepareSchema(config: Config, allowed: boolean, log: Log): Promise<void> {
-  const database = await openDatabase(config, { forMigration: allowed })
+async function prepareSchema(config: Config, shouldMigrate: boolean, log: Log): Promise<void> {
+  const database = await openDatabase(config, { forMigration: shouldMigrate })
   try {
-    const applied = allowed ? await migrateUp(database) : []
+    const applied = shouldMigrate ? await migrateUp(database) : []
     if (applied.length) log.info({ applied }, 'migrations applied')
     const states = await migrationStatus(database)
     requireNonePending(states.filter(({ applied_at }) => applied_at === null))
@@ -137,7 +137,7 @@ async function prepareSchema(config: Config, allowed: boolean, log: Log): Promis
   }
 }
 
-function explainListen(error: NodeJS.ErrnoException, host: string, port: number): string {
+function explainListenError(error: NodeJS.ErrnoException, host: string, port: number): string {
   if (error.code === 'EADDRINUSE')
     return `port ${port} is in use: another program listens on ${host}:${port}. Set PORT to a free port`
   if (error.code === 'EACCES')
@@ -146,7 +146,7 @@ function explainListen(error: NodeJS.ErrnoException, host: string, port: number)
   return error.message
 }
 
-/** What a person who has just started it wants to know. On standard error: standard output is for the log. */
+/** Returns the text shown after a start. It goes to standard error: standard output is for the log. */
 function banner(config: Config, address: string): string {
   const { database, dataDir, smtpUrl } = config
   return `

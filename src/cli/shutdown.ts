@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { DRAIN_DELAY_MS, FATAL_DRAIN_MS, LAST_LINES_MS, SHUTDOWN_DEADLINE_MS } from '../kernel/config/deadlines.ts'
+import { DRAIN_DELAY_MS, FATAL_DRAIN_MS, LOG_FLUSH_MS, SHUTDOWN_DEADLINE_MS } from '../kernel/config/deadlines.ts'
 import type { App } from '../kernel/http/types.ts'
 import type { Log } from '../kernel/log/log.ts'
 import type { Services } from '../services.ts'
@@ -10,50 +10,51 @@ interface Running {
   log: Log
 }
 
-/** A terminal that is closed sends SIGHUP. At a terminal nobody balances load: Ctrl-C, SIGINT, gives no notice. */
+/** SIGHUP is sent when the terminal closes. SIGINT (Ctrl-C) skips the drain delay: no load balancer is involved. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
- * On SIGTERM, SIGHUP or SIGINT: readiness turns, every answer closes its connection, then the listener closes, requests
- * in flight finish, and the database closes. Resolves when it is over.
+ * Shuts down on SIGTERM, SIGHUP or SIGINT: readiness fails and responses close their connections, then the listener
+ * closes, requests in flight finish, and the database closes. Resolves when this is complete.
+ * @see docs/decisions/0023-own-shutdown.md
  */
 export function shutDownOnSignal({ app, services, log }: Running): Promise<void> {
-  return onSignal(log, async (hasNotice) => {
+  return onSignal(log, async (withDrainDelay) => {
     services.lifecycle.draining = true
-    if (hasNotice) await pause(DRAIN_DELAY_MS)
+    if (withDrainDelay) await pause(DRAIN_DELAY_MS)
     await app.close()
   })
 }
 
 /**
- * Runs `leave` on a signal, or after an error that nobody caught, which then ends the process with 1. A second signal, or
- * the deadline, ends it at once. Resolves when it is over.
- * @param leave is told whether load balancers are to be given time to notice
+ * Runs `close` on a signal and resolves when it is complete. A second signal or the deadline ends the process with 1.
+ * After an uncaught error, `close` runs without the drain delay and the process exits with 1.
+ * @param close `withDrainDelay` says whether to give load balancers time to notice
  */
-export function onSignal(log: Log, leave: (hasNotice: boolean) => Promise<void>): Promise<void> {
+export function onSignal(log: Log, close: (withDrainDelay: boolean) => Promise<void>): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  let leaving = false
-  const react = async (signal: NodeJS.Signals) => {
-    if (leaving) process.exit(1)
-    leaving = true
+  let isShuttingDown = false
+  const handle = async (signal: NodeJS.Signals) => {
+    if (isShuttingDown) process.exit(1)
+    isShuttingDown = true
     log.info({ signal }, 'shutting down')
     const deadline = setTimeout(() => {
       log.error('shutdown deadline reached: requests were still running')
       exit(log)
     }, SHUTDOWN_DEADLINE_MS).unref()
-    await leave(signal !== 'SIGINT')
+    await close(signal !== 'SIGINT')
     clearTimeout(deadline)
     log.info('shutdown complete')
-    lastLines(log, resolve)
+    afterFlush(log, resolve)
   }
-  for (const signal of SIGNALS) process.on(signal, () => react(signal).catch(reject))
-  restartOnFatal(log, () => leave(false))
+  for (const signal of SIGNALS) process.on(signal, () => handle(signal).catch(reject))
+  exitOnUncaughtError(log, () => close(false))
   return promise
 }
 
 /**
- * In a process that another one supervises: `drain` turns readiness, `close` finishes what runs. Signals are for the
- * supervisor: a terminal, and systemd, send them to every process of the service. Resolves when it is over.
+ * Shuts down a worker when its supervisor sends `drain` (readiness fails) and `close`. Resolves when this is complete.
+ * Ignores signals, which terminals and systemd send to every process of the service: the supervisor handles them.
  */
 export function shutDownOnOrder({ app, services, log }: Running): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -61,20 +62,20 @@ export function shutDownOnOrder({ app, services, log }: Running): Promise<void> 
     services.lifecycle.draining = true
     await app.close()
   }
-  process.on('message', (order) => {
-    if (order === 'drain') services.lifecycle.draining = true
-    if (order === 'close') close().then(() => lastLines(log, resolve), reject)
+  process.on('message', (message) => {
+    if (message === 'drain') services.lifecycle.draining = true
+    if (message === 'close') close().then(() => afterFlush(log, resolve), reject)
   })
   for (const signal of SIGNALS) process.on(signal, () => {})
-  restartOnFatal(log, close)
+  exitOnUncaughtError(log, close)
   return promise
 }
 
 /**
- * The state of the program is unknown after an error that nobody caught (ASVS 16.5.4): it is logged, nothing new is
- * accepted, requests in flight get a few seconds, and the supervisor starts anew.
+ * After an uncaught error, logs it, closes with a short deadline and exits with 1, for a supervisor to restart the
+ * process: the state of the program is unknown (ASVS 16.5.4).
  */
-function restartOnFatal(log: Log, close: () => Promise<void>): void {
+function exitOnUncaughtError(log: Log, close: () => Promise<void>): void {
   let isEnding = false
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (err: unknown) => {
@@ -92,14 +93,14 @@ function restartOnFatal(log: Log, close: () => Promise<void>): void {
     })
 }
 
-/** Ends the process with 1, once the log is written. */
-const exit = (log: Log): void => lastLines(log, () => process.exit(1))
+/** Ends the process with 1 after the log is written. */
+const exit = (log: Log): void => afterFlush(log, () => process.exit(1))
 
-/** Goes on once the log is written. Where nobody reads it, an orderly end would wait for ever for the last write. */
-function lastLines(log: Log, then: () => void): void {
-  const stuck = setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_LINES_MS)
+/** Calls `then` after the log is written. Kills the process if that takes too long, because nobody reads the pipe. */
+function afterFlush(log: Log, then: () => void): void {
+  const killTimer = setTimeout(() => process.kill(process.pid, 'SIGKILL'), LOG_FLUSH_MS)
   log.flush(() => {
-    clearTimeout(stuck)
+    clearTimeout(killTimer)
     then()
   })
 }

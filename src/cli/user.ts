@@ -20,7 +20,7 @@ deleted, demoted or deactivated.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`
 
-/** `user create`, `list`, `set-role`, `set-password`, `activate`, `deactivate`, `delete`: for whoever runs the machine. */
+/** Creates the `user` commands, which act with the operator's permissions. */
 export function userCommand(config: () => Config): Command {
   const command = new Command('user')
     .description('create and change users, including the first administrator')
@@ -71,8 +71,10 @@ export function userCommand(config: () => Config): Command {
     .description('change a user’s role')
     .addArgument(new Argument('<role>', 'role of the user').choices(['user', 'admin']))
     .addOption(json())
-    .action((email, to, options) =>
-      withServices(async ({ operator }) => print(options.json, await operator.update(email, { role: to }), 'Changed')),
+    .action((email, newRole, options) =>
+      withServices(async ({ operator }) =>
+        print(options.json, await operator.update(email, { role: newRole }), 'Changed'),
+      ),
     )
   command
     .command('set-password <email>')
@@ -121,6 +123,6 @@ const HEADING = 'CREATED     ROLE   STATE     E-MAIL  NAME\n'
 const line = ({ email, name, role, is_active, created_at }: User) =>
   `${created_at.slice(0, 10)}  ${role.padEnd(5)}  ${is_active ? '        ' : 'inactive'}  ${email}  ${name}\n`
 
-function print(json: boolean | undefined, user: User, what: string): void {
-  process.stdout.write(json ? `${JSON.stringify(user)}\n` : `${what} ${user.email} (${user.role}, ${user.id})\n`)
+function print(json: boolean | undefined, user: User, action: string): void {
+  process.stdout.write(json ? `${JSON.stringify(user)}\n` : `${action} ${user.email} (${user.role}, ${user.id})\n`)
 }

@@ -4,8 +4,9 @@ import type { LogDestination } from '../kernel/log/destination.ts'
 const LINE_FEED = 10
 
 /**
- * Passes on what a worker logs, in whole lines. It is read only as fast as it is written, so that a slow reader of the
- * log costs no memory here: the worker keeps its lines, and counts those that are lost.
+ * Forwards the log of a worker in whole lines. Reads only as fast as it can write, so that a slow reader of the log
+ * costs no memory here.
+ * @see docs/decisions/0010-one-writer-of-the-log.md
  */
 export async function forwardLines(output: Readable, destination: Pick<LogDestination, 'writeLines'>): Promise<void> {
   let rest: Buffer[] = []
@@ -17,6 +18,6 @@ export async function forwardLines(output: Readable, destination: Pick<LogDestin
     }
     if (end < chunk.length) rest.push(chunk.subarray(end))
   }
-  // It was killed in the middle of a line.
+  // The worker was killed in the middle of a line.
   if (rest.length > 0) await destination.writeLines(Buffer.concat([...rest, Buffer.of(LINE_FEED)]))
 }

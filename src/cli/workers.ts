@@ -8,27 +8,27 @@ import { destinationOf, type Log } from '../kernel/log/log.ts'
 import type { Config } from '../settings/config.ts'
 import { forwardLines } from './worker-logs.ts'
 
-/** A worker that ends within this time is started again only after a pause, which doubles each time, in ms. */
+/** A worker that lived shorter than this, in ms, is replaced only after a pause that doubles each time. */
 const SHORT_LIFETIME_MS = 10_000
 const MIN_PAUSE_MS = 100
 const MAX_PAUSE_MS = 10_000
-/** On the way out: each worker has its turn for this long, then the next one closes beside it. */
+/** At shutdown, how long to wait for one worker before the next one closes at the same time. */
 const CLOSING_INTERVAL_MS = 1500
 
 /**
- * Starts `workers` processes of this same command, which share one port, and another one for each that dies.
- * Resolves when all of them listen, with their port. Rejects when one ends before it has ever listened.
+ * Starts `workers` processes of this command, which share one port, and replaces each that exits. Resolves with the port
+ * when all of them listen. Throws DatabaseError when one exits before it listens.
  */
 export async function startWorkers({ workers: count, port }: Pick<Config, 'workers' | 'port'>, log: Log) {
-  let leaving = false
+  let isStopping = false
   let delay = 0
   const destination = destinationOf(log)
-  // JSON lines of all processes are written by this one: several writers of one pipe tear each other's lines.
+  // This process writes the JSON lines of all workers: several writers of one pipe would interleave lines.
   if (destination) cluster.setupPrimary({ stdio: ['inherit', 'pipe', 'inherit', 'ipc'] } as ClusterSettings)
 
   function fork(): Worker {
     const worker = cluster.fork({ PORT: String(port) })
-    // Such as an order to one that has just ended: 'exit' tells all that has to be known.
+    // For example, a message to a worker that has just exited: its 'exit' event follows.
     worker.on('error', (err) => log.warn({ err, worker: worker.id }, 'failed to send a message to a worker'))
     const { stdout } = worker.process
     if (destination && stdout) guarded(log, 'worker logs', forwardLines)(stdout, destination)
@@ -43,45 +43,47 @@ export async function startWorkers({ workers: count, port }: Pick<Config, 'worke
       )
     })
 
-  function replaceWhenItDies(worker: Worker): void {
-    const born = performance.now()
+  function replaceOnExit(worker: Worker): void {
+    const startedAt = performance.now()
     const replace = async (status: number | null, signal: string | null) => {
-      if (leaving) return
+      if (isStopping) return
       log.error(
         { worker: worker.id, worker_pid: worker.process.pid, status, signal },
         'worker exited unexpectedly, starting another one',
       )
       delay =
-        performance.now() - born < SHORT_LIFETIME_MS ? Math.min(Math.max(MIN_PAUSE_MS, 2 * delay), MAX_PAUSE_MS) : 0
+        performance.now() - startedAt < SHORT_LIFETIME_MS
+          ? Math.min(Math.max(MIN_PAUSE_MS, 2 * delay), MAX_PAUSE_MS)
+          : 0
       await pause(delay, null, { ref: false })
-      if (!leaving) replaceWhenItDies(fork())
+      if (!isStopping) replaceOnExit(fork())
     }
     worker.once('exit', guarded(log, 'replace a worker', replace))
   }
 
-  async function stop(hasNotice: boolean): Promise<void> {
-    leaving = true
+  async function stop(withDrainDelay: boolean): Promise<void> {
+    isStopping = true
     const workers = () => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
-    const order = (worker: Worker, what: 'drain' | 'close') => worker.isConnected() && worker.send(what)
-    for (const worker of workers()) order(worker, 'drain')
-    if (hasNotice) await pause(DRAIN_DELAY_MS)
-    const ends = workers().map(async (worker) => {
+    const send = (worker: Worker, message: 'drain' | 'close') => worker.isConnected() && worker.send(message)
+    for (const worker of workers()) send(worker, 'drain')
+    if (withDrainDelay) await pause(DRAIN_DELAY_MS)
+    const exits = workers().map(async (worker) => {
       if (!worker.isDead()) await once(worker, 'exit')
     })
     for (const worker of workers()) {
-      order(worker, 'close')
+      send(worker, 'close')
       await Promise.race([once(worker, 'exit'), pause(CLOSING_INTERVAL_MS, null, { ref: false })])
     }
-    await Promise.all(ends)
+    await Promise.all(exits)
   }
 
   const workers = Array.from({ length: count }, fork)
   try {
     const ports = await Promise.all(workers.map(listening))
-    for (const worker of workers) replaceWhenItDies(worker.isDead() ? fork() : worker)
+    for (const worker of workers) replaceOnExit(worker.isDead() ? fork() : worker)
     return { port: ports[0] as number, stop }
   } catch (error) {
-    leaving = true
+    isStopping = true
     for (const worker of workers) worker.process.kill('SIGKILL')
     throw error
   }

@@ -7,11 +7,11 @@ import { SETTINGS, type Setting } from './settings.ts'
 
 type Settings = typeof SETTINGS
 type Values = { [V in keyof Settings as Settings[V]['key']]: ReturnType<Settings[V]['parse']> }
-type Given = 'environment' | 'databaseUrl' | 'poolSize'
+type RawKeys = 'environment' | 'databaseUrl' | 'poolSize'
 
-/** The settings in force: those of `settings.ts` by their keys, and what follows from several of them. */
+/** The effective settings: those of `settings.ts` by their keys, and values derived from several of them. */
 export type Config = Readonly<
-  Omit<Values, Given | 'appUrl' | 'corsAllowedOrigins' | 'workers'> & {
+  Omit<Values, RawKeys | 'appUrl' | 'corsAllowedOrigins' | 'workers'> & {
     production: boolean
     database: { engine: 'sqlite'; file: string } | { engine: 'postgres'; url: string; poolSize: number }
     appUrl: string
@@ -20,7 +20,7 @@ export type Config = Readonly<
   }
 >
 
-/** Reads `.env` of a folder, the process environment on top of it. */
+/** Reads `.env` of a folder; variables of the process environment take precedence. Throws ConfigError. */
 export function readEnvironment(folder = process.cwd()): Record<string, string | undefined> {
   try {
     return { ...parseEnv(readFileSync(resolve(folder, '.env'), 'utf8')), ...process.env }
@@ -32,7 +32,7 @@ export function readEnvironment(folder = process.cwd()): Record<string, string |
 
 const LOOPBACK_ORIGINS = ['http://localhost:*', 'http://127.0.0.1:*']
 
-/** Turns the environment into settings. Throws ConfigError with every fault at once. An empty value is an absent one. */
+/** Parses settings from the environment. Throws ConfigError with every fault at once. Empty values count as absent. */
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const faults: string[] = []
   const { environment, databaseUrl, poolSize, ...values } = read(env, faults)
@@ -49,12 +49,12 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     corsAllowedOrigins: values.corsAllowedOrigins ?? (production ? [] : LOOPBACK_ORIGINS),
     workers: workers === 'auto' ? availableParallelism() : workers,
   }
-  faults.push(...contradictionsOf(config, env))
+  faults.push(...combinationFaults(config, env))
   if (faults.length) throw new ConfigError(faults)
   return Object.freeze(config)
 }
 
-/** The value of each setting by its key; what is wrong with one is added to `faults`, and its default stands in. */
+/** Returns the value of each setting by its key. An invalid value is added to `faults` and replaced by the default. */
 function read(env: Record<string, string | undefined>, faults: string[]): Values {
   const entries = Object.entries<Setting<string, unknown>>(SETTINGS).map(([name, { key, parse, fallback, secret }]) => {
     const text = env[name]?.trim()
@@ -69,8 +69,8 @@ function read(env: Record<string, string | undefined>, faults: string[]): Values
   return Object.fromEntries(entries) as Values
 }
 
-/** What is wrong with settings that are right one by one. */
-function contradictionsOf(
+/** Returns faults in combinations of settings that are valid individually. */
+function combinationFaults(
   { database, appSecret, ...config }: Config,
   env: Record<string, string | undefined>,
 ): string[] {

@@ -4,10 +4,10 @@ import { SECOND } from '../kernel/lib/clock.ts'
 import type { Config } from './config.ts'
 import { SETTINGS, type Setting } from './settings.ts'
 
-/** Every setting as it is in force, for `bukhindor config`: its text, masked where it is a secret, and where it is from. */
+/** Returns the effective value of every setting, secrets masked, and its source; for `bukhindor config`. */
 export function effectiveSettings(env: Record<string, string | undefined>, config: Config) {
   const { database, dataDir, appUrl, corsAllowedOrigins } = config
-  // Some follow from others.
+  // Their defaults depend on other settings.
   const derived: Record<string, string> = {
     DATA_DIR: dataDir,
     DATABASE_URL: database.engine === 'sqlite' ? `sqlite:${database.file}` : masked(database.url),
@@ -27,6 +27,6 @@ export function effectiveSettings(env: Record<string, string | undefined>, confi
   return Object.fromEntries(entries)
 }
 
-/** A default as it would be written in the environment. */
+/** Formats a default as it would be written in the environment. */
 export const showValue = (value: unknown): string =>
   typeof value === 'number' && value >= 10 * SECOND && value % 1000 === 0 ? showDuration(value) : String(value)

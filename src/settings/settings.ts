@@ -14,9 +14,9 @@ import {
 import { DAY, MINUTE, SECOND } from '../kernel/lib/clock.ts'
 import { parseNetworks } from '../kernel/lib/ip-addresses.ts'
 
-/** A setting that was not given has its default; `shown` in the documentation where it depends on others. */
+/** One environment variable. `shown` replaces `fallback` in the documentation. */
 export interface Setting<K extends string, T> {
-  /** What the program calls it. */
+  /** Its name in `Config`. */
   key: K
   parse: (text: string) => T
   fallback: T
@@ -35,7 +35,7 @@ function setting<const K extends string, T>(
   return { key, parse, fallback, about, ...more }
 }
 
-/** Every variable that the service reads: the one list behind the start-up check, `bukhindor config` and the docs. */
+/** The settings: parsed at startup, printed by `bukhindor config`, and listed in docs/configuration.md. */
 export const SETTINGS = {
   NODE_ENV: setting(
     'environment',
@@ -228,7 +228,7 @@ function trustProxy(text: string): string[] | number | false {
 }
 
 function smtpUrl(text: string): string {
-  // Options in the query could switch off what keeps mails safe on their way.
+  // Query options of nodemailer could disable TLS or certificate checks.
   if (!/^smtps?:\/\/[^?#]+$/.test(text) || !URL.canParse(text))
     throw new Error('must be smtp://USER:PASSWORD@HOST:PORT or smtps://…')
   return text

@@ -1,4 +1,4 @@
-/** The settings are wrong: `faults` names each of them. */
+/** Invalid settings; `faults` has a message for each. */
 export class ConfigError extends Error {
   readonly faults: string[]
   constructor(faults: string[]) {
@@ -10,7 +10,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Decodes a secret: base64url of at least 32 bytes. Throws an Error that tells how to make one. */
+/** Decodes a secret: base64url of at least 32 bytes. Throws an Error that says how to generate one. */
 export function parseSecret(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
   if (!/^[A-Za-z0-9_-]+={0,2}$/.test(text) || bytes.length < 32)

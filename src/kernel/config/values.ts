@@ -1,4 +1,4 @@
-/** Parsers of single values of the environment. Each throws an Error that says what is allowed. */
+/** Parsers of single environment values. They throw an Error that names the allowed values. */
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -8,7 +8,7 @@ export const integer = (min: number, max: number) => (text: string) => {
   return value
 }
 
-/** A time such as `90s`, `15m`, `12h` or `30d`, in milliseconds; `0` is none. */
+/** Parses a duration such as `90s`, `15m`, `12h`, `30d` or `0`. Returns milliseconds. */
 export const duration = (min: number, max: number) => (text: string) => {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text === '0' ? '0s' : text) ?? []
   const value = Number(amount) * UNITS[unit as keyof typeof UNITS]
@@ -19,7 +19,7 @@ export const duration = (min: number, max: number) => (text: string) => {
   return value
 }
 
-/** The shortest way to write a duration given in milliseconds. */
+/** Formats a duration in milliseconds with the largest unit that divides it. */
 export function showDuration(milliseconds: number): string {
   for (const unit of ['d', 'h', 'm'] as const)
     if (milliseconds >= UNITS[unit] && milliseconds % UNITS[unit] === 0) return `${milliseconds / UNITS[unit]}${unit}`
@@ -44,7 +44,7 @@ export const list =
       .filter(Boolean)
       .map(parse)
 
-/** An http(s) address, or that of an app’s own scheme, without its trailing slash. */
+/** Returns a URL without trailing slashes: http(s) or the scheme of an app, without query and fragment. */
 export function url(text: string): string {
   const parsed = URL.canParse(text) ? new URL(text) : null
   if (!parsed || /^(javascript|data|file):$/.test(parsed.protocol) || parsed.search || parsed.hash)
@@ -52,7 +52,7 @@ export function url(text: string): string {
   return text.replace(/\/+$/, '')
 }
 
-/** `scheme://host[:port]`; the port may be `*`, the first label of the host may be `*`. */
+/** Returns an origin `scheme://host[:port]`, http or https; the port and the first label of the host may be `*`. */
 export function origin(text: string): string {
   if (!/^https?:\/\/(\*\.)?[a-z0-9.-]+(:(\d{1,5}|\*))?$|^https?:\/\/\[[0-9a-f:]+\](:(\d{1,5}|\*))?$/.test(text))
     throw new Error(
@@ -61,7 +61,7 @@ export function origin(text: string): string {
   return text
 }
 
-/** The name of a header field (RFC 9110, 5.1). */
+/** Returns the name of a header field (RFC 9110, 5.1). */
 export function headerName(text: string): string {
   if (!/^[!#$%&'*+.^_`|~\w-]{1,100}$/.test(text)) throw new Error(`"${text}" is not a header name such as X-Trace`)
   return text
@@ -70,15 +70,15 @@ export function headerName(text: string): string {
 export function postgresOrSqliteUrl(text: string): string {
   if (!/^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(text))
     throw new Error('must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME')
-  if (!text.startsWith('sqlite:') && isUnescaped(text))
+  if (!text.startsWith('sqlite:') && hasUnescapedCredentials(text))
     throw new Error(
       'user and password must be percent-encoded: / is %2F, ? is %3F, # is %23, % is %25, @ is %40, : is %3A',
     )
   return text
 }
 
-/** Whether what should be the password ends the host instead. An `@` alone is understood. */
-function isUnescaped(url: string): boolean {
+/** Whether reserved characters in user or password move the boundaries of the URL. A lone `@` does not. */
+function hasUnescapedCredentials(url: string): boolean {
   const [, user = '', rest = ''] = /^\w+:\/\/(?:([^/?#]*)@)?(.*)$/s.exec(url) ?? []
   const [path = ''] = rest.split('?', 1)
   const queryWord = rest.slice(path.length).split('=', 1)[0] ?? ''

@@ -5,34 +5,32 @@ import { type Clock, timestamp } from '../lib/clock.ts'
 import { createSealer } from './sealer.ts'
 import type { Keys } from './secrets.ts'
 
-interface Known {
+interface StoredKey {
   secretId: string
   key: Buffer
   createdAt: string
 }
 
 /**
- * The key of all fingerprints, for what is looked up but need not be readable: the same on all instances whatever the order of their secrets, and for ever:
- * what is looked up by it must be found through a rotation. It is derived from the secret that was the first when the
- * database was new, and kept in the database, sealed once for each secret in force, so that any of them opens it.
- *
+ * Returns the key of fingerprints, which stays the same on all instances and through a rotation of secrets. It is stored
+ * in the database, encrypted once for each current secret.
  * @see docs/decisions/0015-lookup-key.md
  */
 export async function loadLookupKey(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
   const known = await read(database.db, keys)
   const [oldest] = known
   if (oldest && isComplete(known, keys)) return oldest.key
-  return share(database, clock, keys).catch((error) => {
-    // A database that cannot be written just now is no reason not to start: the next start does it.
+  return ensureStored(database, clock, keys).catch((error) => {
+    // Start although the database cannot be written at the moment; the next start stores the key.
     if (isUnavailable(error)) return oldest?.key ?? firstOf(keys)
     throw error
   })
 }
 
-/** Sees to it that each secret in force opens the shared key. Returns that. */
-function share(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
+/** Stores the shared key encrypted under every current secret. Returns it. */
+function ensureStored(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
   return database.transaction(async (trx) => {
-    // Instances that start at once must not each take a key of their own. SQLite's transaction has its lock already.
+    // Instances that start together must choose one key. In SQLite, the transaction holds the write lock.
     if (database.engine === 'postgres') await sql`lock table lookup_keys in share row exclusive mode`.execute(trx)
     const [shared] = await read(trx, keys)
     const { key, createdAt } = shared ?? { key: firstOf(keys), createdAt: timestamp(clock.now()) }
@@ -48,8 +46,8 @@ function share(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
   })
 }
 
-/** The keys that secrets in force open, the oldest first. */
-async function read(db: Db, keys: Keys): Promise<Known[]> {
+/** Returns the stored keys that a current secret decrypts, oldest first. */
+async function read(db: Db, keys: Keys): Promise<StoredKey[]> {
   const rows = await db
     .selectFrom('lookup_keys')
     .selectAll()
@@ -63,7 +61,7 @@ async function read(db: Db, keys: Keys): Promise<Known[]> {
   })
 }
 
-const isComplete = (known: Known[], { secretIds }: Keys): boolean =>
+const isComplete = (known: StoredKey[], { secretIds }: Keys): boolean =>
   known.length === secretIds.length && known.every(({ key }) => known[0]?.key.equals(key))
 
 const firstOf = (keys: Keys): Buffer => keys.of('lookup')[0] as Buffer

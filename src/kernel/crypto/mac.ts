@@ -1,16 +1,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * Signs bytes with HMAC-SHA256 and writes both as one base64url text, the MAC last.
+ * Signs bytes with HMAC-SHA256: `sign` returns them and the MAC as one base64url text, the MAC last.
  * @param keys the first signs, all of them verify
- * @param macBytes how much of the MAC is kept
+ * @param macBytes length to which the MAC is truncated
  */
 export function createMac(keys: Buffer[], macBytes = 32) {
   const macOf = (key: Buffer, body: Buffer) => createHmac('sha256', key).update(body).digest().subarray(0, macBytes)
 
   const sign = (body: Buffer): string => Buffer.concat([body, macOf(keys[0] as Buffer, body)]).toString('base64url')
 
-  /** The bytes that a text signs; null where they are not ours, or where the text is another spelling of one that is. */
+  /** Returns the signed bytes; null if the MAC is wrong or the text is not canonical base64url. */
   function verify(text: string): Buffer | null {
     const bytes = Buffer.from(text, 'base64url')
     if (bytes.length <= macBytes || bytes.toString('base64url') !== text) return null

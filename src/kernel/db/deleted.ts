@@ -1,4 +1,4 @@
-/** Runs a query that deletes. Returns how many rows there were. */
+/** Runs a delete query. Returns the number of deleted rows. */
 export const countDeleted = async (query: {
   executeTakeFirst(): Promise<{ numDeletedRows: bigint } | undefined>
 }): Promise<number> => Number((await query.executeTakeFirst())?.numDeletedRows ?? 0)

@@ -4,23 +4,23 @@ import { sql } from 'kysely'
 import { SECOND, timestamp } from '../lib/clock.ts'
 import { type Database, type Db, engineOf } from './database.ts'
 import { withSchema } from './migrator.ts'
-import { INSTANCE } from './running.ts'
+import { INSTANCE_PREFIX } from './running.ts'
 
-/** A process that serves says so this often, and counts as running for so long after it has last said so. */
-const RENEW_MS = 10 * SECOND
-const ALIVE_MS = 30 * SECOND
+/** How often an instance renews its lease, and how long the lease is valid. */
+const RENEW_INTERVAL_MS = 10 * SECOND
+const LEASE_MS = 30 * SECOND
 
 /**
- * The sign of life of a process that serves: a row of `leases`, which `migrate down` looks for. A row rather than an
- * advisory lock, because it works on both engines and through a pooler.
+ * Creates the lease of a serving process, a row that `migrate down` checks for. A row instead of an advisory lock works on
+ * both engines and behind a pooler.
  */
 export function createInstance({ database }: { database: Database }) {
-  const name = `${INSTANCE}${randomUUID()}`
+  const name = `${INSTANCE_PREFIX}${randomUUID()}`
   const holder = `${hostname()}, process ${process.pid}`
   let timer: NodeJS.Timeout | undefined
 
   async function renew(db: Db): Promise<void> {
-    const until = inMilliseconds(db, ALIVE_MS)
+    const until = timeFromNow(db, LEASE_MS)
     await db
       .insertInto('leases')
       .values({ name, holder, until })
@@ -29,18 +29,18 @@ export function createInstance({ database }: { database: Database }) {
   }
 
   return {
-    /** From here on it counts as running. Throws DatabaseError when the schema is not what this version needs. */
+    /** Takes the lease. Throws DatabaseError if migrations are pending or the schema is incompatible. */
     async begin(): Promise<void> {
       await withSchema(database, async (trx) => {
         await trx
           .deleteFrom('leases')
-          .where('name', 'like', `${INSTANCE}%`)
-          .where('until', '<', inMilliseconds(trx, 0))
+          .where('name', 'like', `${INSTANCE_PREFIX}%`)
+          .where('until', '<', timeFromNow(trx, 0))
           .execute()
         await renew(trx)
       })
-      // While the database is away nobody can migrate either.
-      timer = setInterval(() => renew(database.db).catch(() => {}), RENEW_MS).unref()
+      // A failed renewal is harmless: while the database is unavailable, no migration can run.
+      timer = setInterval(() => renew(database.db).catch(() => {}), RENEW_INTERVAL_MS).unref()
     },
     async end(): Promise<void> {
       if (!timer) return
@@ -49,13 +49,13 @@ export function createInstance({ database }: { database: Database }) {
         .deleteFrom('leases')
         .where('name', '=', name)
         .execute()
-        .catch(() => {}) // It runs out by itself.
+        .catch(() => {}) // The lease expires by itself.
     },
   }
 }
 
-/** A time from now, by the clock of the database: those of several machines differ. */
-function inMilliseconds(db: Db, milliseconds: number) {
+/** Returns a time from now, by the clock of PostgreSQL, since the clocks of several machines differ. */
+function timeFromNow(db: Db, milliseconds: number) {
   return engineOf(db) === 'postgres'
     ? sql<string>`clock_timestamp() + ${sql.lit(milliseconds)} * interval '1 millisecond'`
     : sql<string>`${timestamp(Date.now() + milliseconds)}`

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Db, engineOf } from './database.ts'
 
-/** What a change of the schema takes away: a table, or a column of one that stays; and in how many rows something is. */
+/** A table, or a column of a remaining table, that a schema change drops, with its number of rows or non-null values. */
 export interface Loss {
   table: string
   column: string | null
@@ -13,7 +13,7 @@ interface Column {
   column: string
 }
 
-/** Every column of every table, without the tables in which an index of SQLite keeps its own. */
+/** Returns the columns of all tables, except SQLite's internal tables. */
 export async function columnsOf(db: Db): Promise<Column[]> {
   const { rows } = await (engineOf(db) === 'postgres'
     ? sql<Column>`select table_name as "table", column_name as "column" from information_schema.columns
@@ -26,10 +26,10 @@ export async function columnsOf(db: Db): Promise<Column[]> {
   return rows
 }
 
-/** What was there before and is not any more, counted in `db`, where it still is. */
+/** Returns the tables and columns of `before` that are missing in `after`, counted in `db`, where they still exist. */
 export async function lossesBetween(db: Db, before: Column[], after: Column[]): Promise<Loss[]> {
-  const left = new Set(after.map(({ table, column }) => `${table}.${column}`))
-  const tablesLeft = new Set(after.map(({ table }) => table))
+  const remaining = new Set(after.map(({ table, column }) => `${table}.${column}`))
+  const remainingTables = new Set(after.map(({ table }) => table))
   const losses: Loss[] = []
   const count = async (table: string, column: string | null) => {
     const { rows } = await (column
@@ -39,8 +39,8 @@ export async function lossesBetween(db: Db, before: Column[], after: Column[]): 
     losses.push({ table, column, rows: Number(rows[0]?.count) })
   }
   for (const { table, column } of before) {
-    if (left.has(`${table}.${column}`)) continue
-    if (tablesLeft.has(table)) await count(table, column)
+    if (remaining.has(`${table}.${column}`)) continue
+    if (remainingTables.has(table)) await count(table, column)
     else if (!losses.some((loss) => loss.table === table)) await count(table, null)
   }
   return losses

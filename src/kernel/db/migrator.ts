@@ -7,26 +7,26 @@ import { DatabaseError } from './errors.ts'
 import { columnsOf, type Loss, lossesBetween } from './losses.ts'
 import { requireNoInstance } from './running.ts'
 
-/** One step of the schema. Both run in a transaction of their own. */
+/** A migration file. `up` and `down` each run in a transaction. */
 export interface Migration {
   /**
-   * The oldest version of the schema whose program may run on this one too: it reads and writes nothing that this step
-   * takes away or changes. Without it an older program does not start on a database that has this step.
+   * The oldest schema version whose program can also run after this migration, because it does not use what the migration
+   * changes or drops. Without it, no older program starts on the database.
    */
   compatibleFrom?: number
   up(db: Db, types: ColumnTypes): Promise<void>
   down(db: Db, types: ColumnTypes): Promise<void>
 }
 
-/** The column types in which the engines differ. */
+/** Column types that differ between the engines. */
 export interface ColumnTypes {
   engine: Engine
   id: string
   time: string
   flag: string
-  /** Text that is compared and sorted byte by byte. */
+  /** Text that is compared and sorted by bytes. */
   key: string
-  /** What ends a CREATE TABLE. */
+  /** The options at the end of CREATE TABLE. */
   strict: string
 }
 
@@ -46,19 +46,19 @@ export interface MigrationState {
   version: number
   name: string
   applied_at: string | null
-  /** False for one of a newer version, with which this one may run. */
+  /** False for a migration of a newer, compatible version. */
   is_known: boolean
 }
 
-/** What `migrate down` would do. */
-export interface StepBack {
+/** The migration that `migrate down` would roll back, and what that deletes. */
+export interface RollbackPreview {
   version: number
   name: string
   losses: Loss[]
 }
 
 const FOLDER = new URL('../../migrations/', import.meta.url)
-/** Any number that no other program uses on the same database. */
+/** An arbitrary number, unlikely to be used by other programs on the same database. */
 const ADVISORY_LOCK = 7_206_514_203
 
 interface MigrationFile extends Migration {
@@ -67,13 +67,13 @@ interface MigrationFile extends Migration {
   checksum: string
 }
 
-async function files(): Promise<MigrationFile[]> {
+async function readMigrations(): Promise<MigrationFile[]> {
   const names = readdirSync(FOLDER).filter((file) => /^\d{4}_[a-z_]+\.ts$/.test(file))
   return Promise.all(
     names.sort().map(async (file) => {
       const url = new URL(file, FOLDER)
       const text = readFileSync(url, 'utf8').replaceAll('\r\n', '\n')
-      // Migrations lay in `kernel/db/` once: where the files of the kernel are is no part of what one does.
+      // The checksum ignores where `kernel/db/` is: early migrations were applied from inside it.
       const checksum = createHash('sha256').update(text.replaceAll("'../kernel/db/", "'../")).digest('hex')
       return {
         version: Number(file.slice(0, 4)),
@@ -85,8 +85,8 @@ async function files(): Promise<MigrationFile[]> {
   )
 }
 
-async function applied(db: Db) {
-  // Asked first: where it is there, a database role that may not make tables is enough (ASVS 13.2.2).
+async function readApplied(db: Db) {
+  // Checked first, so that a database role without the permission to create tables is sufficient (ASVS 13.2.2).
   const { rows } = await (engineOf(db) === 'postgres'
     ? sql<{ name: string | null }>`select to_regclass('schema_migrations') as name`
     : sql<{ name: string | null }>`select name from sqlite_master where name = 'schema_migrations'`
@@ -97,9 +97,9 @@ async function applied(db: Db) {
   return db.selectFrom('schema_migrations').selectAll().orderBy('version').execute()
 }
 
-/** What is applied, held against what this version ships. Throws DatabaseError when they do not belong together. */
+/** Compares applied migrations with those of this version. Throws DatabaseError if they are incompatible or changed. */
 async function compare(db: Db) {
-  const [known, done] = [await files(), await applied(db)]
+  const [known, done] = [await readMigrations(), await readApplied(db)]
   const newest = known.at(-1)?.version ?? 0
   for (const row of done) {
     const file = known.find(({ version }) => version === row.version)
@@ -118,11 +118,11 @@ async function compare(db: Db) {
 
 type State = Awaited<ReturnType<typeof compare>>
 
-/** Whether a migration of a newer version says that a program may run on it whose newest one is `newest`. */
+/** Whether a migration of a newer version allows a program whose newest migration is `newest`. */
 const isCompatible = (row: { version: number; compatible_from?: number | null }, newest: number): boolean =>
   row.version > newest && typeof row.compatible_from === 'number' && row.compatible_from <= newest
 
-/** Every migration, with the time when it was applied. Throws DatabaseError as `migrateUp` does. */
+/** Returns all migrations and when each was applied. Throws DatabaseError if applied ones are incompatible or changed. */
 export async function migrationStatus(database: Database): Promise<MigrationState[]> {
   const { known, done, newer } = await compare(database.db)
   return [
@@ -137,13 +137,13 @@ export async function migrationStatus(database: Database): Promise<MigrationStat
 }
 
 /**
- * Applies what is missing, each migration in a transaction of its own. Of several processes that call it at once, one
- * works and the others wait. Returns the names of what was applied.
+ * Applies pending migrations up to version `to`, each in a transaction. Processes that run it at the same time wait for
+ * each other. Returns the names of the applied ones.
  */
 export async function migrateUp(database: Database, to = Number.POSITIVE_INFINITY): Promise<string[]> {
   const names: string[] = []
   for (;;) {
-    const name = await step(database, async (trx, { pending, newer }) => {
+    const name = await inLockedTransaction(database, async (trx, { pending, newer }) => {
       const next = pending.find(({ version }) => version <= to)
       if (!next) return null
       if (newer[0])
@@ -155,7 +155,7 @@ export async function migrateUp(database: Database, to = Number.POSITIVE_INFINIT
       const row = { version, name, checksum, applied_at: timestamp(Date.now()) }
       await trx
         .insertInto('schema_migrations')
-        .values((await knowsCompatibility(trx)) ? { ...row, compatible_from: compatibleFrom } : row)
+        .values((await hasCompatibleFrom(trx)) ? { ...row, compatible_from: compatibleFrom } : row)
         .execute()
       return name
     })
@@ -164,25 +164,25 @@ export async function migrateUp(database: Database, to = Number.POSITIVE_INFINIT
   }
 }
 
-/** What taking the newest migration back would take away, found by doing it in a transaction that is rolled back. */
-export async function previewDown(database: Database): Promise<StepBack | null> {
+/** Returns what a rollback of the latest migration would delete, determined in a transaction that is rolled back. */
+export async function previewDown(database: Database): Promise<RollbackPreview | null> {
   const before = await columnsOf(database.db)
-  const outcome = await step(database, async (trx, state) => {
-    const reverted = await takeBack(trx, database.engine, state)
-    throw new Rollback(reverted, await columnsOf(trx))
+  const preview = await inLockedTransaction(database, async (trx, state) => {
+    const reverted = await revertLatest(trx, database.engine, state)
+    throw new PreviewResult(reverted, await columnsOf(trx))
   }).catch((error) => {
-    if (error instanceof Rollback) return error
+    if (error instanceof PreviewResult) return error
     throw error
   })
-  const { reverted, after } = outcome
+  const { reverted, after } = preview
   return reverted && { ...reverted, losses: await lossesBetween(database.db, before, after) }
 }
 
-class Rollback extends Error {
+class PreviewResult extends Error {
   readonly reverted: { version: number; name: string } | null
   readonly after: Awaited<ReturnType<typeof columnsOf>>
 
-  constructor(reverted: Rollback['reverted'], after: Rollback['after']) {
+  constructor(reverted: PreviewResult['reverted'], after: PreviewResult['after']) {
     super('rolled back')
     this.reverted = reverted
     this.after = after
@@ -190,15 +190,15 @@ class Rollback extends Error {
 }
 
 /**
- * Takes the newest migration back. Returns its name, or null where none is applied. Throws DatabaseError while an
- * instance is running, or when it is of a newer version.
+ * Rolls back the latest migration. Returns its name, or null if none is applied. Throws DatabaseError while an instance is
+ * running, or if the migration is from a newer version.
  */
 export async function migrateDown(database: Database): Promise<string | null> {
-  const reverted = await step(database, (trx, state) => takeBack(trx, database.engine, state))
+  const reverted = await inLockedTransaction(database, (trx, state) => revertLatest(trx, database.engine, state))
   return reverted?.name ?? null
 }
 
-async function takeBack(trx: Db, engine: Engine, { known, done }: State) {
+async function revertLatest(trx: Db, engine: Engine, { known, done }: State) {
   const last = done.at(-1)
   if (!last) return null
   const file = known.find(({ version }) => version === last.version)
@@ -212,18 +212,15 @@ async function takeBack(trx: Db, engine: Engine, { known, done }: State) {
   return { version: last.version, name: last.name }
 }
 
-/**
- * Runs `work` in a transaction while nobody migrates. Throws DatabaseError when something of the schema is missing that
- * this version needs.
- */
+/** Runs `work` in a transaction under the lock of migrations. Throws DatabaseError if migrations are pending. */
 export async function withSchema(database: Database, work: (trx: Db) => Promise<void>): Promise<void> {
-  await step(database, async (trx, { pending }) => {
+  await inLockedTransaction(database, async (trx, { pending }) => {
     requireNonePending(pending)
     await work(trx)
   })
 }
 
-/** Throws DatabaseError naming what is missing of the schema. */
+/** Throws DatabaseError that names the pending migrations, if there are any. */
 export function requireNonePending(pending: { name: string }[]): void {
   if (pending.length)
     throw new DatabaseError(
@@ -231,17 +228,17 @@ export function requireNonePending(pending: { name: string }[]): void {
     )
 }
 
-/** Whether the table of migrations has the column for it: it came with one of them. */
-async function knowsCompatibility(trx: Db): Promise<boolean> {
+/** Whether the column `compatible_from` exists, which a migration added. */
+async function hasCompatibleFrom(trx: Db): Promise<boolean> {
   const columns = await columnsOf(trx)
   return columns.some(({ table, column }) => table === 'schema_migrations' && column === 'compatible_from')
 }
 
-/** One locked transaction: SQLite's own lock is taken by BEGIN IMMEDIATE, PostgreSQL's is advisory. */
-function step<T>(database: Database, work: (trx: Db, state: State) => Promise<T>): Promise<T> {
+/** Runs a transaction that excludes other migrators: by an advisory lock in PostgreSQL, BEGIN IMMEDIATE in SQLite. */
+function inLockedTransaction<T>(database: Database, work: (trx: Db, state: State) => Promise<T>): Promise<T> {
   return database.transaction(async (trx) => {
     if (database.engine === 'postgres') {
-      // Waiting for another instance, and building an index on millions of rows, may take longer than a request may.
+      // Waiting for another instance and building large indexes may take longer than a request.
       await sql`set local lock_timeout = '10min'`.execute(trx)
       await sql`set local statement_timeout = '60min'`.execute(trx)
       await sql`select pg_advisory_xact_lock(${sql.lit(ADVISORY_LOCK)})`.execute(trx)

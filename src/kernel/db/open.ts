@@ -10,15 +10,14 @@ export interface DatabaseConfig {
 }
 
 /**
- * Opens the database of a configuration; `forMigration` with the deadlines of migrations instead of those of requests.
- * Throws DatabaseError naming what is wrong and where.
+ * Opens the configured database, with the deadlines of migrations if `forMigration` is set. Throws DatabaseError.
  */
 export async function openDatabase(
   { database, requestTimeout }: DatabaseConfig,
   { forMigration = false } = {},
 ): Promise<Database> {
   const deadlines = forMigration ? MIGRATION_DEADLINES : deadlinesOf(requestTimeout)
-  // Each engine is loaded only where it is used: half the start-up time.
+  // Loading only the engine in use halves the startup time.
   if (database.engine === 'sqlite') {
     const { openSqlite } = await import('./sqlite/sqlite.ts')
     return openSqlite(database.file, deadlines)
@@ -27,7 +26,7 @@ export async function openDatabase(
   return openPostgres(database.url, { poolSize: database.poolSize, deadlines })
 }
 
-/** Whether a table has a row; one that is not there yet has none. */
+/** Whether a table exists and has a row. */
 export async function hasRows({ db }: Database, table: keyof Tables): Promise<boolean> {
   const tables = await db.introspection.getTables()
   if (!tables.some(({ name }) => name === table)) return false

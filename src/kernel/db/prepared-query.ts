@@ -1,7 +1,7 @@
 import type { Compilable, CompiledQuery } from 'kysely'
 import { type Db, type Engine, engineOf, type Params, type PreparedQuery } from './database.ts'
 
-/** Stands in a query for a value that is given when it runs. Typed `any`, as it fits every column. */
+/** A placeholder for a parameter. */
 // biome-ignore lint/suspicious/noExplicitAny: a placeholder takes the type of the column that it is compared with
 type Placeholder = any
 class Named {
@@ -11,12 +11,12 @@ class Named {
   }
 }
 
-/** SQL → statement name, for the queries that PostgreSQL should plan once per connection. */
+/** Statement names by SQL, for queries that are sent to PostgreSQL as named statements. */
 export const namedStatements = new Map<string, string>()
 
 /**
- * Declares a prepared query. `build` gets `p('name')` for each value; the query runs as `query(db, { name: … })`.
- * Building and compiling costs more than running a point query does, so it is done once.
+ * Declares a prepared query: `build` uses `p('name')` for each parameter, and `query(db, { name: … })` runs it. It is built
+ * and compiled once per engine, which costs more than running a query for one row.
  */
 export function preparedQuery<P extends Params, R>(
   statement: string,
@@ -25,18 +25,18 @@ export function preparedQuery<P extends Params, R>(
   const byEngine: Partial<Record<Engine, { query: CompiledQuery<R>; sql: string; names: string[] }>> = {}
   const compiled = (db: Db) => {
     const engine = engineOf(db)
-    let known = byEngine[engine]
-    if (!known) {
+    let entry = byEngine[engine]
+    if (!entry) {
       const query = build(db, (name) => new Named(name)).compile()
       const names = query.parameters.map((parameter) => {
         if (!(parameter instanceof Named)) throw new Error(`${statement}: a value that is not a placeholder`)
         return parameter.name
       })
-      known = { query, sql: query.sql, names }
-      byEngine[engine] = known
+      entry = { query, sql: query.sql, names }
+      byEngine[engine] = entry
       if (engine === 'postgres') namedStatements.set(query.sql, statement)
     }
-    return known
+    return entry
   }
   const run = async (db: Db, params: P): Promise<R[]> => {
     const { query, names } = compiled(db)

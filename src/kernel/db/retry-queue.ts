@@ -1,7 +1,7 @@
 import { type Clock, SECOND } from '../lib/clock.ts'
 import { isUnavailable } from './errors.ts'
 
-/** A write that may be repeated, and the time in milliseconds after which it no longer matters. */
+/** An idempotent write, and the time in milliseconds after which it is dropped. */
 export interface Retry {
   write(): Promise<unknown>
   until: number
@@ -11,9 +11,8 @@ const RETRY_DELAY_MS = SECOND
 const MAX_WAITING = 1000
 
 /**
- * For writes that a request owes after its work, and that must hold up no answer while the database is away: they are
- * done once it is back, tried one by one so that a database that has just come back is not met by a crowd. What is
- * beyond a thousand, or waits when the process ends, is lost: only for what mends itself in time.
+ * Creates a queue for writes that are retried, one at a time, while the database is unavailable. Writes beyond
+ * MAX_WAITING, and those that wait when the process ends, are lost: use it only for state that expires anyway.
  */
 export function createRetryQueue(clock: Clock) {
   const waiting = new Set<Retry>()
@@ -27,12 +26,12 @@ export function createRetryQueue(clock: Clock) {
 
   function schedule(): void {
     isScheduled = true
-    setTimeout(tryAll, RETRY_DELAY_MS).unref()
+    setTimeout(retryAll, RETRY_DELAY_MS).unref()
   }
 
-  async function tryAll(): Promise<void> {
+  async function retryAll(): Promise<void> {
     for (const retry of waiting) {
-      const error = clock.now() < retry.until ? await faultOf(retry) : null
+      const error = clock.now() < retry.until ? await errorOf(retry) : null
       if (error && isUnavailable(error)) break
       waiting.delete(retry)
     }
@@ -42,7 +41,7 @@ export function createRetryQueue(clock: Clock) {
 
   return {
     enqueue,
-    /** Writes at once, or later where the database is away. Rejects with any other error. */
+    /** Writes now, or later if the database is unavailable. Rejects with other errors. */
     run: (retry: Retry): Promise<unknown> =>
       retry.write().catch((error) => {
         if (!isUnavailable(error)) throw error
@@ -51,7 +50,7 @@ export function createRetryQueue(clock: Clock) {
   }
 }
 
-async function faultOf({ write }: Retry): Promise<unknown> {
+async function errorOf({ write }: Retry): Promise<unknown> {
   try {
     await write()
     return null

@@ -3,16 +3,16 @@ import { timestamp } from '../lib/clock.ts'
 import { type Db, engineOf } from './database.ts'
 import { DatabaseError } from './errors.ts'
 
-/** What the names of the leases begin with that are signs of life. */
-export const INSTANCE = 'instance:'
+/** The prefix of the names of instance leases. */
+export const INSTANCE_PREFIX = 'instance:'
 
-/** Throws DatabaseError naming the processes that serve from this database. */
+/** Throws DatabaseError that names the running instances, if there are any. */
 export async function requireNoInstance(db: Db): Promise<void> {
   const now = engineOf(db) === 'postgres' ? sql<string>`clock_timestamp()` : sql<string>`${timestamp(Date.now())}`
   const running = await db
     .selectFrom('leases')
     .select('holder')
-    .where('name', 'like', `${INSTANCE}%`)
+    .where('name', 'like', `${INSTANCE_PREFIX}%`)
     .where('until', '>', now)
     .orderBy('holder')
     .execute()

@@ -2,14 +2,14 @@ import type { IdempotencyKeysTable } from '../http/idempotency/idempotency.table
 import type { OutboxTable } from '../mail/outbox.tables.ts'
 import type { Time } from './columns.ts'
 
-/** Who does a job that only one instance may do at a time, and until when. */
+/** A job that one instance runs at a time, or a running instance. */
 interface LeasesTable {
   name: string
   holder: string
   until: Time
 }
 
-/** The key of fingerprints, sealed with each secret that is or was in force: `lookup-key.ts`. */
+/** The key of fingerprints, encrypted under each current or earlier secret: `lookup-key.ts`. */
 interface LookupKeysTable {
   secret_id: string
   sealed: string
@@ -21,11 +21,11 @@ interface SchemaMigrationsTable {
   name: string
   checksum: string
   applied_at: Time
-  /** The oldest version of the schema whose program may run on this one; the column is missing before migration 10. */
+  /** The oldest schema version whose program can run on this one; the column does not exist before migration 8. */
   compatible_from?: number | null
 }
 
-/** Every table, by its name: those of the kernel. Each module adds its own, in its `x.tables.ts`. */
+/** The tables by name: here those of the kernel; modules add theirs in `x.tables.ts`. */
 export interface Tables {
   idempotency_keys: IdempotencyKeysTable
   leases: LeasesTable

@@ -1,10 +1,10 @@
 import type { Locale } from '../i18n/locale.ts'
 import type { FieldFault } from '../i18n/messages.ts'
 
-/** What a client should do about an error (contract, section 3). */
+/** What a client should do about an error. */
 export type Action = 'fix' | 'retry' | 'refresh' | 'reauthenticate' | 'none'
 
-/** One kind of error: declared once, by `defineErrors`, in the module that throws it. */
+/** An error of the API; declared with `defineErrors`. */
 export interface ErrorDefinition {
   /** Stable, for programs. */
   readonly reason: string
@@ -12,13 +12,13 @@ export interface ErrorDefinition {
   readonly action: Action
   /** Short English summary, the `title` of RFC 9457. */
   readonly title: string
-  /** The sentence that the app shows to a person. */
+  /** The text that the app shows to its user. */
   readonly text: Record<Locale, string>
-  /** When it happens and what helps, for `/docs/errors`. */
+  /** When it occurs and how to resolve it, for `/docs/errors`. */
   readonly about: string
-  /** The `error` of the `WWW-Authenticate` challenge of a 401 (RFC 6750, 3.1); without it the challenge names the realm only. */
+  /** The `error` of the `WWW-Authenticate` challenge of a 401 (RFC 6750, 3.1); without it, the challenge has only a realm. */
   readonly challenge?: 'invalid_token'
-  /** The faults of fields that its example in the OpenAPI document shows. */
+  /** The `fields` of its example in the OpenAPI document. */
   readonly exampleFields?: FieldFault[]
 }
 
@@ -31,14 +31,14 @@ export function defineErrors<const R extends string>(
   return Object.fromEntries(definitions) as Record<R, ErrorDefinition>
 }
 
-/** The errors of several such declarations, by status and reason: for the pages that list them. */
+/** Returns the errors of several declarations, sorted by status and reason. */
 export const listErrors = (...declared: Readonly<Record<string, ErrorDefinition>>[]): ErrorDefinition[] =>
   declared
     .flatMap((errors) => Object.values(errors))
     .sort((a, b) => a.status - b.status || a.reason.localeCompare(b.reason, 'en'))
 
 export interface AppErrorOptions {
-  /** English, for developers; never shown to a person. */
+  /** For developers, in English; not shown to users. */
   detail?: string
   fields?: FieldFault[]
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
@@ -49,7 +49,7 @@ export interface AppErrorOptions {
   cause?: unknown
 }
 
-/** An error that the caller is told about. Anything else that is thrown becomes `internal`. */
+/** An error that is reported to the client. Other thrown values that are not recognised become `internal`. */
 export class AppError extends Error {
   readonly definition: ErrorDefinition
   readonly options: AppErrorOptions

@@ -3,7 +3,7 @@ import type { Device, Origin } from '../lib/call-context.ts'
 
 const MAX_HEADER_LENGTH = 200
 
-/** Where a request comes from, for services that know nothing of HTTP. */
+/** Returns the origin of a request, for services that do not know HTTP. */
 export const originOf = (request: FastifyRequest): Origin => ({
   device: deviceOf(request),
   network: request.client.network,
@@ -14,7 +14,7 @@ export const originOf = (request: FastifyRequest): Origin => ({
     : { type: 'anonymous' },
 })
 
-/** What the app tells about its device (contract, section 1). Anything odd counts as not told: it decides nothing. */
+/** Reads what the app says about its device. Invalid headers count as missing: no decision depends on them. */
 function deviceOf(request: FastifyRequest): Device {
   const { headers } = request
   const appType = text(headers['x-app-type'])?.toLowerCase()
@@ -29,6 +29,6 @@ function deviceOf(request: FastifyRequest): Device {
 
 function text(header: string | string[] | undefined): string | null {
   if (typeof header !== 'string') return null
-  const clean = header.replace(/[^\x20-\x7e]/g, '').trim()
-  return clean ? clean.slice(0, MAX_HEADER_LENGTH) : null
+  const printable = header.replace(/[^\x20-\x7e]/g, '').trim()
+  return printable ? printable.slice(0, MAX_HEADER_LENGTH) : null
 }

@@ -12,8 +12,8 @@ const TEXTS = {
 
 const JSON_PATHS = /^\/(api|v1|openapi|health|metrics|\.well-known)([/.?]|$)/
 
-/** Whether a person looks at the answer: a browser that opens an address which is not of the API. */
-export function wantsPage({ url, headers }: FastifyRequest): boolean {
+/** Whether to respond with a page: a browser requests a path outside of the API. */
+export function prefersPage({ url, headers }: FastifyRequest): boolean {
   const { accept = '' } = headers
   const [first = ''] = accept.split(',', 1)
   return /^\s*(text\/html|application\/xhtml\+xml)\s*(;|$)/i.test(first) && !JSON_PATHS.test(url)
@@ -26,7 +26,7 @@ const content = htmlTemplate<{
   requestId: string
 }>(new URL('./html/error.html.eta', import.meta.url))
 
-/** An error as a page, in place of its JSON. */
+/** Renders an error as a page instead of JSON. */
 export function errorPage(error: AppError, locale: Locale, requestId: string) {
   const texts = TEXTS[locale]
   const sentence = error.definition === kernelErrors.not_found ? texts.missing : error.definition.text[locale]

@@ -4,11 +4,11 @@ import { AppError, type AppErrorOptions, type ErrorDefinition } from '../errors/
 import { kernelErrors } from '../errors/kernel-errors.ts'
 import { type Locale, negotiateLocale } from '../i18n/locale.ts'
 import { fieldMessage } from '../i18n/messages.ts'
-import { errorPage, wantsPage } from './error-page.ts'
+import { errorPage, prefersPage } from './error-page.ts'
 import { fieldErrors } from './validation.ts'
 
-/** Fastify’s own errors, by their code. */
-const FRAMEWORK: Record<string, ErrorDefinition> = {
+/** Errors of Fastify and Node.js by code. */
+const FRAMEWORK_ERRORS: Record<string, ErrorDefinition> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: kernelErrors.unsupported_media_type,
   FST_ERR_CTP_BODY_TOO_LARGE: kernelErrors.body_too_large,
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: kernelErrors.malformed_request,
@@ -20,14 +20,14 @@ const FRAMEWORK: Record<string, ErrorDefinition> = {
   ECONNRESET: kernelErrors.malformed_request,
 }
 
-/** What is said instead of messages that repeat the path. */
-const ECHOING: Record<string, string> = {
+/** Details that replace messages which would repeat the path. */
+const SAFE_DETAILS: Record<string, string> = {
   FST_ERR_BAD_URL:
     'The path cannot be decoded: each % must be followed by two hexadecimal digits, and the result must be UTF-8.',
   FST_ERR_MAX_PARAM_LENGTH: 'A path segment is longer than 128 characters.',
 }
 
-/** Any thrown thing as the error that a caller may see; what we do not know is `internal` and tells nothing. */
+/** Converts any thrown value to the error that the client receives; unknown ones become `internal` without details. */
 export function toAppError(thrown: unknown): AppError {
   const error = asAppError(thrown)
   if (error instanceof AppError) return error
@@ -36,10 +36,10 @@ export function toAppError(thrown: unknown): AppError {
     return new AppError(kernelErrors.validation_failed, {
       fields: fieldErrors(validation as Parameters<typeof fieldErrors>[0]),
     })
-  const definition = FRAMEWORK[code]
+  const definition = FRAMEWORK_ERRORS[code]
   if (definition)
     return new AppError(definition, {
-      detail: ECHOING[code] ?? message,
+      detail: SAFE_DETAILS[code] ?? message,
       cause: error,
       ...(definition === kernelErrors.deadline_exceeded ? { retryAfter: 1 } : {}),
     })
@@ -48,7 +48,7 @@ export function toAppError(thrown: unknown): AppError {
   return new AppError(kernelErrors.internal, { cause: error })
 }
 
-/** The body of every error of the service (contract, section 3; RFC 9457). */
+/** Returns the JSON body of an error (RFC 9457). */
 export function problem(error: AppError, locale: Locale, requestId: string): string {
   const { status, action, title, text, about } = error.definition
   const { fields, detail, members } = error.options
@@ -73,11 +73,11 @@ export function problem(error: AppError, locale: Locale, requestId: string): str
   })
 }
 
-/** Names what was wrong with each field: `Request validation failed: /limit: Must be at most 100.` */
+/** Describes each field error: `Request validation failed: /limit: Must be at most 100.` */
 const explainFields = (title: string, fields: NonNullable<AppErrorOptions['fields']>): string =>
   `${title}: ${fields.map((fault) => `${fault.path}: ${fieldMessage(fault, 'en')}`).join(' ')}`
 
-/** The headers that belong to an error: when to come back, and how to authenticate (RFC 6750, section 3). */
+/** Returns the headers of an error, with `Retry-After` and `WWW-Authenticate` (RFC 6750, section 3) if applicable. */
 export function problemHeaders(error: AppError): Record<string, string> {
   const { retryAfter, headers } = error.options
   const { status, challenge, title } = error.definition
@@ -96,13 +96,13 @@ export function problemHeaders(error: AppError): Record<string, string> {
   }
 }
 
-/** Answers a request with an error: the one place where errors become responses. */
+/** Sends an error as JSON or as a page. */
 export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toAppError(thrown)
   request.failure = error
   const locale = negotiateLocale(request.headers['accept-language'])
   reply.code(error.status).headers(problemHeaders(error))
-  if (wantsPage(request)) {
+  if (prefersPage(request)) {
     const { headers, body } = errorPage(error, locale, request.id)
     return reply.headers(headers).send(body)
   }

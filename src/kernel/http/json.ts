@@ -6,8 +6,8 @@ const MAX_DEPTH = 32
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Reads a JSON body: valid UTF-8, at most 32 levels, no `__proto__` or `constructor.prototype` keys (RFC 8259; ASVS 1.5.2,
- * 15.3.6). Nothing at all is `undefined`: the app sends the content type of JSON on every request.
+ * Parses a JSON body: valid UTF-8, at most 32 levels, no `__proto__` or `constructor.prototype` keys (RFC 8259; ASVS 1.5.2,
+ * 15.3.6). Returns undefined for an empty body, since the app sends the content type of JSON with every request.
  * Throws AppError `malformed_json`.
  */
 export function parseJsonBody(bytes: Buffer): unknown {
@@ -30,7 +30,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   }
 }
 
-/** Counts brackets outside of strings, before anything recurses over them. */
+/** Whether brackets outside of strings nest too deeply; checked before the recursive parser runs. */
 function isTooDeep(bytes: Buffer): boolean {
   let depth = 0
   let inString = false

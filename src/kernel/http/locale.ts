@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { type Locale, negotiateLocale } from '../i18n/locale.ts'
 import type { Text } from '../i18n/messages.ts'
 
-/** The language in which a request wants its sentences. */
+/** Returns the preferred language of a request. */
 export const localeOf = (request: FastifyRequest): Locale => negotiateLocale(request.headers['accept-language'])
 
-/** A sentence in that language. */
+/** Returns a text in the preferred language of a request. */
 export const translate = (request: FastifyRequest, text: Text): string => text[localeOf(request)]

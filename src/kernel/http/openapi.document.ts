@@ -3,7 +3,7 @@ import { AppError, type ErrorDefinition } from '../errors/app-error.ts'
 import { problem } from './errors.ts'
 import type { HeaderDefinition } from './openapi.headers.ts'
 
-/** As much of JSON Schema and OpenAPI as is touched here. */
+/** The parts of JSON Schema and OpenAPI that are used here. */
 interface Schema {
   [keyword: string]: unknown
   $ref?: string
@@ -47,23 +47,23 @@ export interface Document {
   components: { schemas: Record<string, Schema> } & Record<string, Record<string, object>>
 }
 
-/** What the document refers to, collected from the routes. */
-export interface Known {
+/** The errors and headers of the routes. */
+export interface RouteReferences {
   errors: Map<string, ErrorDefinition>
   headers: Map<string, HeaderDefinition>
 }
 
-/** What marks an operation whose body may be left out, since `@fastify/swagger` requires each. */
+/** Marks operations with an optional body, because `@fastify/swagger` makes bodies required. */
 export const OPTIONAL_BODY = 'x-optional-body'
 
 const ID = '018f3c5e-7d2a-7c1b-9f00-0123456789ab'
 
 /**
- * Turns what the routes have given into a document that generators read well: schemas with a `title`, headers and errors
- * are written once and referred to, every media type has an example, and nothing is in it that they stumble over. The
- * schemas that requests are checked by stay as they are.
+ * Rewrites the document of `@fastify/swagger` for client generators: schemas with a `title`, headers and errors become
+ * components, and media types get examples. The schemas that validate requests are unchanged.
+ * @see docs/decisions/0022-openapi-document.md
  */
-export function finishDocument(document: Document, { errors, headers }: Known): Document {
+export function finishDocument(document: Document, { errors, headers }: RouteReferences): Document {
   const { paths, components } = document
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
   const bodies = operations.flatMap(({ requestBody, responses }) => [requestBody ?? {}, ...Object.values(responses)])
@@ -73,7 +73,7 @@ export function finishDocument(document: Document, { errors, headers }: Known): 
   for (const [name, schema] of Object.entries(components.schemas)) named[name] = hoistWithin(schema, named)
   for (const { content = {}, description } of bodies)
     for (const media of Object.values(content)) {
-      if (media.schema.description === description) delete media.schema.description // It is that of the response.
+      if (media.schema.description === description) delete media.schema.description // The response has it already.
       media.schema = hoist(media.schema, named)
     }
   components.schemas = named
@@ -84,7 +84,7 @@ export function finishDocument(document: Document, { errors, headers }: Known): 
     delete operation[OPTIONAL_BODY]
     for (const [n, parameter] of parameters.entries()) {
       if (parameter.in === 'header') parameters[n] = reference('parameters', parameter.name as string, used.parameters)
-      // An example would be sent by whoever just tries: it filters everything away, where it is not the id in a path.
+      // Swagger UI would send the example of a filter, which matches nothing.
       else if (parameter.in === 'query') delete parameter.example
       if (parameter.schema) parameter.schema = hoist(parameter.schema, named)
     }
@@ -116,26 +116,27 @@ const reference = (kind: string, name: string, used: Set<string>) => {
   return { $ref: `#/components/${kind}/${name}` }
 }
 
-/** A schema that is named is kept among `named`, and a reference to it stands in its place. */
+/** Moves a schema with a `title` to `named`. Returns a reference to it. */
 function hoist(given: Schema, named: Record<string, Schema>): Schema {
   const schema = hoistWithin(given, named)
   const { title, ...rest } = schema
   if (title === undefined) return schema
-  if (Array.isArray(rest.type) || rest.anyOf) return rest // Its nullable form is another schema.
-  if (rest.type === 'object') delete rest.examples // They are those of the media type.
+  if (Array.isArray(rest.type) || rest.anyOf) return rest // The nullable form is a different schema.
+  if (rest.type === 'object') delete rest.examples // The media type has them.
   const known = named[title]
-  if (known && !isDeepStrictEqual(meaningOf(known), meaningOf(rest))) throw new Error(`two schemas are called ${title}`)
+  if (known && !isDeepStrictEqual(withoutAnnotations(known), withoutAnnotations(rest)))
+    throw new Error(`two schemas are called ${title}`)
   named[title] = { ...rest, ...known }
   const $ref = `#/components/schemas/${title}`
   const { description } = rest
   return description === undefined || description === named[title].description ? { $ref } : { $ref, description }
 }
 
-const meaningOf = ({ description, examples, ...rest }: Schema) => rest
+const withoutAnnotations = ({ description, examples, ...rest }: Schema) => rest
 
 function hoistWithin(given: Schema, named: Record<string, Schema>): Schema {
   const schema = { ...given }
-  // Without the flag `u`, with which generators do not compile it, a property of Unicode is not a pattern.
+  // Unicode properties need the flag `u`, which generated code does not use.
   if (schema.pattern && /\\p\{/i.test(schema.pattern)) delete schema.pattern
   if (schema.enum?.includes(null)) return nullable(schema, named)
   for (const key of ['items', 'additionalProperties', 'not'] as const)
@@ -149,7 +150,7 @@ function hoistWithin(given: Schema, named: Record<string, Schema>): Schema {
   return schema
 }
 
-/** `null` in an `enum` is what generators make wrong types of: the same, as a choice. */
+/** Replaces `null` in an `enum`, for which generators create wrong types, by `anyOf`. */
 function nullable({ type, enum: values = [], description, ...rest }: Schema, named: Record<string, Schema>): Schema {
   const of = { ...rest, type: [type].flat().find((name) => name !== 'null'), enum: values.filter((v) => v !== null) }
   const { default: fallback, ...choice } = of as Schema
@@ -162,7 +163,7 @@ function nullable({ type, enum: values = [], description, ...rest }: Schema, nam
 
 const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null
 
-/** What a schema allows, as it could look: its own example, or one made of those of its parts. */
+/** Returns the example of a schema, or builds one from the examples of its parts. */
 function exampleOf(schema: Schema, named: Record<string, Schema>): unknown {
   if (schema.$ref) return exampleOf(named[schema.$ref.split('/').at(-1) as string] ?? {}, named)
   const [example] = [...(schema.examples ?? []), schema.default, ...(schema.enum ?? [])].filter((v) => v !== undefined)
@@ -178,7 +179,7 @@ function exampleOf(schema: Schema, named: Record<string, Schema>): unknown {
   )
 }
 
-/** An error by each of the reasons that a response names. */
+/** Returns references to the examples of the errors that the description of a response names. */
 function problemExamples(description: string, used: Set<string>): Record<string, object> {
   const reasons = [...description.matchAll(/`(\w+)`/g)].map(([, reason]) => reason as string)
   return Object.fromEntries(

@@ -1,15 +1,15 @@
 import type { ErrorDefinition } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
 
-/** A header of the API, described once in the document. */
+/** A header of the API; a component of the OpenAPI document. */
 export interface HeaderDefinition {
   name: string
   in: 'request' | 'response'
   schema: object
   description: string
-  /** Of a header of an answer only: Swagger UI would send one, and somebody else’s key or ETag changes what happens. */
+  /** For response headers only: Swagger UI would send the example of a request header. */
   example?: unknown
-  /** Beside successes, the statuses that an answer with it has. */
+  /** The error statuses that also have it; successes always do. */
   statuses?: readonly number[]
 }
 
@@ -119,20 +119,20 @@ const HEADERS = defineHeaders({
   },
 })
 
-/** What a route declares in `config.headers`: the name of one of these, or one of a module; the general ones are added. */
+/** A header in `config.headers` of a route: the name of a kernel header, or a header of a module. */
 export type RouteHeader = keyof typeof HEADERS | HeaderDefinition
 
-/** Statuses that are given before limits are counted and idempotency keys looked at. */
-const EARLY = [304, 408, 413, 414, 415, 431]
+/** Statuses that are sent before rate limits and idempotency keys are checked. */
+const EARLY_STATUSES = [304, 408, 413, 414, 415, 431]
 
 interface HeaderContext {
   declared: readonly RouteHeader[]
   errors: Set<ErrorDefinition>
-  /** A write that takes an idempotency key. */
+  /** Whether the route accepts an idempotency key. */
   idempotent: boolean
 }
 
-/** The headers that a route reads, and those of its answers by status. */
+/** Returns the request headers of a route, and a function from status to response headers. */
 export function headersOf({ declared, errors, idempotent }: HeaderContext) {
   const own = declared.map((header) => (typeof header === 'string' ? HEADERS[header] : header))
   const request = [
@@ -142,22 +142,22 @@ export function headersOf({ declared, errors, idempotent }: HeaderContext) {
   ]
   const isLimited = [...errors].some(({ status }) => status === 429)
 
-  function answer(status: number): HeaderDefinition[] {
+  function responseHeaders(status: number): HeaderDefinition[] {
     const reasons = [...errors].filter((error) => error.status === status)
-    const isLate = status < 500 && !EARLY.includes(status)
-    const isReplayed = idempotent && isLate && status !== 422 && status !== 429
-    const waits = status === 429 || status === 503 || reasons.includes(kernelErrors.idempotency_in_progress)
+    const isAfterLimits = status < 500 && !EARLY_STATUSES.includes(status)
+    const isReplayed = idempotent && isAfterLimits && status !== 422 && status !== 429
+    const hasRetryAfter = status === 429 || status === 503 || reasons.includes(kernelErrors.idempotency_in_progress)
     return [
       HEADERS['X-Request-ID'],
       ...own.filter((header) => header.in === 'response' && (status < 300 || header.statuses?.includes(status))),
       ...(status === 304 ? [HEADERS.ETag] : []),
       ...(status === 401 ? [HEADERS['WWW-Authenticate']] : []),
-      // Also on a 5xx: what is counted may fail later.
-      ...(isLimited && !EARLY.includes(status) ? [HEADERS['RateLimit-Policy'], HEADERS.RateLimit] : []),
-      ...(waits ? [HEADERS['Retry-After']] : []),
+      // Also on 5xx: a counted request may fail later.
+      ...(isLimited && !EARLY_STATUSES.includes(status) ? [HEADERS['RateLimit-Policy'], HEADERS.RateLimit] : []),
+      ...(hasRetryAfter ? [HEADERS['Retry-After']] : []),
       ...(isReplayed ? [HEADERS['Idempotency-Replayed']] : []),
     ]
   }
 
-  return { request, answer, all: [...own, ...Object.values(HEADERS)] }
+  return { request, responseHeaders, all: [...own, ...Object.values(HEADERS)] }
 }

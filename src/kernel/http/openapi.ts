@@ -6,26 +6,26 @@ import fp from 'fastify-plugin'
 import type { TSchema } from 'typebox'
 import type { ErrorDefinition } from '../errors/app-error.ts'
 import { kernelErrors } from '../errors/kernel-errors.ts'
-import { type Document, finishDocument, type Known, OPTIONAL_BODY } from './openapi.document.ts'
+import { type Document, finishDocument, OPTIONAL_BODY, type RouteReferences } from './openapi.document.ts'
 import { type HeaderDefinition, headersOf, type RouteHeader } from './openapi.headers.ts'
 import { problemSchema } from './schemas.ts'
 
-/** Who may call a route; set by the scope in `api.ts` that it is registered in. */
+/** Who may call a route; set by its scope in `api.ts`. */
 export type Access = 'public' | 'signed in' | 'admin or self' | 'admin'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
-    /** The errors, beside the general ones, that a route can answer with: they become its documented statuses. */
+    /** The errors of a route, in addition to the general ones; documented by their statuses. */
     errors?: readonly ErrorDefinition[]
-    /** The headers, beside the general ones, that a route reads or answers with. */
+    /** The request and response headers of a route, in addition to the general ones. */
     headers?: readonly RouteHeader[]
-    /** The body may be left out. */
+    /** Whether the body is optional. */
     optionalBody?: boolean
   }
 }
 
-const GENERAL: ErrorDefinition[] = [
+const GENERAL_ERRORS: ErrorDefinition[] = [
   kernelErrors.malformed_request,
   kernelErrors.not_found,
   kernelErrors.request_timeout,
@@ -36,17 +36,17 @@ const GENERAL: ErrorDefinition[] = [
   kernelErrors.database_unavailable,
   kernelErrors.shutting_down,
 ]
-const WITH_BODY: ErrorDefinition[] = [
+const BODY_ERRORS: ErrorDefinition[] = [
   kernelErrors.malformed_json,
   kernelErrors.validation_failed,
   kernelErrors.body_too_large,
   kernelErrors.unsupported_media_type,
 ]
-const WITH_INPUT: ErrorDefinition[] = [kernelErrors.validation_failed, kernelErrors.uri_too_long]
+const INPUT_ERRORS: ErrorDefinition[] = [kernelErrors.validation_failed, kernelErrors.uri_too_long]
 
 type OpenApi = NonNullable<FastifyDynamicSwaggerOptions['openapi']>
 
-/** What the document says of the API as a whole. */
+/** The general part of the document. */
 export interface DocumentOptions {
   version: string
   /** The public address of the service. */
@@ -54,18 +54,21 @@ export interface DocumentOptions {
   description: string
   tags: NonNullable<OpenApi['tags']>
   securitySchemes: NonNullable<NonNullable<OpenApi['components']>['securitySchemes']>
-  /** The members that errors of modules add to a problem. */
+  /** Members that errors of modules add to a problem (RFC 9457). */
   problemMembers: Record<string, TSchema>
 }
 
-/** Collects every route that is registered after it into an OpenAPI 3.1 document, `app.swagger()`, of the service at `server`. */
+/** Collects the routes that are registered after it into an OpenAPI 3.1 document, `app.swagger()`. */
 export const openApi = fp<DocumentOptions>(
   async (app, { version, server, description, tags, securitySchemes, problemMembers }) => {
     const errors = new Map<string, ErrorDefinition>()
     const headers = new Map<string, HeaderDefinition>()
     app.addSchema(problemSchema(problemMembers))
     await app.register(swagger, {
-      transform: ({ schema, url, route }) => ({ schema: documented(schema, url, route, { errors, headers }), url }),
+      transform: ({ schema, url, route }) => ({
+        schema: documentedSchema(schema, url, route, { errors, headers }),
+        url,
+      }),
       transformObject: (made) =>
         finishDocument(('openapiObject' in made ? made.openapiObject : {}) as Document, { errors, headers }) as object,
       openapi: {
@@ -91,24 +94,29 @@ export const openApi = fp<DocumentOptions>(
 )
 
 /**
- * A route’s schema with its headers, every status that it can answer, and the token that it needs. Made when the document
- * is, since a scope says who is let in after the hooks of its parents have run.
+ * Returns the schema of a route with its headers, error responses and security. Called when the document is built, because
+ * scopes set `config.access` after this plugin's `onRoute` hook.
  */
-function documented(schema: FastifySchema, url: string, { config }: RouteOptions, known: Known): FastifySchema {
+function documentedSchema(
+  schema: FastifySchema,
+  url: string,
+  { config }: RouteOptions,
+  references: RouteReferences,
+): FastifySchema {
   if (!schema || schema.hide) return schema
   const { access = 'public', headers: declared = [], errors: own = [] } = config ?? {}
   const { body, params, querystring, response } = schema
   const errors = new Set<ErrorDefinition>([
-    ...GENERAL,
-    ...(body ? WITH_BODY : []),
-    ...(params || querystring ? WITH_INPUT : []),
+    ...GENERAL_ERRORS,
+    ...(body ? BODY_ERRORS : []),
+    ...(params || querystring ? INPUT_ERRORS : []),
     ...own,
   ])
-  for (const error of errors) known.errors.set(error.reason, error)
+  for (const error of errors) references.errors.set(error.reason, error)
   const idempotent = errors.has(kernelErrors.idempotency_in_progress)
-  const { request, answer, all } = headersOf({ declared, errors, idempotent })
-  for (const header of all) known.headers.set(header.name, header)
-  const headers = (status: number) => Object.fromEntries(answer(status).map(({ name }) => [name, {}]))
+  const { request, responseHeaders, all } = headersOf({ declared, errors, idempotent })
+  for (const header of all) references.headers.set(header.name, header)
+  const headers = (status: number) => Object.fromEntries(responseHeaders(status).map(({ name }) => [name, {}]))
   const problems = [...Map.groupBy(errors, ({ status }) => status)].map(([status, list]) => [
     status,
     {

@@ -4,8 +4,8 @@ type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 const LEVELS: Level[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
- * `request.log`: a child of the log that has the id of the request in each line. The child is made when the first line
- * is written, since most requests write none and pino needs some microseconds for a child.
+ * `request.log`: a child logger with the id of the request. The child is created with its first line, because most
+ * requests write none and creating it takes some microseconds.
  */
 class RequestLogger {
   readonly #parent: FastifyBaseLogger

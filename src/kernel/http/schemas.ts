@@ -1,10 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import type { Text } from '../i18n/messages.ts'
 
-/**
- * What the schemas of all modules are built from. One with a `title` is written once in the OpenAPI
- * document, under that name, and referred to.
- */
+/** Building blocks for the schemas of modules. Those with a `title` become components of the OpenAPI document. */
 
 export const Id = Type.String({
   format: 'uuid',
@@ -29,11 +26,11 @@ export const Locale = Type.Unsafe<'ru' | 'en'>({
   enum: ['ru', 'en'],
   description: 'Language of e-mails',
 })
-/** An object of exactly these fields. */
+/** An object without additional properties. */
 export const Strict = <P extends Record<string, TSchema>>(properties: P, options: Record<string, unknown> = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options })
 
-/** A field of an update: `null` means "leave as it is", as an absent one does. */
+/** An optional field of an update: `null` or an absent field leaves the value unchanged. */
 export function Untouched<T extends TSchema>(schema: T) {
   const { enum: values, type, ...rest } = schema as unknown as { enum?: unknown[]; type: string }
   return Type.Optional(
@@ -45,14 +42,14 @@ export const Nullable = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [(schema as unknown as { type: string }).type, 'null'] })
 
 const SENTENCE = { description: 'For users, in the language of `Accept-Language`' }
-/** A sentence that confirms something, with an example of it. */
+/** A text that confirms an action, with an example. */
 export const Sentence = (text: Text) => Type.String({ ...SENTENCE, examples: [text.en] })
-/** The answer that does nothing but confirm. */
+/** A response that only confirms an action. */
 export const Message = (text: Text) =>
   Strict({ message: Type.String(SENTENCE) }, { title: 'Message', examples: [{ message: text.en }] })
 export const IdParams = Strict({ id: Id })
 
-/** RFC 9457, with the members that the app’s model needs, and those that only some errors have. */
+/** The schema of errors: RFC 9457 with the members of this API and those of modules. */
 export const problemSchema = (members: Record<string, TSchema>) =>
   Type.Object(
     {
@@ -85,5 +82,5 @@ export const problemSchema = (members: Record<string, TSchema>) =>
     { $id: 'Problem', additionalProperties: false },
   )
 
-/** An error as it is sent. */
+/** An error response. */
 export type Problem = Static<ReturnType<typeof problemSchema>>

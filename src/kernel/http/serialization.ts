@@ -1,8 +1,8 @@
 import { type SerializerFactory, SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 
 /**
- * Fastify's serializers, each compiled when it is first used. A route has a dozen answers, most of them errors that it
- * never serializes: to compile all of them would be a good part of the start.
+ * Compiles Fastify's serializers at their first use. Most responses of a route are errors, which Fastify does not
+ * serialize, and compiling all serializers would take a large part of the startup time.
  */
 export const buildSerializer: SerializerFactory = (externalSchemas, options) => {
   const build = SerializerSelector()(externalSchemas, options)

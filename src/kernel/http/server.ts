@@ -33,8 +33,8 @@ const BODY_LIMIT = 100 * 1024
 const HEADER_LIMIT = 16 * 1024
 
 /**
- * The HTTP server without any route: ids, limits, parsing, security headers, errors, one log line per request.
- * @param requestHeaders those of modules that pages of other origins may send
+ * Creates the HTTP server without routes: ids, limits, parsing, security headers, errors, request log.
+ * @param requestHeaders request headers of modules that CORS allows
  */
 export async function createServer(
   config: ServerConfig,
@@ -62,7 +62,7 @@ export async function createServer(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: errors.write,
-    // A path that cannot be parsed: no hook runs for such a request.
+    // For example, a path that cannot be parsed. Hooks do not run for such requests.
     frameworkErrors: (error, request, reply) => {
       try {
         security.write(request, reply)
@@ -82,7 +82,7 @@ export async function createServer(
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
   app.setValidatorCompiler(createValidatorCompiler())
 
-  // Hooks run in this order; each plugin names those that have to stand before it.
+  // Hooks run in this order; each plugin declares its dependencies.
   await app.register(client, { config })
   await app.register(rawErrors, { errors })
   await app.register(securityHeaders, { security })

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 
-/** A Fastify instance, or an encapsulated part of it, whose routes take their types from TypeBox schemas. */
+/** A Fastify instance or encapsulated context whose routes are typed by TypeBox schemas. */
 export type App = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
@@ -12,6 +12,6 @@ export type App = FastifyInstance<
 >
 
 export interface Lifecycle {
-  /** Set when the instance is going away: answers then close their connection. */
+  /** Set at shutdown: readiness fails, and responses close their connections. */
   draining: boolean
 }

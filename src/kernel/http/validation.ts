@@ -6,7 +6,7 @@ import { kernelErrors } from '../errors/kernel-errors.ts'
 
 type Field = NonNullable<AppErrorOptions['fields']>[number]
 
-// The schemas are our own and tested: to hold each against the schema of schemas would only take time at the start.
+// The schemas are tested: validating them against the meta-schema would only slow down the start.
 const OPTIONS = {
   allErrors: true,
   strict: false,
@@ -16,28 +16,28 @@ const OPTIONS = {
   validateSchema: false,
 } as const
 
-/** In the one spelling that both engines take and compare alike: no capitals, no `urn:uuid:`. */
+/** The canonical form, which both engines compare alike: lower case, without `urn:uuid:`. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
 const [FIRST, LAST] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
 
-/** A time of RFC 3339 that both engines can hold; leap seconds, which no computer here knows, are none. */
+/** Whether a text is an RFC 3339 time that both engines can store; leap seconds are not supported. */
 function isTime(text: string): boolean {
   const [time, day] = [Date.parse(text), text.slice(0, 10)]
   return RFC_3339.test(text) && time >= FIRST && time <= LAST && new Date(day).toISOString().startsWith(day)
 }
 
-const make = (options: object) => {
+const createAjv = (options: object) => {
   const formats = { uuid: UUID, 'date-time': isTime, email: isEmail, 'printable-ascii': /^[\x20-\x7e]*$/ }
   return new Ajv({ ...OPTIONS, ...options, formats })
 }
 
-/** Compiles the schema of a body as it stands, and those of queries and paths with texts turned into numbers and flags. */
+/** Creates the validator compiler: bodies are validated strictly, queries and path parameters with type coercion. */
 export function createValidatorCompiler(): FastifySchemaCompiler<unknown> {
-  const [strict, coercing] = [make({ coerceTypes: false }), make({ coerceTypes: true })]
+  const [strict, coercing] = [createAjv({ coerceTypes: false }), createAjv({ coerceTypes: true })]
   return ({ schema, httpPart }) => {
-    // Compiled when it is first used: all of them at once would be a good part of the start.
+    // Compiled at its first use: compiling all schemas would take a large part of the startup time.
     let check: ValidateFunction | undefined
     const validate = (input: unknown): boolean => {
       check ??= (httpPart === 'body' ? strict : coercing).compile(schema as object)
@@ -50,15 +50,15 @@ export function createValidatorCompiler(): FastifySchemaCompiler<unknown> {
   }
 }
 
-/** Holds a value from elsewhere than a request against a schema. Throws AppError `validation_failed`. */
+/** Validates a value that is not from a request. Throws AppError `validation_failed`. */
 export function requireValid(schema: object, value: unknown): void {
-  const check = make({}).compile(schema)
+  const check = createAjv({}).compile(schema)
   if (!check(value)) throw new AppError(kernelErrors.validation_failed, { fields: fieldErrors(check.errors ?? []) })
 }
 
 /**
- * An address that a mail server can have (RFC 5321 lengths, RFC 6531 letters): a dotted local part without quotes, and a
- * domain of at least two labels that IDNA can encode.
+ * Whether a text is an e-mail address (RFC 5321 lengths, RFC 6531 letters): an unquoted local part, and a domain of at least
+ * two labels that IDNA can encode.
  */
 export function isEmail(text: string): boolean {
   if (text.length > 254) return false
@@ -71,12 +71,12 @@ export function isEmail(text: string): boolean {
   return ascii.length <= 253 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(ascii)
 }
 
-/** Ajv’s errors as ours: where, a stable reason, and what is allowed. */
+/** Converts Ajv's errors to field errors, the first of each field and at most 20. */
 export function fieldErrors(errors: ErrorObject[]): Field[] {
   const fields = new Map<string, Field>()
   for (const error of errors) {
     const field = fieldError(error)
-    if (!fields.has(field.path)) fields.set(field.path, field) // The first fault of a field is told: the rest follow from it.
+    if (!fields.has(field.path)) fields.set(field.path, field) // Further errors of a field usually follow from the first.
   }
   return [...fields.values()].slice(0, 20)
 }

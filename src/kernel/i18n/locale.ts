@@ -1,10 +1,8 @@
-/** The languages that the service speaks; the first is the fallback. */
+/** The supported languages; the first is the default. */
 export const LOCALES = ['en', 'ru'] as const
 export type Locale = (typeof LOCALES)[number]
 
-/**
- * The best of our languages for an `Accept-Language` header (RFC 9110, 12.5.4): by weight, then by order; `en` if neither.
- */
+/** Returns the best supported language for an `Accept-Language` header (RFC 9110, 12.5.4), `en` by default. */
 export function negotiateLocale(header: string | undefined): Locale {
   if (!header) return 'en'
   let best: Locale = 'en'

@@ -1,21 +1,21 @@
 import type { Locale } from './locale.ts'
 
-/** A sentence in every language. */
+/** A text in every language. */
 export type Text = Record<Locale, string>
 
-/** What is wrong with a field of a request. */
+/** A validation error of one field or parameter. */
 export interface FieldFault {
-  /** JSON pointer, or the name of a parameter. */
+  /** A JSON pointer, or the name of a parameter. */
   path: string
   /** Stable, for programs. */
   reason: string
-  /** What `{…}` in the sentence stands for. */
+  /** Values for `{…}` in the text. */
   values?: Record<string, string | number>
-  /** The sentence of a module for a reason of its own; for the others it is in `FIELD_MESSAGES`. */
+  /** The text for a reason that a module defines; for other reasons it is in `FIELD_MESSAGES`. */
   text?: Text
 }
 
-/** What is wrong with a field, by reason; `{…}` is filled from the fault's values. */
+/** Texts of field errors by reason; `{…}` is replaced by the values of the fault. */
 export const FIELD_MESSAGES = {
   required: { en: 'This field is required.', ru: 'Обязательное поле.' },
   unknown_field: {
@@ -35,7 +35,7 @@ export const FIELD_MESSAGES = {
   not_allowed: { en: 'Allowed values: {allowed}.', ru: 'Допустимые значения: {allowed}.' },
 } as const satisfies Record<string, Text>
 
-/** More precise sentences where a fault names its `kind`: the expected type or format, the bound that is exceeded. */
+/** More precise texts for faults with a `kind`: the expected type or format, or the bound that is exceeded. */
 export const FIELD_MESSAGES_BY_KIND: Partial<Record<keyof typeof FIELD_MESSAGES, Record<string, Text>>> = {
   type: {
     string: { en: 'Must be a string.', ru: 'Нужна строка.' },
@@ -67,17 +67,17 @@ export const FIELD_MESSAGES_BY_KIND: Partial<Record<keyof typeof FIELD_MESSAGES,
   not_allowed: { other: { en: 'This value is not allowed.', ru: 'Недопустимое значение.' } },
 }
 
-/** Declares sentences for people, each in every language. */
+/** Declares user-visible texts. */
 export const defineMessages = <const K extends string>(messages: Record<K, Text>): Readonly<Record<K, Text>> => messages
 
-/** The word after a number, in Russian in the genitive: «не меньше 8 символов», «не меньше 21 символа». */
+/** Returns the noun after a number, in Russian in the genitive: «не меньше 8 символов», «не меньше 21 символа». */
 export function characters(count: number, locale: Locale): string {
   const isOne = new Intl.PluralRules(locale).select(count) === 'one'
   if (locale === 'ru') return isOne ? 'символа' : 'символов'
   return isOne ? 'character' : 'characters'
 }
 
-/** The sentence for a fault of a field, with its values filled in. */
+/** Returns the text for a field fault, with its values filled in. */
 export function fieldMessage({ reason, values = {}, text }: Omit<FieldFault, 'path'>, locale: Locale): string {
   const byKind = (FIELD_MESSAGES_BY_KIND as Record<string, Record<string, Text>>)[reason]?.[values.kind ?? '']
   const sentence = (text ?? byKind ?? (FIELD_MESSAGES as Record<string, Text>)[reason])?.[locale] ?? reason

@@ -1,4 +1,4 @@
-/** What a request tells about the device that sends it; kept with the session so that a person recognises it. */
+/** What a request says about its device; stored with the session so that users recognise their devices. */
 export interface Device {
   device_id: string | null
   app_type: string | null
@@ -7,17 +7,14 @@ export interface Device {
   ip: string | null
 }
 
-/** Where a call comes from, and on whose behalf: what the audit log records beside the event. */
+/** Where a call comes from and on whose behalf; recorded with audit events. */
 export interface Origin {
   device: Device
-  /** What limits by address count it for, and what the wider ones do: see `http/plugins/client.ts`. */
+  /** What rate limits by address count by, as in `Client` of `http/plugins/client.ts`. */
   network: string | null
   site: string | null
   requestId: string | null
-  /**
-   * Who asks: a user, by a session or by what else has proved who they are; nobody known yet; whoever runs the machine; or
-   * the service itself.
-   */
+  /** A user, an anonymous client, the operator on the command line, or a job of the service. */
   actor: { type: 'user'; id: string; sessionId: string | null } | { type: 'anonymous' | 'operator' | 'system' }
 }
 
@@ -32,7 +29,7 @@ export const OPERATOR: Origin = { ...NOWHERE, requestId: null, actor: { type: 'o
 /** A job of the service. */
 export const SYSTEM: Origin = { ...NOWHERE, requestId: null, actor: { type: 'system' } }
 
-/** The same, done by a person who has proved who they are without a session: by a password, or by a link in an e-mail. */
+/** Returns the origin with a user as the actor, who was authenticated by a password or by a link in an e-mail. */
 export const doneBy = (origin: Origin, id: string, sessionId: string | null = null): Origin => ({
   ...origin,
   actor: { type: 'user', id, sessionId },

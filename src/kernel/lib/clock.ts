@@ -1,4 +1,4 @@
-/** Where the time comes from: the system, or a test that moves it. */
+/** A source of the current time. */
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC. */
   now(): number
@@ -6,7 +6,7 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() }
 
-/** RFC 3339 in UTC with milliseconds, the only form of time in the database and in JSON: it sorts as text. */
+/** Formats a time as RFC 3339 in UTC with milliseconds, which sorts as text. */
 export const timestamp = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
 export const SECOND = 1000

@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Why what is written to a folder does not outlive the container, as far as the system tells (Linux only); null where it
- * does, or nothing is known. `mountinfo` is what `/proc/self/mountinfo` says (proc(5)).
+ * Returns why files in a folder are lost with the container; null if they persist or this is unknown. Linux only.
+ * @param mountinfo content of `/proc/self/mountinfo` (proc(5))
  */
 export function ephemeralReason(folder: string, mountinfo = readMounts()): string | null {
-  let best: { point: string; root: string; type: string } | undefined
+  let closest: { point: string; root: string; type: string } | undefined
   for (const line of mountinfo.split('\n')) {
     const [, , , root = '', point = ''] = line.split(' ')
     const [type = ''] = (line.split(' - ')[1] ?? '').split(' ')
     const isAbove = point === '/' || folder === point || folder.startsWith(`${point}/`)
-    // Of several mounts on one point the last one shows.
-    if (point && isAbove && point.length >= (best?.point.length ?? 0)) best = { point, root, type }
+    // The last of several mounts on one point is the visible one.
+    if (point && isAbove && point.length >= (closest?.point.length ?? 0)) closest = { point, root, type }
   }
-  if (!best) return null
-  if (best.root.includes('kubernetes.io~empty-dir')) return 'an emptyDir, gone with its pod'
-  if (best.type === 'overlay') return 'a layer of the container, gone with it'
-  if (best.type === 'tmpfs') return 'memory'
+  if (!closest) return null
+  if (closest.root.includes('kubernetes.io~empty-dir')) return 'an emptyDir, gone with its pod'
+  if (closest.type === 'overlay') return 'a layer of the container, gone with it'
+  if (closest.type === 'tmpfs') return 'memory'
   return null
 }
 

@@ -1,11 +1,11 @@
 import type { TSchema } from 'typebox'
 import type { Text } from '../i18n/messages.ts'
 
-/** One kind of event of the audit log. */
+/** A type of audit event. */
 export interface AuditEventDefinition {
-  /** Stable, for programs: what it was done to, and what was done. */
+  /** Stable, for programs: object and action, separated by a dot. */
   readonly name: string
-  /** The same for people. */
+  /** For users. */
   readonly text: Text
 }
 
@@ -17,32 +17,32 @@ export function defineAuditEvents<const K extends string>(
   return Object.fromEntries(definitions) as Record<K, AuditEventDefinition>
 }
 
-/** Whose data is exported, and the session by which they ask. */
+/** The user whose data is exported, and the session of the request. */
 export interface DataSubject {
   id: string
   session_id: string
 }
 
-/** A list in the file in which people get their data. */
+/** A list in the export of a user's data. */
 export interface PersonalData {
   schema: TSchema
-  /** Its rows, page by page. */
+  /** Yields its rows page by page. */
   pages: (subject: DataSubject) => AsyncIterable<readonly unknown[]>
 }
 
 /** Deletes up to `limit` rows that are past their retention time. Returns how many. */
 export type RetentionJob = (limit: number) => Promise<number>
 
-/** What a service declares for those that serve all modules; `services.ts` collects it. */
+/** What a service declares for the audit log, retention and the data export; collected in `services.ts`. */
 export interface Declaration {
   auditEvents?: Readonly<Record<string, AuditEventDefinition>>
-  /** By the table whose rows they delete. */
+  /** By table. */
   retention?: Readonly<Record<string, RetentionJob>>
-  /** By the name of the list. */
+  /** By name of the list. */
   personalData?: Readonly<Record<string, PersonalData>>
 }
 
-/** Joins what services declare. Throws an Error where two declare the same. */
+/** Merges the declarations of services. Throws an Error if two declare the same name. */
 export function collect(services: Record<string, unknown>): Required<Declaration> {
   const all: Required<Declaration> = { auditEvents: {}, retention: {}, personalData: {} }
   for (const service of Object.values(services)) {

@@ -1,33 +1,31 @@
-/** Whose turn a piece of work takes. */
-export interface Turn {
-  /** Work of one lane is done in order; lanes take turns. */
-  lane?: string
-  /** Every second place is for work with priority, as long as there is any. */
+/** Where an item is queued. */
+export interface QueueOptions {
+  /** Items of one key are taken in order; keys alternate. */
+  key?: string
+  /** Every second item taken has priority, as long as there are any. */
   priority?: boolean
 }
 
 /**
- * A bounded queue in which lanes take turns, so that a full lane makes nobody wait but itself. Work with priority waits in
- * a part of its own, and takes every second place. Where a part is full, the lane with the most work gives up its newest,
- * or the newcomer is refused when its own lane has as much.
- *
- * @param limit how many may wait in each part
+ * Creates a bounded round-robin queue over keys, in two parts: with priority and without. When a part is full, the key
+ * with the most items loses its newest; the new item is refused if its own key has as many.
+ * @param limit maximum number of items in each part
  */
 export function createFairQueue<T>(limit: number, refuse: (item: T) => void) {
-  const parts = { priority: createLanes<T>(), ordinary: createLanes<T>() }
+  const parts = { priority: createQueues<T>(), ordinary: createQueues<T>() }
   let isPriorityNext = true
 
   return {
     get size() {
       return parts.priority.size + parts.ordinary.size
     },
-    /** Calls `refuse`, at once, for what gets no place: the newcomer or one that had waited. */
-    push(item: T, { lane = '', priority = false }: Turn): void {
+    /** Adds an item. Calls `refuse` synchronously for the item that does not fit: this one or an earlier one. */
+    push(item: T, { key = '', priority = false }: QueueOptions): void {
       const part = priority ? parts.priority : parts.ordinary
-      part.push(lane, item)
-      if (part.size > limit) refuse(part.pop(part.longest(lane)))
+      part.push(key, item)
+      if (part.size > limit) refuse(part.pop(part.longest(key)))
     },
-    /** What is next, left in its place. */
+    /** Returns the next item without removing it. */
     peek: (): T | undefined => next()?.peek(),
     shift(): T | undefined {
       const part = next()
@@ -43,41 +41,41 @@ export function createFairQueue<T>(limit: number, refuse: (item: T) => void) {
   }
 }
 
-/** Lanes in the order of their turns: whoever has had one goes to the end. */
-function createLanes<T>() {
-  const lanes = new Map<string, T[]>()
+/** A queue per key, in round-robin order: a key moves to the end after each of its items. */
+function createQueues<T>() {
+  const queues = new Map<string, T[]>()
   let size = 0
   return {
     get size() {
       return size
     },
-    /** The lane with the most work: `unless` another has more, this one. */
+    /** Returns the key with the most items: `unless` if no other key has more. */
     longest(unless: string): string {
-      let [longest, most] = [unless, lanes.get(unless)?.length ?? 0]
-      for (const [lane, { length }] of lanes) if (length > most) [longest, most] = [lane, length]
+      let [longest, most] = [unless, queues.get(unless)?.length ?? 0]
+      for (const [key, { length }] of queues) if (length > most) [longest, most] = [key, length]
       return longest
     },
-    push(lane: string, item: T): void {
-      const waiting = lanes.get(lane)
+    push(key: string, item: T): void {
+      const waiting = queues.get(key)
       if (waiting) waiting.push(item)
-      else lanes.set(lane, [item])
+      else queues.set(key, [item])
       size++
     },
-    peek: (): T | undefined => lanes.values().next().value?.[0],
+    peek: (): T | undefined => queues.values().next().value?.[0],
     shift(): T | undefined {
-      const [lane, waiting] = lanes.entries().next().value ?? []
-      if (lane === undefined || !waiting) return
-      lanes.delete(lane)
+      const [key, waiting] = queues.entries().next().value ?? []
+      if (key === undefined || !waiting) return
+      queues.delete(key)
       const item = waiting.shift()
-      if (waiting.length > 0) lanes.set(lane, waiting)
+      if (waiting.length > 0) queues.set(key, waiting)
       size--
       return item
     },
-    /** Takes the newest of a lane. */
-    pop(lane: string): T {
-      const waiting = lanes.get(lane) as T[]
+    /** Removes and returns the newest item of a key. */
+    pop(key: string): T {
+      const waiting = queues.get(key) as T[]
       const item = waiting.pop() as T
-      if (waiting.length === 0) lanes.delete(lane)
+      if (waiting.length === 0) queues.delete(key)
       size--
       return item
     },

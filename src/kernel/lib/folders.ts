@@ -2,10 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Makes a folder and those above it, where they are not there yet, for their owner alone. Throws the error of the system.
- *
- * `mkdirSync` with `recursive` never returns on file systems that let nobody make a folder and say that its parent is
- * missing, as `/proc` does.
+ * Creates a folder and its missing parents with mode 0700. Throws the system's error. `mkdirSync` with `recursive` is not
+ * used: it never returns on file systems such as `/proc`, which report a missing parent.
  */
 export function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
@@ -13,7 +11,7 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    // Another process may have been faster.
+    // Another process may have created it meanwhile.
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }

@@ -1,15 +1,12 @@
 import type { Log } from '../log/log.ts'
 
-/**
- * `work` for a timer or an event: whatever it throws, or rejects with, is logged instead of ending the process, which
- * serves others too.
- */
+/** Wraps the callback of a timer or event: errors and rejections are logged instead of ending the process. */
 export function guarded<A extends unknown[]>(
   log: Pick<Log, 'error'>,
   task: string,
   work: (...args: A) => unknown,
 ): (...args: A) => void {
-  const logFault = (err: unknown) => {
+  const logError = (err: unknown) => {
     try {
       log.error({ err, task }, 'background task failed')
     } catch {} // A log that fails must not end the process either.
@@ -17,9 +14,9 @@ export function guarded<A extends unknown[]>(
   return (...args) => {
     try {
       const result = work(...args)
-      if (result instanceof Promise) result.catch(logFault)
+      if (result instanceof Promise) result.catch(logError)
     } catch (error) {
-      logFault(error)
+      logError(error)
     }
   }
 }

@@ -4,13 +4,13 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 const pool = Buffer.alloc(8 * 256)
 let used = pool.length
-/** Ids of the given time and ids of this machine's time: neither may push the other ahead, where the clocks differ. */
+/** Separate sequences for given times and for the local time, because the clocks may differ. */
 const given = { lastMillisecond: 0, counter: 0 }
 const local = { lastMillisecond: 0, counter: 0 }
 
 /**
- * A UUIDv7 (RFC 9562, 5.7): unique, and in the order of creation within this process even when the clock jumps back:
- * `rand_a` is a 12-bit counter (method 1 of section 6.2) that borrows from the time when it overflows.
+ * Returns a UUIDv7 (RFC 9562, 5.7). IDs of a process are in order of creation even if the clock goes back: `rand_a` is a
+ * 12-bit counter (section 6.2, method 1) that carries into the time when it overflows.
  */
 export function newId(time?: number): string {
   const now = time ?? Date.now()
@@ -35,7 +35,7 @@ export function newId(time?: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-${count}-${random.slice(0, 4)}-${random.slice(4)}`
 }
 
-/** The least id of a moment in milliseconds: ids are in the order of time, so one index finds both. */
+/** Returns the least id of a time in milliseconds: ids sort by time, so an index on ids also finds times. */
 export function firstIdOf(milliseconds: number): string {
   const time = Math.max(0, Math.min(milliseconds, 2 ** 48 - 1))
     .toString(16)
@@ -43,16 +43,16 @@ export function firstIdOf(milliseconds: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`
 }
 
-/** No id is less, and none is greater. */
+/** The least and the greatest id. */
 export const LEAST_ID = '00000000-0000-0000-0000-000000000000'
 export const GREATEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** Whether a text is a UUID in its canonical lower-case form. */
 export const isId = (text: string): boolean => UUID.test(text)
 
-/** Bytes of an id. */
+/** Length of an id in binary form. */
 export const ID_BYTES = 16
 
-/** The id that begins at a place of some bytes. */
+/** Reads a binary id at an offset. */
 export const idAt = (bytes: Buffer, start: number): string =>
   bytes.toString('hex', start, start + ID_BYTES).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')

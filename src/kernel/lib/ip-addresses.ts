@@ -1,22 +1,22 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** An address of the internet, as it is shown and as it is counted. */
+/** An IP address, and the networks that rate limits count it by. */
 export interface Address {
-  /** In its shortest spelling, IPv4 inside of IPv6 as IPv4, without a zone. */
+  /** The shortest notation, without a zone; an IPv4-mapped IPv6 address as IPv4. */
   ip: string
   value: IP
   isLoopback: boolean
   isPrivate: boolean
-  /** What limits count it for: itself in IPv4; in IPv6 the network of 64 bits, which is one household or telephone. */
+  /** The IPv4 address itself, or the /64 network in IPv6, which is one household or mobile device. */
   network: string
-  /** What a provider gives to one customer at most: the 48 bits in IPv6. Null in IPv4. */
+  /** The /48 network in IPv6, the largest that providers commonly assign to one customer. Null in IPv4. */
   site: string | null
 }
 
 type IP = ipaddr.IPv4 | ipaddr.IPv6
 
-/** Reads an address as a socket or a proxy writes it, with or without a port. Null for what is none. */
+/** Parses an address as sockets and proxies write it, with or without a port. Returns null if it is not an address. */
 export function parseAddress(text: string): Address | null {
   const ip = parse(withoutPort(text.trim()))
   if (!ip) return null
@@ -32,11 +32,11 @@ export function parseAddress(text: string): Address | null {
   }
 }
 
-/** `203.0.113.7:4711` and `[2001:db8::1]:4711` are how some proxies write an address (Azure Application Gateway, IIS). */
+/** Removes the port, which some proxies add (Azure Application Gateway, IIS): `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
 const withoutPort = (text: string): string =>
   /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/.exec(text)?.[1] ?? text
 
-/** Strictly: `127.1` and `0x7f000001` are no addresses here. */
+/** Parses strictly: rejects `127.1` and `0x7f000001`. */
 function parse(text: string): IP | null {
   const [bare = ''] = text.split('%') // without the zone
   if (text.length > 64 || !isIP(bare)) return null
@@ -44,8 +44,8 @@ function parse(text: string): IP | null {
 }
 
 /**
- * The network and the site. Addresses that hold an IPv4 address are counted as that one: else all of IPv4 behind a NAT64
- * (RFC 6052) would be one network, and one IPv4 address would have the 65,536 networks of its 6to4 prefix (RFC 3056).
+ * Returns network and site. Addresses that embed IPv4 count as that: otherwise all of IPv4 behind a NAT64 (RFC 6052) would
+ * be one network, and one IPv4 address would have the 65,536 networks of its 6to4 prefix (RFC 3056).
  */
 function networksOf(ip: IP): [network: string, site: string | null] {
   if (ip.kind() === 'ipv4') return ip.range() === 'loopback' ? [LOOPBACK, null] : [ip.toString(), null]
@@ -56,7 +56,7 @@ function networksOf(ip: IP): [network: string, site: string | null] {
   return [prefix(bytes, 64), prefix(bytes, 48)]
 }
 
-/** All of them are the machine itself. */
+/** The network of all loopback addresses. */
 const LOOPBACK = 'loopback'
 
 const prefix = (bytes: number[], bits: number): string =>
@@ -69,7 +69,7 @@ const isIn = (ip: IP, [base, bits]: Network): boolean =>
 
 export const isInNetwork = ({ value }: Address, network: Network): boolean => isIn(value, network)
 
-/** The networks that a name, an address or a CIDR stands for. Throws an Error for anything else. */
+/** Returns the networks of a name (`loopback`, `linklocal`, `uniquelocal`), an address or a CIDR. Throws an Error otherwise. */
 export function parseNetworks(text: string): Network[] {
   const named = NAMED[text as keyof typeof NAMED]
   if (named) return named.flatMap(parseNetworks)

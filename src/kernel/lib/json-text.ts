@@ -1,11 +1,11 @@
 import { LEAST_ID } from './ids.ts'
 
-/** Rows that come page by page, as whoever takes them goes on. */
+/** Rows that are read page by page. */
 export type Pages = AsyncIterable<readonly unknown[]>
 
 /**
- * The text of a JSON object, piece by piece: a list that is given in pages is never in memory as a whole. What takes the
- * pieces must treat an error as an end too soon: the text is no JSON then.
+ * Yields the text of a JSON object in chunks, so that lists given as `Pages` are never in memory as a whole. After an
+ * error, the chunks so far are not valid JSON.
  */
 export async function* jsonText(members: Record<string, unknown>): AsyncGenerator<string, void, void> {
   let before = '{'
@@ -31,10 +31,10 @@ async function* listText(pages: Pages): AsyncGenerator<string, void, void> {
 const isPages = (value: unknown): value is Pages =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 
-/** So many rows of a list are in memory at once. */
+/** Maximum number of rows in memory at once. */
 const PAGE_ROWS = 200
 
-/** All rows of a query that gives up to `limit` of them after an id, page by page. */
+/** Yields all rows of a keyset query, which returns up to `limit` rows after an id, page by page. */
 export async function* pagesOf<R extends { id: string }>(
   query: (after: string, limit: number) => Promise<R[]>,
 ): AsyncGenerator<R[], void, void> {
@@ -47,7 +47,7 @@ export async function* pagesOf<R extends { id: string }>(
   }
 }
 
-/** A list that is short for sure: one page. */
+/** Yields a list whose length is bounded as one page. */
 export async function* onePage<R>(query: () => Promise<R[]>): AsyncGenerator<R[], void, void> {
   yield await query()
 }

@@ -1,4 +1,4 @@
-/** A mutex for each key: work of one key runs one after another, and that of different keys side by side. */
+/** Creates a mutex per key: work of one key runs sequentially, work of different keys concurrently. */
 export function createKeyedMutex() {
   const last = new Map<string, Promise<unknown>>()
 

@@ -1,61 +1,61 @@
 import type { Log } from '../log/log.ts'
 import { type Clock, SECOND, systemClock } from './clock.ts'
 
-/** How often the time is asked for again, and by how many questions: the quickest answer is the best one. */
+/** How often the time is queried, and by how many samples: the fastest response is the most accurate. */
 const SYNC_EVERY_MS = 10 * SECOND
-const QUESTIONS_PER_SYNC = 3
-/** A machine whose clock is kept by NTP differs by some milliseconds. */
+const SAMPLES_PER_SYNC = 3
+/** A machine that is synchronised with NTP differs by a few milliseconds. */
 const TOLERATED_DIFFERENCE_MS = SECOND
 
 interface Parts {
-  /** Asks for the remote time, in milliseconds since 1970-01-01 UTC. */
-  ask: () => Promise<number>
+  /** Queries the remote time, in milliseconds since 1970-01-01 UTC. */
+  query: () => Promise<number>
   log: Pick<Log, 'warn'>
-  /** The clock of this machine: only told about. */
+  /** The clock of this machine: only compared, and reported if it differs. */
   local?: Clock
-  /** What only ever goes on, whatever is done to the clock of the machine, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   monotonic?: () => number
 }
 
 export interface RemoteClock extends Clock {
-  /** Whether the clock of this machine has been found to differ by more than a second. */
+  /** Whether the clock of this machine differed by more than a second at the last query. */
   readonly differs: boolean
   sync(): Promise<void>
-  /** Asks again every ten seconds. A question without an answer changes nothing. */
+  /** Queries every ten seconds. A failed query changes nothing. */
   start(): void
   stop(): void
 }
 
 /**
- * The time of another machine, which all instances share: whatever their own clocks say, they agree to within half of the
- * time that an answer takes. Between two questions it goes on with the monotonic clock, so that setting the clock of this
- * machine changes nothing. Rejects when the first questions get no answer.
+ * Creates a clock that follows that of another machine, accurate to half of a round trip. In between, the monotonic clock
+ * continues it. Rejects if the first queries fail.
+ * @see docs/decisions/0016-database-clock.md
  */
 export async function createRemoteClock({
-  ask,
+  query,
   log,
   local = systemClock,
   monotonic = () => performance.now(),
 }: Parts): Promise<RemoteClock> {
-  /** Remote time less monotonic time. */
+  /** Remote time minus monotonic time. */
   let offset: number | undefined
   let differs = false
   let timer: NodeJS.Timeout | undefined
 
   async function sample(): Promise<{ offset: number; uncertainty: number }> {
     const before = monotonic()
-    const remote = await ask()
+    const remote = await query()
     const uncertainty = (monotonic() - before) / 2
     return { offset: remote - before - uncertainty, uncertainty }
   }
 
   async function sync(): Promise<void> {
     let best = await sample()
-    for (let question = 1; question < QUESTIONS_PER_SYNC; question++) {
+    for (let count = 1; count < SAMPLES_PER_SYNC; count++) {
       const next = await sample()
       if (next.uncertainty < best.uncertainty) best = next
     }
-    // What is within the uncertainty of the answer is no better than what was known: the time does not jitter.
+    // An offset within the uncertainty is no improvement: keep the old one, so that the time does not jitter.
     if (offset === undefined || Math.abs(best.offset - offset) > best.uncertainty) offset = best.offset
     compareWithLocal(best.uncertainty)
   }
@@ -73,12 +73,12 @@ export async function createRemoteClock({
 
   const now = (): number => Math.floor(monotonic() + (offset as number))
 
-  function repeat(): void {
+  function scheduleSync(): void {
     timer = setTimeout(
       () =>
         sync()
           .catch(() => {})
-          .finally(() => timer && repeat()),
+          .finally(() => timer && scheduleSync()),
       SYNC_EVERY_MS,
     ).unref()
   }
@@ -90,7 +90,7 @@ export async function createRemoteClock({
     get differs() {
       return differs
     },
-    start: repeat,
+    start: scheduleSync,
     stop() {
       clearTimeout(timer)
       timer = undefined

@@ -1,12 +1,12 @@
-/** What `acquire` gives: whether there was a wait, and how to give the slot back. */
+/** A slot that was acquired, and whether the caller had to wait for it. */
 export interface Slot {
   waited: boolean
   release(): void
 }
 
 /**
- * A semaphore for each key: `slots` callers hold one at a time, and up to `queueLimit` more wait for one, first come, first
- * served. `acquire` resolves to null at once where the queue is full.
+ * Creates a semaphore per key: `slots` callers run at a time, and up to `queueLimit` more wait, first come, first served.
+ * `acquire` resolves to null at once if the queue is full.
  */
 export function createSemaphore({ slots, queueLimit }: { slots: number; queueLimit: number }) {
   const states = new Map<string, { taken: number; queue: (() => void)[] }>()
@@ -16,7 +16,7 @@ export function createSemaphore({ slots, queueLimit }: { slots: number; queueLim
     states.set(key, state)
     const release = () => {
       const next = state.queue.shift()
-      if (next) return next() // The slot is handed on.
+      if (next) return next() // The next caller takes over the slot.
       state.taken--
       if (state.taken === 0) states.delete(key)
     }

@@ -1,27 +1,27 @@
 import { write, writeSync } from 'node:fs'
 
-/** Bytes gathered before they are written, and lines kept while two such chunks wait for a slow reader. */
+/** Size of the buffer of lines, and number of lines that wait when it is full while another one is written. */
 const CHUNK_BYTES = 65_536
 const MAX_WAITING_LINES = 50_000
-/** No line waits longer than this, in ms. */
+/** How long a line may wait in the buffer, in ms. */
 const MAX_DELAY_MS = 100
-/** How long to wait for a pipe that is full, in ms. */
+/** Pause before writing to a full pipe again, in ms. */
 const FULL_PIPE_PAUSE_MS = 20
 
 export interface LogDestination {
   write(line: string): void
-  /** Writes whole lines of another process between our own. Resolves when they are written: only then send more. */
+  /** Writes whole lines of another process between those of this one. Resolves when they are written. */
   writeLines(lines: Buffer): Promise<void>
-  /** Writes everything, then calls back. */
+  /** Writes all lines, then calls back. */
   flush(done?: (error?: Error) => void): void
-  /** Writes everything before it returns: for the last moments of a process. */
+  /** Writes all lines synchronously, when the process exits. */
   flushSync(): void
 }
 
 /**
- * Writes log lines to a file descriptor in large chunks, off the main thread. Each line is encoded at once into the chunk
- * that is being filled: to collect strings and encode them when they are written, as pino's own destination does, costs six
- * times as much (docs/decisions/0008).
+ * Writes log lines to a file descriptor in large chunks, off the main thread. Each line is encoded into the buffer as soon
+ * as it is logged.
+ * @see docs/decisions/0008-own-waits-on-the-hot-path.md
  */
 export function createLogDestination(fd: number): LogDestination {
   let filling = Buffer.allocUnsafe(CHUNK_BYTES)
@@ -32,7 +32,7 @@ export function createLogDestination(fd: number): LogDestination {
   let foreign: { lines: Buffer; done: () => void }[] = []
   let lost = 0
   let timer: NodeJS.Timeout | undefined
-  let whenDone: ((error?: Error) => void)[] = []
+  let flushCallbacks: ((error?: Error) => void)[] = []
 
   function add(line: string): void {
     if (waiting.length > 0 || !fits(line)) {
@@ -45,21 +45,21 @@ export function createLogDestination(fd: number): LogDestination {
     timer ??= setTimeout(drain, MAX_DELAY_MS).unref()
   }
 
-  /** A UTF-16 unit takes at most three bytes of UTF-8. */
+  /** A UTF-16 code unit takes at most three bytes of UTF-8. */
   const fits = (line: string): boolean => line.length * 3 <= CHUNK_BYTES - filled
 
   function drain(): void {
     clearTimeout(timer)
     timer = undefined
     if (writing) return
-    const next = takeNext()
+    const next = nextChunk()
     if (next) {
       writing = true
-      put(next.lines, 0, next.done)
+      writeChunk(next.lines, 0, next.done)
     } else finish()
   }
 
-  function takeNext(): { lines: Buffer; done?: () => void } | undefined {
+  function nextChunk(): { lines: Buffer; done?: () => void } | undefined {
     if (filled > 0) {
       const lines = filling.subarray(0, filled)
       ;[filling, spare, filled] = [spare, filling, 0]
@@ -69,11 +69,11 @@ export function createLogDestination(fd: number): LogDestination {
     return line === undefined ? foreign.shift() : { lines: Buffer.from(line) }
   }
 
-  function put(chunk: Buffer, from: number, done?: () => void): void {
+  function writeChunk(chunk: Buffer, from: number, done?: () => void): void {
     write(fd, chunk, from, chunk.length - from, null, (error, written) => {
-      if (error?.code === 'EAGAIN') return void setTimeout(put, FULL_PIPE_PAUSE_MS, chunk, from, done)
-      // Nobody reads any more, or the disk is full: there is nowhere to tell it, and the service goes on.
-      if (!error && from + written < chunk.length) return put(chunk, from + written, done)
+      if (error?.code === 'EAGAIN') return void setTimeout(writeChunk, FULL_PIPE_PAUSE_MS, chunk, from, done)
+      // Other errors, such as a closed pipe or a full disk, drop the chunk: the service keeps running.
+      if (!error && from + written < chunk.length) return writeChunk(chunk, from + written, done)
       writing = false
       done?.()
       refill()
@@ -90,13 +90,13 @@ export function createLogDestination(fd: number): LogDestination {
       lost = 0
       add(line)
     }
-    if (waiting.length > 0 || foreign.length > 0 || whenDone.length > 0) drain()
+    if (waiting.length > 0 || foreign.length > 0 || flushCallbacks.length > 0) drain()
     else if (filled > 0) timer ??= setTimeout(drain, MAX_DELAY_MS).unref()
   }
 
   function finish(): void {
-    const callbacks = whenDone
-    whenDone = []
+    const callbacks = flushCallbacks
+    flushCallbacks = []
     for (const done of callbacks) done()
   }
 
@@ -124,7 +124,7 @@ export function createLogDestination(fd: number): LogDestination {
         drain()
       }),
     flush(done) {
-      if (done) whenDone.push(done)
+      if (done) flushCallbacks.push(done)
       drain()
     },
     flushSync,

@@ -5,12 +5,12 @@ export type Log = Logger
 
 interface LogConfig {
   logLevel: string
-  /** Null is `json`, and `pretty` on a terminal. */
+  /** Null means `pretty` on a terminal and `json` otherwise. */
   logFormat: 'json' | 'pretty' | null
 }
 
-/** Never written, should an object that holds one ever be logged. */
-const SECRET = [
+/** Members that are redacted if a logged object contains them. */
+const SECRET_MEMBERS = [
   'password',
   'new_password',
   'current_password',
@@ -21,8 +21,8 @@ const SECRET = [
   'device_token',
 ]
 const REDACTED = [
-  ...SECRET,
-  ...SECRET.map((name) => `*.${name}`),
+  ...SECRET_MEMBERS,
+  ...SECRET_MEMBERS.map((name) => `*.${name}`),
   '*.authorization',
   '*.cookie',
   'authorization',
@@ -30,16 +30,16 @@ const REDACTED = [
 ]
 
 let millisecond = 0
-let member = ''
+let timeMember = ''
 
-/** RFC 3339, made once in a millisecond: many lines share one. */
+/** Returns the time in RFC 3339, formatted once per millisecond. */
 function time(): string {
   const now = Date.now()
   if (now !== millisecond) {
     millisecond = now
-    member = `,"time":"${new Date(now).toISOString()}"`
+    timeMember = `,"time":"${new Date(now).toISOString()}"`
   }
-  return member
+  return timeMember
 }
 
 const options = (level: string): LoggerOptions => ({
@@ -53,8 +53,8 @@ const options = (level: string): LoggerOptions => ({
 const DELIMITER = /[\s/\\"'<>(),;:=@]/
 
 /**
- * Takes the names of e-mail addresses out of a text, in time that grows with its length alone: one regular expression
- * for the whole address would look at each letter of a long word again and again.
+ * Removes the local parts of e-mail addresses from a text, in linear time; one regular expression for whole addresses
+ * would take quadratic time on long words.
  */
 export function withoutAddresses(text = ''): string {
   const parts = text.split('@')
@@ -71,7 +71,7 @@ function isDomain(text: string): boolean {
   return (end === -1 ? text : text.slice(0, end)).lastIndexOf('.') > 0
 }
 
-/** The text up to its last delimiter, and `…` for the word after it, where there is one. */
+/** Replaces the word after the last delimiter by `…`, if there is one. */
 function withoutLastWord(text: string): string {
   let end = text.length
   while (end > 0 && !DELIMITER.test(text[end - 1] as string)) end--
@@ -79,8 +79,8 @@ function withoutLastWord(text: string): string {
 }
 
 /**
- * What the log tells of an error: never its other members, since those of a database quote whole rows, and those of a
- * mail server its recipients (ASVS 16.2.5). E-mail addresses lose their names.
+ * Serializes an error without its other members: those of database errors quote rows, those of SMTP errors recipients
+ * (ASVS 16.2.5). Local parts of e-mail addresses are removed.
  */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error
@@ -95,29 +95,26 @@ function serializeError(error: unknown): unknown {
 }
 
 /**
- * The log: JSON lines to standard output, times in UTC. Lines are gathered for at most 100 ms before they are written,
- * since a write per request would cost more than the request; `flush` is called before the process ends.
+ * Creates the log on standard output: JSON lines in UTC, or pretty lines. JSON lines are buffered for at most 100 ms;
+ * call `flush` before the process exits.
  */
 export async function createLog(config: LogConfig, destination?: DestinationStream): Promise<Log> {
   return pino({ ...options(config.logLevel), redact: REDACTED }, destination ?? (await standardOutput(config)))
 }
 
-/**
- * The same log for lines of which every field is chosen by us, as that of a request: looking for secrets in them would
- * cost more than writing them does.
- */
+/** Returns the same log without redaction, which is expensive: for lines with a fixed set of fields, as of requests. */
 export const plainLog = (log: Log): Log =>
   pino({ ...options(log.level), base: { pid: process.pid, ...log.bindings() } }, streamOf(log))
 
 const streamOf = (log: Log) => (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym]
 
-/** Where a log of JSON lines writes to on standard output; null for any other. */
+/** Returns the destination of a log that writes JSON lines to standard output; null for others. */
 export function destinationOf(log: Log): LogDestination | null {
   const stream = streamOf(log)
   return stream && 'writeLines' in stream ? (stream as LogDestination) : null
 }
 
-/** Whether the log is for programs: as it was asked for, or else where no person looks on. */
+/** Whether the log is written as JSON lines: by the setting, otherwise unless standard output is a terminal. */
 export const isJsonLog = (format: LogConfig['logFormat']): boolean =>
   format === 'json' || (format === null && !process.stdout.isTTY)
 

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { Locale, Nullable, Strict, Time } from '../http/schemas.ts'
 
-/** The e-mails to a person, without what they say. */
+/** E-mails to a user, without their content. */
 export const SentMails = Type.Array(
   Strict({
     kind: Type.String({ examples: ['notice'] }),

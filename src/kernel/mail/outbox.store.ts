@@ -7,10 +7,7 @@ export type OutboxRow = Selectable<OutboxTable>
 
 export const insertMail = (trx: Db, row: OutboxTable) => trx.insertInto('outbox').values(row).execute()
 
-/**
- * Claims up to `limit` mails that are due, until `until`: no other instance takes them before that. A process that dies
- * with a claim loses it when the time is over.
- */
+/** Claims up to `limit` e-mails that are due. No other instance claims them before `until`, when the claim expires. */
 export function claimDue(db: Db, now: string, until: string, limit: number): Promise<OutboxRow[]> {
   let due = db
     .selectFrom('outbox')
@@ -30,7 +27,7 @@ export function claimDue(db: Db, now: string, until: string, limit: number): Pro
     .execute()
 }
 
-/** Nothing of a mail is kept once it is sent, but that it was; of one to somebody who is gone, not even that. */
+/** Marks an e-mail as sent and deletes its content; deletes the row if its user has been deleted. */
 export const markSent = (db: Db, { id, user_id }: OutboxRow, now: string): Promise<unknown> =>
   user_id === null
     ? db.deleteFrom('outbox').where('id', '=', id).execute()
@@ -48,7 +45,7 @@ export const markFailed = (db: Db, id: string, next: { next_try_at: string } | {
     .where('id', '=', id)
     .execute()
 
-/** Up to `limit` mails to a person after one of them, the oldest first; for their export. */
+/** Returns up to `limit` e-mails to a user after an id, oldest first. */
 export const mailsOf = (db: Db, userId: string, after: string, limit: number) =>
   db
     .selectFrom('outbox')
@@ -60,7 +57,7 @@ export const mailsOf = (db: Db, userId: string, after: string, limit: number) =>
     .limit(limit)
     .execute()
 
-/** Deletes up to `limit` mails that are done with and were written before a time; returns how many. */
+/** Deletes up to `limit` sent or failed e-mails that were created before a time. Returns how many. */
 export async function deleteMailsBefore(db: Db, before: string, limit: number): Promise<number> {
   const old = db
     .selectFrom('outbox')

@@ -6,7 +6,7 @@ export interface OutboxTable {
   kind: string
   locale: 'ru' | 'en'
   recipient: string
-  /** What the mail says, sealed, since it may hold a link; gone once it is sent. */
+  /** The template data, encrypted because it may contain a link; null after the e-mail is sent or has failed. */
   payload: string | null
   created_at: Time
   next_try_at: Time

@@ -13,27 +13,27 @@ import * as store from './outbox.store.ts'
 import type { RenderedMail } from './render.ts'
 import type { Transport } from './transport.ts'
 
-/** How long to wait after each try that failed; after the last of these, an hour each time, until it is given up. */
+/** Delays after failed tries; further ones wait an hour each, until GIVE_UP_MS. */
 const RETRY_DELAYS_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE]
 const GIVE_UP_MS = 3 * DAY
-/** The longest that a delivery may take, and that it may still take once the service is told to stop. */
+/** How long a delivery may take, and how long it may still take at shutdown. */
 const DELIVERY_MS = MINUTE
 const LAST_DELIVERY_MS = 3 * SECOND
-/** Longer than a delivery, and the tries to write down what became of it, can take. */
+/** Longer than a delivery and the retries of writing its result. */
 const CLAIM_MS = 2 * MINUTE
-/** The waits between those tries. */
+/** Delays between those retries. */
 const WRITE_RETRY_DELAYS_MS = [1, 2, 4, 8, 16].map((seconds) => seconds * SECOND)
 const BATCH_SIZE = 10
-/** How often an instance looks for mails that another one has left. */
+/** How often an instance checks for due e-mails, including those of other instances. */
 const POLL_INTERVAL_MS = 10 * SECOND
 
 /**
- * When a mail that was put in is looked for, in ms: its transaction has ended by then, and its request is answered, so that
- * the work of sending does not tell by the time of the answer that there is a mail. If not, the next look finds it.
+ * Delay between queueing an e-mail and sending it, in ms. By then its transaction has usually ended and the request is
+ * answered, so that sending does not affect the response time and reveal that an account exists.
  */
 const WAKE_DELAY_MS = 100
 
-/** How long it is known that a mail was sent. */
+/** How long sent and failed e-mails are kept, without their content. */
 const MAIL_RETENTION_MS = 90 * DAY
 
 export interface Mail {
@@ -54,16 +54,15 @@ interface Parts {
 }
 
 /**
- * Mails wait in the database: they are put there in the transaction of what causes them, and a worker in each instance
- * sends what is due. A crash or a dead mail server loses none. One that was handed over in the moment of a crash may go
- * out twice, under the same Message-ID: no protocol can exclude that.
+ * Transactional outbox: `put` queues an e-mail in the transaction that causes it, and each instance sends due e-mails. If
+ * a process crashes during a delivery, the e-mail may be sent twice, with the same Message-ID.
  */
 export function createOutbox({ database, clock, log, sealer, transport, render }: Parts) {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null
-  let again = false
+  let isWakePending = false
   let stopped = true
-  const leaving = new AbortController()
+  const stopping = new AbortController()
 
   async function put(trx: Db, { kind, locale, to, userId, data }: Mail): Promise<void> {
     const now = timestamp(clock.now())
@@ -83,15 +82,15 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       failed_at: null,
       last_error: null,
     })
-    again = true
+    isWakePending = true
     setTimeout(guarded(log, 'outbox', wake), WAKE_DELAY_MS).unref()
   }
 
-  /** Looks for due mails now instead of later. */
+  /** Sends due e-mails now instead of at the next poll. */
   function wake(): void {
     if (stopped) return
     if (running) {
-      again = true
+      isWakePending = true
       return
     }
     clearTimeout(timer)
@@ -100,8 +99,8 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
       .finally(() => {
         running = null
         if (stopped) return
-        timer = setTimeout(guarded(log, 'outbox', wake), again ? 50 : POLL_INTERVAL_MS)
-        again = false
+        timer = setTimeout(guarded(log, 'outbox', wake), isWakePending ? 50 : POLL_INTERVAL_MS)
+        isWakePending = false
       })
   }
 
@@ -117,36 +116,36 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
 
   async function send(row: store.OutboxRow): Promise<void> {
     try {
-      await handOver(row)
+      await deliver(row)
     } catch (err) {
       return postpone(row, err as Error)
     }
-    await insist(() => store.markSent(database.db, row, timestamp(clock.now())))
+    await writeWithRetries(() => store.markSent(database.db, row, timestamp(clock.now())))
     log.info({ mail: row.kind, mail_id: row.id, user_id: row.user_id, tries: row.tries }, 'e-mail sent')
   }
 
-  async function handOver(row: store.OutboxRow): Promise<void> {
+  async function deliver(row: store.OutboxRow): Promise<void> {
     const data = row.payload === null ? null : sealer.open(row.payload, row.id)
     if (data === null) throw new Error('the e-mail is encrypted with a secret that is no longer in APP_SECRET')
     const { subject, text, html } = render(row.kind, row.locale, JSON.parse(data))
-    const signal = AbortSignal.any([leaving.signal, AbortSignal.timeout(DELIVERY_MS)])
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(DELIVERY_MS)])
     await transport.send({ id: row.id, kind: row.kind, to: row.recipient, subject, text, html }, signal)
   }
 
   async function postpone(row: store.OutboxRow, err: Error): Promise<void> {
     const now = clock.now()
     const delay = RETRY_DELAYS_MS[row.tries - 1] ?? HOUR
-    const isLost = now - Date.parse(row.created_at) > GIVE_UP_MS
-    const next = isLost ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
-    await insist(() => store.markFailed(database.db, row.id, next, err.message))
+    const givesUp = now - Date.parse(row.created_at) > GIVE_UP_MS
+    const next = givesUp ? { failed_at: timestamp(now) } : { next_try_at: timestamp(now + delay) }
+    await writeWithRetries(() => store.markFailed(database.db, row.id, next, err.message))
     log.warn(
       { err, mail: row.kind, mail_id: row.id, tries: row.tries, ...next },
-      isLost ? 'e-mail not sent: giving up' : 'e-mail not sent: will retry',
+      givesUp ? 'e-mail not sent: giving up' : 'e-mail not sent: will retry',
     )
   }
 
-  /** A database that is away for a moment must not make a mail go out twice. */
-  async function insist(write: () => Promise<unknown>): Promise<void> {
+  /** Retries, so that a database that is briefly unavailable does not cause an e-mail to be sent twice. */
+  async function writeWithRetries(write: () => Promise<unknown>): Promise<void> {
     for (const wait of WRITE_RETRY_DELAYS_MS)
       try {
         await write()
@@ -178,13 +177,13 @@ export function createOutbox({ database, clock, log, sealer, transport, render }
     wake()
   }
 
-  /** Lets what is being sent finish, unless the mail server takes its time: then it is sent after the next start. */
+  /** Waits up to LAST_DELIVERY_MS for running deliveries, then aborts them: they are sent after the next start. */
   async function stop(): Promise<void> {
     stopped = true
     clearTimeout(timer)
-    const patience = setTimeout(() => leaving.abort(new Error('the service is stopping')), LAST_DELIVERY_MS)
+    const abortTimer = setTimeout(() => stopping.abort(new Error('the service is stopping')), LAST_DELIVERY_MS)
     await running
-    clearTimeout(patience)
+    clearTimeout(abortTimer)
     transport.close()
   }
 

@@ -2,23 +2,23 @@ import { fileURLToPath } from 'node:url'
 import { Eta } from 'eta'
 
 export interface RenderedMail {
-  /** One line, whatever went into it. */
+  /** A single line. */
   subject: string
   text: string
   html: string
 }
 
-// Line breaks would add header fields (RFC 5322, 2.2); direction marks would turn round the words after a name.
+// Line breaks would add header fields (RFC 5322, 2.2); direction marks would reorder the text after a name.
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]+/gu
 
-/** `value` as one line of well-formed Unicode, without control characters and direction marks. */
+/** Returns `value` as one line of well-formed Unicode, without control characters and direction marks. */
 export function oneLine(value: string): string {
   return value.toWellFormed().replace(CONTROLS, ' ').trim()
 }
 
 /**
- * A renderer over a folder of Eta templates: `render('email', data)` fills `email.html.eta`, escaping every `<%= %>`,
- * and `email.txt.eta`, escaping none. Templates are read once, at their first use.
+ * Creates a renderer of Eta templates: `render('email', data)` fills `email.html.eta`, where `<%= %>` is escaped, and
+ * `email.txt.eta`, where it is not. Templates are read at their first use.
  */
 export function createMailRenderer(folder: URL) {
   const views = fileURLToPath(folder)

@@ -5,7 +5,7 @@ import { SMTP_TIMEOUTS } from '../config/deadlines.ts'
 import type { Log } from '../log/log.ts'
 
 export interface OutgoingMail {
-  /** Unchanged when the mail is tried again, so that a receiver can tell a repetition. */
+  /** The same in every try, so that receivers recognise duplicates. */
   id: string
   kind: string
   to: string
@@ -21,20 +21,20 @@ export interface MailConfig {
 }
 
 export interface Transport {
-  /** Hands a mail over for good, or gives up at the signal. Throws when it could not. */
+  /** Delivers an e-mail. Rejects if that fails or `signal` is aborted. */
   send(mail: OutgoingMail, signal: AbortSignal): Promise<void>
   close(): void
 }
 
-/** SMTP_TIMEOUTS where `SMTP_URL` is set; otherwise files in `DATA_DIR/mail`, and a line in the log with the link. */
+/** Sends by SMTP if `SMTP_URL` is set; otherwise writes files to `DATA_DIR/mail` and logs the link in each. */
 export function createTransport(config: MailConfig, log: Log): Transport {
   const from = config.mailFrom ?? 'Bukhindor <no-reply@localhost>'
   return config.smtpUrl ? smtpTransport(config.smtpUrl, from) : fileTransport(join(config.dataDir, 'mail'), from, log)
 }
 
 function smtpTransport(url: string, from: string): Transport {
-  // Never in the clear to another machine (ASVS 12.2.1, 12.3.2): STARTTLS is required, and certificates are checked. On
-  // the way to this machine itself nobody can listen, and no certificate is made out to it.
+  // TLS with a valid certificate is required (ASVS 12.2.1, 12.3.2), except on the loopback interface, where nobody can
+  // intercept the connection and servers have no valid certificate.
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname)
   const transport = nodemailer.createTransport({
     url,

@@ -67,7 +67,7 @@ export function createAuth(parts: Parts) {
     const device = newId(clock.now())
     const row = await runExclusive(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError(usersErrors.email_taken)
-      const passwordHash = await passwords.hash(input.password, { lane: origin.network ?? '' })
+      const passwordHash = await passwords.hash(input.password, { key: origin.network ?? '' })
       return database.transaction(async (trx) => {
         const user = await users.create(trx, { ...input, passwordHash, locale: input.locale ?? locale })
         await credentials.sendVerification(trx, user)
@@ -95,7 +95,7 @@ export function createAuth(parts: Parts) {
     })
     const knownDevice = attempt.device
     // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
-    const turn = user && knownDevice ? { lane: user.id, priority: true } : { lane: origin.network ?? '' }
+    const turn = user && knownDevice ? { key: user.id, priority: true } : { key: origin.network ?? '' }
     const { ok, rehash } = await passwords
       .verify(user?.password_hash ?? null, input.password, turn)
       .catch(attempt.abandon)

@@ -187,4 +187,4 @@ export function createCredentials(parts: Parts) {
 export type Credentials = ReturnType<typeof createCredentials>
 
 /** At the hashing threads: whoever is signed in, or has the link, waits behind no stranger. */
-const turnOf = (userId: string) => ({ lane: userId, priority: true })
+const turnOf = (userId: string) => ({ key: userId, priority: true })

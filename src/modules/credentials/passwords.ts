@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
-import { createFairQueue, type Turn } from '../../kernel/lib/fair-queue.ts'
+import { createFairQueue, type QueueOptions } from '../../kernel/lib/fair-queue.ts'
 import { HASH_MEMORY_MIB, hashMemoryMib } from './hash-threads.ts'
 
 export type Job = { kind: 'hash'; password: string } | { kind: 'verify'; hash: string | null; password: string }
@@ -112,7 +112,7 @@ export function createPasswords({
   /** Whether the memory reaches for one more: if not, it waits until one of those that run is done. */
   const fits = (task: Task) => tasks().reduce((sum, other) => sum + other.memoryMib, task.memoryMib) <= memoryMib
 
-  function run(job: Job, turn: Turn, needed = HASH_MEMORY_MIB): Promise<unknown> {
+  function run(job: Job, turn: QueueOptions, needed = HASH_MEMORY_MIB): Promise<unknown> {
     if (closed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
     if (needed > memoryMib) {
       const cause = new Error(`Verifying this hash takes ${needed} MiB, and the hashing threads have ${memoryMib} MiB`)
@@ -140,7 +140,7 @@ export function createPasswords({
      *
      * @throws AppError `overloaded` when the queue has no place for it, `shutting_down` after `close`
      */
-    hash: (password: string, turn: Turn = {}) =>
+    hash: (password: string, turn: QueueOptions = {}) =>
       run({ kind: 'hash', password: password.normalize('NFC') }, turn) as Promise<string>,
 
     /**
@@ -149,7 +149,7 @@ export function createPasswords({
      *
      * @throws AppError as `hash` does
      */
-    verify: async (hash: string | null, password: string, turn: Turn = {}) =>
+    verify: async (hash: string | null, password: string, turn: QueueOptions = {}) =>
       run(
         { kind: 'verify', hash, password: password.normalize('NFC') },
         turn,

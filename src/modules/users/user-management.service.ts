@@ -34,7 +34,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    const turn = { lane: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const turn = { key: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
     const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
     return sessions.administer(origin, async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })

@@ -15,18 +15,18 @@ function queueOf(limit: number) {
     queue,
     refused,
     drain,
-    push: (item: string, priority = false) => queue.push(item, { lane: item[0], priority }),
+    push: (item: string, priority = false) => queue.push(item, { key: item[0], priority }),
   }
 }
 
 describe('A fair queue', () => {
-  test('runs the work of one lane in order', () => {
+  test('runs the work of one key in order', () => {
     const { push, drain } = queueOf(9)
     for (const item of ['a1', 'a2', 'a3']) push(item)
     assert.equal(drain(), 'a1 a2 a3')
   })
 
-  test('alternates between lanes, however much one of them holds', () => {
+  test('alternates between keys, however much one of them holds', () => {
     const { push, drain } = queueOf(9)
     for (const item of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'c2']) push(item)
     assert.equal(drain(), 'a1 b1 c1 a2 c2 a3 a4')
@@ -39,7 +39,7 @@ describe('A fair queue', () => {
     assert.equal(drain(), 'p1 a1 q1 a2 p2 a3 q2 p3')
   })
 
-  test('when full, refuses the newest of the longest lane', () => {
+  test('when full, refuses the newest of the longest key', () => {
     const { push, refused, drain } = queueOf(4)
     for (const item of ['a1', 'a2', 'a3', 'a4', 'a5']) push(item)
     assert.deepEqual(refused, ['a5'])
@@ -64,7 +64,7 @@ describe('A fair queue', () => {
 
   test('returns every item once or refuses it', () => {
     const step = fc.oneof(
-      fc.record({ lane: fc.constantFrom('a', 'b', 'c', 'd'), priority: fc.boolean() }),
+      fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), priority: fc.boolean() }),
       fc.constant('shift' as const),
     )
     fc.assert(

@@ -10,7 +10,7 @@ async function machineOf({ ahead = 0 } = {}) {
     for (const name of ['monotonic', 'remote', 'local'] as const) state[name] += milliseconds
   }
   const clock = await createRemoteClock({
-    async ask() {
+    async query() {
       const delay = state.delays.shift() ?? 2
       pass(delay / 2)
       const answer = state.remote

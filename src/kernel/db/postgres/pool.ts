@@ -7,22 +7,22 @@ import { type Connection, clientOf, getTypeParser } from './client.ts'
 import { createTarget, TOO_MANY_CONNECTIONS } from './target.ts'
 import { parsePostgresUrl } from './url.ts'
 
-/** So many may wait for each connection; more would only wait in vain. */
+/** Maximum number of waiting queries per connection; more would time out anyway. */
 const MAX_WAITING_PER_CONNECTION = 20
-/** For so long after the server had no connection left, no further one is asked of it, in milliseconds. */
+/** How long to open no further connection after the server has refused one, in milliseconds. */
 const REFUSED_MS = 1000
-/** Who has no connection at all tries again after this time. */
+/** Pause before the next try while the process has no connection at all, in milliseconds. */
 const RETRY_MS = 50
 
 export interface PoolOptions {
-  /** Most connections of this process. */
+  /** Maximum number of connections of this process. */
   poolSize: number
   deadlines: Pick<Deadlines, 'connection' | 'statement' | 'lock'>
 }
 
 /**
- * Connections to the primary. One that breaks is replaced when the next is asked for; one to another host than the
- * target, or to a server that has become a standby, is never given out.
+ * Creates a pool of connections to the primary. Connections to other hosts and to standbys are discarded.
+ * @see docs/decisions/0018-finding-the-primary.md
  */
 export function createPool(address: string, { poolSize, deadlines }: PoolOptions) {
   const { urls, pooled } = parsePostgresUrl(address)
@@ -37,7 +37,7 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     application_name: 'bukhindor',
-    query_timeout: statement + 1000, // The server's own deadline comes first, and leaves the connection usable.
+    query_timeout: statement + 1000, // After `statement_timeout` of the server, which leaves the connection usable.
     ...(!pooled && {
       statement_timeout: statement,
       lock_timeout: lock,
@@ -45,53 +45,53 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
     }),
     types: { getTypeParser },
   })
-  pool.on('error', () => {}) // An idle connection broke: the pool has dropped it, and the next query tells.
+  pool.on('error', () => {}) // A broken idle connection, which the pool has already dropped.
   pool.on('connect', (client) => {
-    client.on('error', () => {}) // One in use: its query tells.
+    client.on('error', () => {}) // A broken connection in use, whose query rejects.
     open.add(client)
   })
   pool.on('acquire', (client) => inUse.add(client))
   pool.on('release', (_error, client) => inUse.delete(client))
   pool.on('remove', (client) => open.delete(client))
 
-  /** A connection to the primary. Throws an error that counts as `isUnavailable` where there is none in time. */
+  /** Returns a connection to the primary. Throws an error that is `isUnavailable` if there is none in time. */
   async function connect(): Promise<pg.PoolClient> {
     if (pool.waitingCount >= MAX_WAITING_PER_CONNECTION * poolSize)
       throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
     const deadline = performance.now() + connection
     for (;;) {
-      if (target.isInDoubt) await target.find()
+      if (target.isUncertain) await target.find()
       const client = await take(deadline)
       if (!client) continue
       if (client.url === target.url) {
         if (await client.isPrimary()) return client
-        target.doubt()
+        target.markUncertain()
       }
       client.release(true)
       if (performance.now() >= deadline) throw new Error(TIMEOUT)
     }
   }
 
-  /** The next connection; undefined where another try makes sense. */
+  /** Returns the next connection; undefined if the caller should try again. */
   async function take(deadline: number): Promise<Connection | undefined> {
-    const taking =
-      pool.idleCount > 0 ? pool.connect() : inTime(pool.connect(), Math.max(1, deadline - performance.now()))
+    const pending =
+      pool.idleCount > 0 ? pool.connect() : withTimeout(pool.connect(), Math.max(1, deadline - performance.now()))
     try {
-      return (await taking) as Connection
+      return (await pending) as Connection
     } catch (error) {
       const isLate = performance.now() >= deadline
-      if (!isLate && (error as { code?: string }).code === TOO_MANY_CONNECTIONS) return makeDo()
+      if (!isLate && (error as { code?: string }).code === TOO_MANY_CONNECTIONS) return limitToOpen()
       if (!target.hasChoice || pool.ending) throw error
       if (isLate || isFull(pool)) {
-        lookWhetherStuck()
+        checkTarget()
         throw error
       }
-      target.doubt()
+      target.markUncertain()
     }
   }
 
-  /** The server grants no further connection: those that we have must do, and whoever asks waits for one of them. */
-  async function makeDo(): Promise<undefined> {
+  /** Limits the pool to its open connections for REFUSED_MS, because the server accepts no further ones. */
+  async function limitToOpen(): Promise<undefined> {
     if (pool.options.max === poolSize)
       setTimeout(() => {
         pool.options.max = poolSize
@@ -100,23 +100,23 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
     if (open.size === 0) await pause(RETRY_MS)
   }
 
-  let isLooking = false
-  /** No connection came free in time. If they hang at a host that is gone, what runs on them is over. */
-  async function lookWhetherStuck(): Promise<void> {
-    if (isLooking) return
-    isLooking = true
+  let isChecking = false
+  /** Checks the target after no connection became free in time; connections to an unreachable host may hang. */
+  async function checkTarget(): Promise<void> {
+    if (isChecking) return
+    isChecking = true
     try {
-      if (await target.isThere()) return
-      target.doubt()
+      if (await target.isReachable()) return
+      target.markUncertain()
       await target.find()
     } catch {
-      // There is no primary: the next request says so.
+      // There is no primary: the next request fails with this error.
     } finally {
-      isLooking = false
+      isChecking = false
     }
   }
 
-  /** The target is another host: what is still asked of the former one will not be answered, or not be kept. */
+  /** Closes connections in use to the previous target: their queries would hang, or their writes be lost. */
   function closeOthers(): void {
     for (const client of inUse as Set<Connection>) if (client.url !== target.url) client.end().catch(() => {})
   }
@@ -126,11 +126,11 @@ export function createPool(address: string, { poolSize, deadlines }: PoolOptions
 
 const TIMEOUT = 'timeout exceeded when trying to connect'
 
-/** Whether the wait was for a connection that others use: no other host would change that. */
+/** Whether all connections are in use, so that another host would not help. */
 const isFull = (pool: pg.Pool) => pool.totalCount >= pool.options.max && pool.idleCount === 0
 
-/** The pool bounds the wait for a connection, and that for a new one; this is for both together. */
-function inTime(taking: Promise<pg.PoolClient>, milliseconds: number): Promise<pg.PoolClient> {
+/** Limits the total wait: the pool limits waiting for a connection and opening a new one separately. */
+function withTimeout(pending: Promise<pg.PoolClient>, milliseconds: number): Promise<pg.PoolClient> {
   return new Promise((resolve, reject) => {
     let isLate = false
     const timer = setTimeout(() => {
@@ -141,7 +141,7 @@ function inTime(taking: Promise<pg.PoolClient>, milliseconds: number): Promise<p
       clearTimeout(timer)
       answer()
     }
-    taking.then(
+    pending.then(
       (client) => (isLate ? client.release() : settle(() => resolve(client))),
       (error) => settle(() => reject(error)),
     )

@@ -7,12 +7,11 @@ import type { Tables } from '../tables.ts'
 import { createPool, type PoolOptions } from './pool.ts'
 import { masked } from './url.ts'
 
-const OLDEST_VERSION = 15_00_00
+const MIN_VERSION = 15_00_00
 
 /**
- * Opens a pool of PostgreSQL connections. A connection that breaks is replaced by the next query; only the primary is
- * used, and looked for again when it is one no longer.
- * Throws DatabaseError when no server answers, it refuses, is a standby, or is older than 15.
+ * Opens a pool of connections to the PostgreSQL primary. Throws DatabaseError if no primary accepts a connection or it is
+ * older than 15.
  */
 export async function openPostgres(url: string, options: PoolOptions): Promise<Database> {
   const pool = createPool(url, options)
@@ -34,7 +33,7 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
         cause: error,
       })
     })
-  if (version < OLDEST_VERSION) {
+  if (version < MIN_VERSION) {
     await pool.end()
     throw new DatabaseError(`PostgreSQL 15 or newer is required; ${masked(url)} is older`)
   }
@@ -43,28 +42,28 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
   return {
     engine: 'postgres',
     db,
-    transaction: (work) => repeated(() => db.transaction().execute(work)),
-    reads: db, // Its statements have deadlines of their own, and are no work of this process.
-    first: async (hot, params) => {
-      const { sql, names } = hot.compiled(db)
+    transaction: (work) => withRetries(() => db.transaction().execute(work)),
+    reads: db, // The server interrupts statements at `statement_timeout`.
+    first: async (prepared, params) => {
+      const { sql, names } = prepared.compiled(db)
       const { rows } = await query(
-        withRole(sql),
+        withStandbyCheck(sql),
         names.map((name) => params[name]),
       )
       const { standby, is_found } = rows[0]
       if (!standby) return is_found ? rows[0] : undefined
-      target.doubt()
+      target.markUncertain()
       throw Object.assign(new Error('the database has become a standby'), { code: '57P03' })
     },
     dataVersion: () => null,
-    optimize: async () => {}, // Autovacuum does it.
+    optimize: async () => {}, // Autovacuum updates the statistics.
     ping: async () => {
       const client = await connect()
       try {
         await target.requirePrimary(client)
         client.release()
       } catch (error) {
-        target.doubt()
+        target.markUncertain()
         client.release(true)
         throw error
       }
@@ -73,13 +72,13 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
   }
 }
 
-/** How often the work of a transaction is done at most. */
+/** Maximum number of runs of a transaction. */
 const MAX_RUNS = 3
-/** The longest pause before a transaction runs again: two that met must not meet again, in ms. */
+/** Maximum random delay before a retry, so that two transactions do not conflict again, in ms. */
 const MAX_PAUSE_MS = 20
 
-/** Runs a transaction again that the server has ended because it and another one waited for each other, or cannot both be. */
-async function repeated<T>(run: () => Promise<T>): Promise<T> {
+/** Retries a transaction after a deadlock or a serialization failure. */
+async function withRetries<T>(run: () => Promise<T>): Promise<T> {
   for (let runs = 1; ; runs++) {
     try {
       return await run()
@@ -90,17 +89,17 @@ async function repeated<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-const withRoles = new Map<string, string>()
+const checkedQueries = new Map<string, string>()
 
 /**
- * A hot query that also tells whether its server is a standby, at no further way to the server. A connection says so as
- * it begins, but behind a pooler the server may be another one for each query, and what it has not is no proof.
+ * Returns a prepared query that also selects whether its server is a standby, without a further round trip: behind a
+ * pooler, each query may reach another server (docs/decisions/0018).
  */
-function withRole(sql: string): string {
-  const known = withRoles.get(sql)
-  if (known) return known
+function withStandbyCheck(sql: string): string {
+  const cached = checkedQueries.get(sql)
+  if (cached) return cached
   const text = `select answer.*, server.standby from (select pg_is_in_recovery() as standby) as server left join (select true as is_found, query.* from (${sql}) as query) as answer on true`
-  withRoles.set(sql, text)
+  checkedQueries.set(sql, text)
   namedStatements.set(text, `${namedStatements.get(sql)}_with_role`)
   return text
 }

@@ -1,53 +1,53 @@
 import pg from 'pg'
 
-/** After a search in vain the next one waits for so long; until then its error is given again, in milliseconds. */
+/** How long the error of a failed search is returned again before the next search, in milliseconds. */
 const SEARCH_PAUSE_MS = 100
 
 const ROLE = "select pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only"
 
 /**
- * The host to work with: the one that accepts writes, as `target_session_attrs=read-write` of libpq tells. It is looked
- * for at the start where there are several, and whenever the present one is in doubt: a connection fails, a server says
- * that it is a standby, or refuses a write. All are asked at once, so that one that hangs delays nobody.
+ * Tracks the host that accepts writes, like `target_session_attrs=read-write` of libpq. With several hosts it is searched
+ * at startup; after a failed connection or a refused write it is searched again, on all hosts in parallel.
+ * @see docs/decisions/0018-finding-the-primary.md
  */
-export function createTarget(urls: string[], wait: number, onChange: () => void) {
+export function createTarget(urls: string[], timeoutMs: number, onChange: () => void) {
   const hasChoice = urls.length > 1
   let current = urls[0] as string
-  let isInDoubt = hasChoice
+  let isUncertain = hasChoice
   let searching: Promise<void> | undefined
-  let failure: { error: Error; until: number } | undefined
+  let lastFailure: { error: Error; until: number } | undefined
 
   async function search(): Promise<void> {
-    if (failure && performance.now() < failure.until) throw failure.error
+    if (lastFailure && performance.now() < lastFailure.until) throw lastFailure.error
     const candidates = urls.map((url) => probe(url).then(() => url))
     const found = await Promise.any(candidates).catch(({ errors }: AggregateError) => {
       const reasons = urls.map((url, index) => `${new URL(url).host}: ${errors[index].message || errors[index].code}`)
-      // 57P03, cannot_connect_now: a standby may be on its way to become the primary.
+      // 57P03, cannot_connect_now: a standby may be about to become the primary.
       const error = Object.assign(new Error(`no host accepts writes (${reasons.join('; ')})`), { code: '57P03' })
-      failure = { error, until: performance.now() + SEARCH_PAUSE_MS }
+      lastFailure = { error, until: performance.now() + SEARCH_PAUSE_MS }
       throw error
     })
-    failure = undefined
-    isInDoubt = false
+    lastFailure = undefined
+    isUncertain = false
     if (found === current) return
     current = found
     onChange()
   }
 
   /**
-   * Throws 57P03 where the server of a connection is not one to work with: a standby, whose rows may be old, or, where
-   * there is another to choose, one that takes no writes. A lone primary that is read-only can still be read.
+   * Throws an error with code 57P03 if the server is a standby, whose rows may be outdated, or, with several hosts, is
+   * read-only. A single read-only primary is still used for reads.
    */
   async function requirePrimary(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
-    const { rows } = await client.query({ text: ROLE, query_timeout: wait } as pg.QueryConfig)
+    const { rows } = await client.query({ text: ROLE, query_timeout: timeoutMs } as pg.QueryConfig)
     const { standby, read_only } = rows[0]
     if (standby || (read_only && hasChoice))
       throw Object.assign(new Error(standby ? 'is a standby' : 'is read-only'), { code: '57P03' })
   }
 
   async function probe(url: string): Promise<void> {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: wait })
-    client.on('error', () => {}) // A connection that breaks between two steps; the next step tells.
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: timeoutMs })
+    client.on('error', () => {}) // If the connection breaks between two steps, the next step rejects.
     try {
       await client.connect()
       await requirePrimary(client)
@@ -62,20 +62,20 @@ export function createTarget(urls: string[], wait: number, onChange: () => void)
     get url() {
       return current
     },
-    get isInDoubt() {
-      return isInDoubt
+    get isUncertain() {
+      return isUncertain
     },
-    /** The next connection looks for the primary first. */
-    doubt(): void {
-      isInDoubt = true
+    /** Makes the next query search for the primary first. */
+    markUncertain(): void {
+      isUncertain = true
     },
-    /** Looks for the host that accepts writes. Throws an error that counts as `isUnavailable` when there is none. */
+    /** Searches the host that accepts writes. Throws an error that is `isUnavailable` if there is none. */
     find: (): Promise<void> =>
       (searching ??= search().finally(() => {
         searching = undefined
       })),
-    /** Whether the present host still takes new connections as a primary; one that has none left does as well. */
-    isThere: (): Promise<boolean> =>
+    /** Whether the current host is a primary that accepts connections or has only reached its connection limit. */
+    isReachable: (): Promise<boolean> =>
       probe(current).then(
         () => true,
         ({ code }: { code?: string }) => code === TOO_MANY_CONNECTIONS,

@@ -1,18 +1,18 @@
-/** A database address without its password, fit for logs; one that is malformed shows no more. */
+/** Masks the password in a database URL, for logs; also in malformed URLs. */
 export const masked = (url: string): string =>
   url.replace(/^(\w+:\/\/[^:@/?#]*:).*@/s, '$1***@').replace(/([?&]\w*password=)[^&]*/gi, '$1***')
 
 export interface PostgresAddress {
-  /** The same database on each of the hosts: `postgres://u:p@h1,h2/db` is two addresses. */
+  /** One URL per host: `postgres://u:p@h1,h2/db` gives two. */
   urls: string[]
   /**
-   * `?pgbouncer=true`: a pooler before version 1.21, or one that is not told to follow prepared statements
-   * (`max_prepared_statements`), stands between. Statements have no names then, and no setting is made on connecting.
+   * `?pgbouncer=true`: behind PgBouncer before 1.21 or without `max_prepared_statements`. Statements then have no names,
+   * and timeouts are not set when connecting.
    */
   pooled: boolean
 }
 
-/** Takes an address with one or several hosts apart; all else in it is for the driver. */
+/** Splits a URL with one or several hosts. Other options are left to the driver. */
 export function parsePostgresUrl(url: string): PostgresAddress {
   const [, before = '', hosts = '', after = ''] = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/.exec(url) ?? []
   return {

@@ -21,22 +21,21 @@ import { openSqlite } from './sqlite.ts'
 
 const PAGES_PER_STEP = 1024
 const LOCK_WAIT_MS = 1000
-/** So much of a disk a copy leaves free: the service may write to the same one. */
+/** Disk space that a copy must leave free, since the service may write to the same disk. */
 const RESERVED_BYTES = 64 * 2 ** 20
 
 export interface BackupOptions {
-  /** Replace a file that is there already. */
+  /** Overwrite an existing file. */
   force?: boolean
-  /** Told after each step: the part that is copied, 0 to 1. */
+  /** Called after each step with the copied fraction, 0 to 1. */
   progress?: (part: number) => void
-  /** Ends it; nothing is left behind. */
+  /** Cancels the backup and removes its draft. */
   signal?: AbortSignal
 }
 
 /**
- * Copies the SQLite database `file` as it is at one moment, while it is in use. The copy is checked, on the disk and
- * readable by its owner alone before it gets its name, so that a file of that name is always a whole backup.
- * Returns its size in bytes. Throws DatabaseError.
+ * Copies a consistent snapshot of the SQLite database `file`, which may be in use, to `to` with mode 0600. The copy is
+ * checked and synced before it gets its name, so that `to` is always a complete backup. Throws DatabaseError.
  */
 export async function backupSqlite(file: string, to: string, { force = false, progress, signal }: BackupOptions = {}) {
   if (!existsSync(file)) throw new DatabaseError(`database ${file} does not exist`)
@@ -51,10 +50,10 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
     await copySnapshot(file, draft, { progress, signal })
     requireIntact(draft)
     signal?.throwIfAborted()
-    flush(draft)
+    sync(draft)
     if (force) renameSync(draft, to)
-    else linkSync(draft, to) // Unlike a rename it fails where somebody has made the file meanwhile.
-    flush(dirname(to))
+    else linkSync(draft, to) // Unlike a rename, fails if the file was created meanwhile.
+    sync(dirname(to))
     return { file: to, bytes: statSync(to).size }
   } catch (error) {
     if (error instanceof DatabaseError) throw error
@@ -67,7 +66,7 @@ export async function backupSqlite(file: string, to: string, { force = false, pr
 async function copySnapshot(file: string, draft: string, { progress, signal }: BackupOptions): Promise<void> {
   const source = new BetterSqlite(file, { readonly: true, timeout: LOCK_WAIT_MS })
   try {
-    // An open read transaction keeps the copy at one moment. Without it every write of another connection starts it anew.
+    // An open read transaction pins the snapshot. Without it, each write of another connection restarts the copy.
     source.exec('begin')
     source.prepare('select count(*) from sqlite_schema').get()
     await source.backup(draft, {
@@ -84,16 +83,16 @@ async function copySnapshot(file: string, draft: string, { progress, signal }: B
 
 const DRAFT = /\.(\d+)\.part(-wal|-shm|-journal)?$/
 
-/** Removes what copies that were killed have left in a folder. `isLeft` is asked for each name of that form. */
-export function removeDrafts(folder: string, isLeft: (name: string) => boolean): void {
+/** Removes the drafts that killed backups have left in a folder, if `isLeft` returns true for the name. */
+export function removeDrafts(folder: string, isAbandoned: (name: string) => boolean): void {
   for (const name of readdirSync(folder))
-    if (DRAFT.test(name) && isLeft(name)) rmSync(join(folder, name), { force: true })
+    if (DRAFT.test(name) && isAbandoned(name)) rmSync(join(folder, name), { force: true })
 }
 
-/** Whether the process that a draft is named after is there. */
+/** Whether the process in the name of a draft is running. */
 function isRunning(draft: string): boolean {
   const pid = Number(DRAFT.exec(draft)?.[1])
-  if (pid === process.pid) return false // A number that is ours now was another's then.
+  if (pid === process.pid) return false // The draft is from an earlier process with the same id.
   try {
     process.kill(pid, 0)
     return true
@@ -102,7 +101,7 @@ function isRunning(draft: string): boolean {
   }
 }
 
-/** Throws DatabaseError, which begins with `outcome`, where copies of `files` would not fit, or fill the disk. */
+/** Throws DatabaseError, with `outcome` as the start of its message, if copies of `files` would fill the disk. */
 export function requireSpace(files: string[], folder: string, outcome: string): void {
   const sizes = files.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
   const needed = sizes.reduce((sum, size) => sum + size, RESERVED_BYTES)
@@ -116,9 +115,8 @@ export function requireSpace(files: string[], folder: string, outcome: string): 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20)
 
 /**
- * Puts a backup in the place of the database `file`, which nobody may have open. What was there is kept beside it.
- * Returns the name of that, or null where there was nothing. Throws DatabaseError and leaves everything as it was when
- * the backup is damaged, of another program or of a newer version, or when the database is in use.
+ * Replaces the database `file` by a backup. Returns the name under which the previous database is kept, or null. Throws
+ * DatabaseError if the backup is damaged, of another program or of a newer version, or the database is in use.
  */
 export async function restoreSqlite(from: string, file: string): Promise<{ kept: string | null }> {
   if (!existsSync(from)) throw new DatabaseError(`file ${from} does not exist`)
@@ -129,36 +127,36 @@ export async function restoreSqlite(from: string, file: string): Promise<{ kept:
     await copyFile(from, draft)
     requireIntact(draft)
     await requireKnownSchema(draft, from)
-    flush(draft)
+    sync(draft)
     return { kept: replace(file, draft) }
   } finally {
     removeDatabase(draft)
   }
 }
 
-/** Swaps the files while nobody else can open the old one. */
+/** Swaps the files while the old database is locked. */
 function replace(file: string, draft: string): string | null {
   const kept = existsSync(file) ? `${file}.before-restore-${new Date().toISOString().replaceAll(':', '-')}` : null
   const unlock = lockExclusively(file)
   try {
-    // What a damaged database has left in its log belongs to it, and must not be applied to the new one.
+    // The write-ahead log of a damaged database must not be applied to the new one.
     for (const suffix of ['-wal', '-shm', '-journal'])
       if (existsSync(file + suffix)) renameSync(file + suffix, (kept ?? draft) + suffix)
     if (kept) linkSync(file, kept)
     renameSync(draft, file)
-    flush(dirname(file))
+    sync(dirname(file))
     return kept
   } finally {
     unlock()
   }
 }
 
-/** Locks a database against everybody else, its log emptied into it. Returns what unlocks it. Throws DatabaseError. */
+/** Checkpoints a database and locks it exclusively. Returns a function that unlocks it. Throws DatabaseError. */
 function lockExclusively(file: string): () => void {
   if (!existsSync(file)) return () => {}
   const old = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
   try {
-    old.pragma('journal_mode = DELETE') // Fails where anybody else has it open.
+    old.pragma('journal_mode = DELETE') // Fails if another connection is open.
     old.pragma('locking_mode = EXCLUSIVE')
     old.exec('begin exclusive')
   } catch (error) {
@@ -172,13 +170,13 @@ function lockExclusively(file: string): () => void {
   return () => old.close()
 }
 
-/** Throws DatabaseError unless SQLite finds every page, index and reference of the file in order. Makes it one file. */
+/** Throws DatabaseError unless the integrity and foreign key checks pass. Leaves a single file without a log. */
 function requireIntact(file: string): void {
   try {
     const database = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
     try {
       database.pragma('journal_mode = DELETE')
-      const faults = [
+      const problems = [
         ...(database.pragma('integrity_check(3)') as { integrity_check: string }[])
           .map(({ integrity_check }) => integrity_check)
           .filter((line) => line !== 'ok'),
@@ -186,7 +184,7 @@ function requireIntact(file: string): void {
           .slice(0, 3)
           .map(({ table }) => `a row of ${table} refers to a missing row`),
       ]
-      if (faults.length) throw new Error(faults.join('; '))
+      if (problems.length) throw new Error(problems.join('; '))
     } finally {
       database.close()
     }
@@ -205,8 +203,8 @@ async function requireKnownSchema(draft: string, from: string): Promise<void> {
   requireIntact(draft)
 }
 
-/** Everything of a file or a folder is on the disk when this returns. */
-function flush(path: string): void {
+/** Syncs a file or folder to disk. */
+function sync(path: string): void {
   const handle = openSync(path, 'r')
   fsyncSync(handle)
   closeSync(handle)

@@ -1,9 +1,9 @@
 import BetterSqlite, { type Database } from 'better-sqlite3'
 
-/** While connecting, another process may be at recovery or at its last checkpoint, in milliseconds. */
+/** Busy timeout while connecting: another process may be in recovery or at its last checkpoint, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000
 
-/** A connection with the settings that all of ours have. Throws where SQLite does not take one of them. */
+/** Opens a connection with the settings of the service. Throws an Error if SQLite does not apply one of them. */
 export function connect(file: string, readonly: boolean): Database {
   const connection = new BetterSqlite(file, { readonly, timeout: CONNECT_TIMEOUT_MS })
   if (!readonly) connection.pragma('journal_mode = WAL')
@@ -11,7 +11,7 @@ export function connect(file: string, readonly: boolean): Database {
   connection.pragma('foreign_keys = ON')
   connection.pragma('cache_size = -32768')
   connection.pragma('temp_store = MEMORY')
-  connection.pragma('analysis_limit = 400') // What `optimize` reads of each index.
+  connection.pragma('analysis_limit = 400') // Rows that `optimize` reads of each index.
   for (const [name, expected] of [
     ['journal_mode', 'wal'],
     ['synchronous', 2],

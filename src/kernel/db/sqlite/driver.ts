@@ -17,16 +17,15 @@ import { kernelErrors } from '../../errors/kernel-errors.ts'
 import type { ReadQuery } from './reader.ts'
 import type { Statements } from './statements.ts'
 
-/** Within this time after another process was met at the lock, it is given a chance between two of our writes, in ms. */
-const POLITE_MS = 1000
-const POLITE_PAUSE_MS = 2
-/** So many may wait for their turn to write; more would only wait in vain. */
+/** For this long after lock contention with another process, writes pause in between so that it gets the lock, in ms. */
+const CONTENTION_MS = 1000
+const CONTENTION_PAUSE_MS = 2
+/** Maximum number of waiting writes; more would time out anyway. */
 const MAX_WAITING = 200
 
 /**
- * Kysely over two connections to one file. Selects outside of a transaction go to `reader` and never wait for a write.
- * Writes and transactions take turns at `writer`, and for the lock that other processes may hold they wait without
- * blocking the thread, as SQLite's own busy timeout would; after `lockWait` ms they fail with SQLITE_BUSY.
+ * Kysely dialect over two connections. Selects outside of transactions use `read` and never wait for writes. Writes and
+ * transactions are queued; they wait for locks without blocking the thread, and after `lockWait` ms fail with SQLITE_BUSY.
  */
 export function sqliteDialect(writer: Connection, write: Statements, read: Statements, lockWait: number): Dialect {
   return {
@@ -37,7 +36,7 @@ export function sqliteDialect(writer: Connection, write: Statements, read: State
   }
 }
 
-/** Kysely over something that runs a read and gives its rows: for selects outside of any transaction, and nothing else. */
+/** Kysely dialect over a function that runs a select and returns its rows; refuses writes and transactions. */
 export function readDialect(read: (query: ReadQuery) => Promise<unknown[]>): Dialect {
   const refuse = async () => {
     throw new Error('a connection for reads takes no transaction')
@@ -68,7 +67,7 @@ export function readDialect(read: (query: ReadQuery) => Promise<unknown[]>): Dia
 }
 
 class Adapter extends SqliteAdapter {
-  /** The driver has its own queue of writes. */
+  /** The driver queues writes itself. */
   override get supportsMultipleConnections() {
     return true
   }
@@ -83,7 +82,7 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
         if (inTransaction.has(connection)) return execute(write, query)
         if (SelectQueryNode.is(query.query)) return execute(read, query)
-        return writes.run((whileBusy) => whileBusy(() => execute<R>(write, query)))
+        return writes.run((retryWhileBusy) => retryWhileBusy(() => execute<R>(write, query)))
       },
       async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
         for (const row of read(sql).iterate(parameters)) yield { rows: [row as R] }
@@ -101,7 +100,7 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
   const rollback = (connection: DatabaseConnection) => {
     if (!inTransaction.has(connection)) return
     try {
-      if (writer.inTransaction) write('rollback').run([]) // A full disk has ended it already.
+      if (writer.inTransaction) write('rollback').run([]) // A full disk may have ended it already.
     } finally {
       end(connection)
     }
@@ -113,9 +112,9 @@ function createDriver(writer: Connection, write: Statements, read: Statements, l
     beginTransaction: (connection) =>
       new Promise<void>((begun, failed) => {
         writes
-          .run(async (whileBusy) => {
-            // Who will write takes the lock at once: a later upgrade could fail at any statement.
-            await whileBusy(() => write('begin immediate').run([]))
+          .run(async (retryWhileBusy) => {
+            // Take the write lock now: a later upgrade could fail at any statement.
+            await retryWhileBusy(() => write('begin immediate').run([]))
             inTransaction.add(connection)
             await new Promise<void>((ended) => {
               ends.set(connection, ended)
@@ -141,19 +140,19 @@ function execute<R>(statements: Statements, { sql, parameters }: CompiledQuery):
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
 }
 
-/** Runs synchronous work again while another process holds the lock, until the deadline of its turn. */
+/** Retries synchronous work while another process holds the lock, until a deadline. */
 type RetryWhileBusy = <T>(work: () => T) => Promise<T>
 
-/** One writer at a time, in the order in which they came. The wait of each counts from there. */
+/** Runs one writer at a time, first come, first served. `lockWait` includes the time in the queue. */
 function createWriteQueue(lockWait: number) {
   const waiting: (() => void)[] = []
-  let taken = false
-  let metAnother = Number.NEGATIVE_INFINITY
+  let isBusy = false
+  let lastContention = Number.NEGATIVE_INFINITY
 
   const next = () => {
     const enter = waiting.shift()
     if (enter) enter()
-    else taken = false
+    else isBusy = false
   }
 
   const retryUntil =
@@ -165,24 +164,24 @@ function createWriteQueue(lockWait: number) {
         } catch (error) {
           const now = performance.now()
           if (!(error as { code?: string }).code?.startsWith('SQLITE_BUSY') || now >= deadline) throw error
-          metAnother = now
+          lastContention = now
           await pause(Math.min(1 + tries / 10, 10))
         }
       }
     }
 
   return {
-    async run<T>(work: (whileBusy: RetryWhileBusy) => Promise<T>): Promise<T> {
+    async run<T>(work: (retryWhileBusy: RetryWhileBusy) => Promise<T>): Promise<T> {
       if (waiting.length >= MAX_WAITING) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
       const deadline = performance.now() + lockWait
-      if (taken) await new Promise<void>((enter) => waiting.push(enter))
-      taken = true
+      if (isBusy) await new Promise<void>((enter) => waiting.push(enter))
+      isBusy = true
       try {
         if (performance.now() >= deadline)
           throw Object.assign(new Error('the database is busy with other writes'), { code: 'SQLITE_BUSY' })
         return await work(retryUntil(deadline))
       } finally {
-        if (performance.now() - metAnother < POLITE_MS) setTimeout(next, POLITE_PAUSE_MS)
+        if (performance.now() - lastContention < CONTENTION_MS) setTimeout(next, CONTENTION_PAUSE_MS)
         else next()
       }
     },

@@ -3,10 +3,10 @@ import { connect } from './connect.ts'
 import type { ReadAnswer, ReadQuery } from './reader.ts'
 import { cachedStatements } from './statements.ts'
 
-/** A little below the process that answers requests: on a single core, that one goes first. */
+/** A lower priority than the process that serves requests. */
 const PRIORITY = 5
 
-// A terminal and systemd send signals to every process of the service: this one ends with the one that started it.
+// Terminals and systemd send signals to every process of the service; this one exits with its parent instead.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 process.once('disconnect', () => process.exit())
 if (process.platform === 'linux') setPriority(PRIORITY)

@@ -14,7 +14,7 @@ export type ReadAnswer = { rows: unknown[] } | { failed: { code: string; message
 
 const MAX_READERS = 2
 const MAX_WAITING_READS = 100
-/** A reader that nobody has asked for so long ends, in milliseconds. */
+/** How long an idle reader process is kept, in milliseconds. */
 const IDLE_MS = MINUTE
 const PROGRAM = fileURLToPath(new URL('./reader.process.ts', import.meta.url))
 
@@ -25,17 +25,20 @@ interface Task extends ReadQuery {
 }
 
 /**
- * Runs reads of an SQLite file outside of this process, so that a long one holds up nobody else, and one that is too long
- * is interrupted: its process is killed. Decision 20 tells why it is a process. Readers are started when they are first
- * needed, and each read sees everything that was committed before it began.
+ * Runs selects on an SQLite file in separate processes, which are started on demand. A read that exceeds its deadline is
+ * interrupted by killing its process.
+ * @see docs/decisions/0020-reading-process.md
  */
 export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'lock' | 'statement'>) {
   const waiting: Task[] = []
-  /** Every reader that lives, with what it reads just now. One that was killed counts until it is gone. */
+  /** Running processes with their current task. A killed process counts until it has exited. */
   const readers = new Map<ChildProcess, Task | null>()
   let isClosed = false
 
-  /** Throws AppError `overloaded` when no reader is free in time, `deadline_exceeded` when the read takes too long. */
+  /**
+   * Runs a select. Throws AppError `overloaded` if no process is free in time, `deadline_exceeded` if the select takes too
+   * long, `shutting_down`, or `database_unavailable` if the process fails.
+   */
   function run(query: ReadQuery): Promise<unknown[]> {
     if (isClosed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
     if (waiting.length >= MAX_WAITING_READS)
@@ -53,7 +56,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
 
   function next(): void {
     while (waiting.length > 0) {
-      const reader = reachable()
+      const reader = acquireReader()
       if (!reader) return
       const task = waiting.shift() as Task
       clearTimeout(task.timer)
@@ -62,13 +65,13 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
         reader.kill('SIGKILL')
       }, deadlines.statement)
       readers.set(reader, task)
-      setAwake(reader, true)
-      reader.send({ sql: task.sql, parameters: task.parameters }, () => {}) // Where it fails, 'exit' follows.
+      setReferenced(reader, true)
+      reader.send({ sql: task.sql, parameters: task.parameters }, () => {}) // After a failure, 'exit' follows.
     }
   }
 
-  /** A free reader; where none can be started, the reads that wait fail one after another. */
-  function reachable(): ChildProcess | undefined {
+  /** Returns a free reader. If none can be started, rejects the next waiting task. */
+  function acquireReader(): ChildProcess | undefined {
     try {
       return freeReader()
     } catch (cause) {
@@ -85,7 +88,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
   }
 
   function start(): ChildProcess {
-    // With nothing of the environment, which has secrets in it, and without the flags of this process.
+    // Without the environment, which contains secrets, and without the flags of this process.
     const reader = fork(PROGRAM, [file], {
       env: {},
       execArgv: ['--disable-sigusr1'],
@@ -117,11 +120,11 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     if (!task) return null
     clearTimeout(task.timer)
     readers.set(reader, null)
-    setAwake(reader, false)
+    setReferenced(reader, false)
     return task
   }
 
-  /** Ends the readers, at once: nothing of theirs is kept. */
+  /** Kills the readers, which have no state to save, and rejects waiting tasks. */
   async function close(): Promise<void> {
     isClosed = true
     for (const task of waiting.splice(0)) {
@@ -131,7 +134,7 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
     await Promise.all(
       [...readers.keys()].map(async (reader) => {
         if (reader.pid === undefined) return
-        setAwake(reader, true)
+        setReferenced(reader, true)
         const gone = once(reader, 'exit')
         reader.kill('SIGKILL')
         await gone
@@ -142,14 +145,14 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
   return {
     run,
     close,
-    /** The ids of the processes that read now or wait for something to read. */
+    /** Returns the ids of the reader processes. */
     pids: () => [...readers.keys()].map(({ pid }) => pid),
   }
 }
 
-/** A reader keeps this process alive only while it works for it. */
-function setAwake(reader: ChildProcess, isAwake: boolean): void {
-  if (isAwake) {
+/** Lets a reader keep this process alive, or not: only while it runs a task. */
+function setReferenced(reader: ChildProcess, isReferenced: boolean): void {
+  if (isReferenced) {
     reader.ref()
     reader.channel?.ref()
   } else {

@@ -12,37 +12,36 @@ import { readDialect, sqliteDialect } from './driver.ts'
 import { createSqliteReader } from './reader.ts'
 import { cachedStatements } from './statements.ts'
 
-type OfSqlite = Pick<Deadlines, 'statement' | 'lock'>
+type SqliteDeadlines = Pick<Deadlines, 'statement' | 'lock'>
 
 /**
- * Opens an SQLite file with two connections: one writes, one transaction at a time; the other only reads what is
- * committed. Every commit is on the disk before it is acknowledged (`synchronous=FULL`). A new file is readable by its
- * owner alone. Throws DatabaseError when the file cannot be made, opened or is no database.
+ * Opens or creates an SQLite file (mode 0600) with two connections, one for writes and one for committed reads
+ * (docs/decisions/0003). Commits are durable (`synchronous=FULL`). Throws DatabaseError if the file cannot be opened.
  */
-export function openSqlite(file: string, deadlines: OfSqlite): Database {
+export function openSqlite(file: string, deadlines: SqliteDeadlines): Database {
   try {
     makeFolder(dirname(file))
     closeSync(openSync(file, 'a', 0o600))
     const writer = connect(file, false)
-    // From here on the driver waits for the lock: SQLite would do it by putting the whole thread to sleep.
+    // From here on the driver waits for locks: SQLite's busy timeout would block the thread.
     writer.pragma('busy_timeout = 0')
-    return databaseOver(file, writer, connect(file, true), deadlines)
+    return createDatabase(file, writer, connect(file, true), deadlines)
   } catch (error) {
     throw new DatabaseError(`cannot open the database ${file}: ${(error as Error).message}`, { cause: error })
   }
 }
 
 /**
- * Statistics for SQLite's planner: of a sample of each index, and only where a table has grown or shrunk tenfold since
- * (https://sqlite.org/lang_analyze.html). It counts the rows, at 0.2 s for each index of a million: not while serving.
+ * Updates the statistics of tables that have grown or shrunk tenfold (https://sqlite.org/lang_analyze.html). Takes 0.2 s per
+ * index of a million rows, so it does not run while serving (docs/decisions/0020).
  */
 const OPTIMIZE = 'pragma optimize = 0x10002'
 
-function databaseOver(
+function createDatabase(
   file: string,
   writer: BetterSqlite.Database,
   reader: BetterSqlite.Database,
-  deadlines: OfSqlite,
+  deadlines: SqliteDeadlines,
 ): Database {
   const read = cachedStatements(reader)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(writer, cachedStatements(writer), read, deadlines.lock) })
@@ -66,14 +65,14 @@ function databaseOver(
         .raw(OPTIMIZE)
         .execute(db)
         .catch((error) => {
-          if (!isUnavailable(error)) throw error // A full disk keeps nobody from reading.
+          if (!isUnavailable(error)) throw error // For example, a full disk must not prevent a start.
         })
     },
     close: async () => {
       await reads.close()
       reader.close()
       await db.destroy()
-      if (writer.open) writer.close() // Kysely closes only what it has used.
+      if (writer.open) writer.close() // Kysely closes it only if it was used.
     },
   }
 }

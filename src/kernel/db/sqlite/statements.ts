@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 
 const MAX_CACHED_STATEMENTS = 500
 
-/** A prepared statement whose values may be booleans, which SQLite has not: they are bound as 0 and 1. */
+/** A prepared statement that binds booleans, which SQLite does not have, as 0 and 1. */
 export interface CachedStatement {
   readonly reader: boolean
   get(values: readonly unknown[]): unknown
@@ -14,12 +14,12 @@ export interface CachedStatement {
 
 export type Statements = (sql: string) => CachedStatement
 
-/** Prepares each SQL text once for a connection. */
+/** Returns a function that prepares each SQL text once per connection, in an LRU cache. */
 export function cachedStatements(connection: Connection): Statements {
   const cache = new LRUCache<string, CachedStatement>({ max: MAX_CACHED_STATEMENTS })
   return (sql) => {
-    const known = cache.get(sql)
-    if (known) return known
+    const hit = cache.get(sql)
+    if (hit) return hit
     const statement = connection.prepare(sql)
     const cached: CachedStatement = {
       reader: statement.reader,

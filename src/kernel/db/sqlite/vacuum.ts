@@ -7,17 +7,18 @@ import { requireSpace } from './backup.ts'
 const LOCK_WAIT_MS = 1000
 
 /**
- * Writes the SQLite database `file` anew without the pages that nothing uses any more. Returns its size before and after,
- * in bytes. Throws DatabaseError when it is in use, as no write could be made meanwhile, or the disk has no room for it.
+ * Rewrites the SQLite database `file` without unused pages. Returns its size before and after, in bytes. Throws
+ * DatabaseError if the database is in use or the disk is too full.
+ * @see docs/decisions/0019-vacuum-by-command.md
  */
 export function vacuumSqlite(file: string): { before: number; after: number } {
   if (!existsSync(file)) throw new DatabaseError(`database ${file} does not exist`)
   const database = new BetterSqlite(file, { timeout: LOCK_WAIT_MS })
   try {
-    database.pragma('journal_mode = DELETE') // Fails where anybody else has it open.
+    database.pragma('journal_mode = DELETE') // Fails if another connection is open.
     database.pragma('locking_mode = EXCLUSIVE')
     const before = statSync(file).size
-    // The new one is written beside it, and what is replaced is kept until that is done.
+    // VACUUM writes a temporary copy and a rollback journal.
     requireSpace([file, file], dirname(file), 'the database was left as it is')
     database.exec('vacuum')
     return { before, after: statSync(file).size }

@@ -3,19 +3,19 @@ import { readFileSync } from 'node:fs'
 import type { Locale } from '../../i18n/locale.ts'
 import { htmlTemplate, type Markup } from './template.ts'
 
-/** The policy of every page of the service: its own stylesheet and forms, and nothing else (ASVS 3.4.3). */
+/** Content security policy of pages: own stylesheets and forms only (ASVS 3.4.3). */
 export const PAGE_CSP =
   "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-/** The policy of a page with a script: a file of the service, nothing inline. */
+/** The same with scripts from files of the service, none inline. */
 export const SCRIPTED_PAGE_CSP = `${PAGE_CSP}; script-src 'self'`
 
-/** The stylesheet of every page and where it is served; `href` changes with it, so it may be cached for good. */
+/** The stylesheet of the pages; its URL contains a hash, so that it can be cached permanently. */
 export const STYLESHEET = readFileSync(new URL('./page.css', import.meta.url), 'utf8')
 export const STYLESHEET_PATH = '/assets/style.css'
 const STYLESHEET_HREF = versioned(STYLESHEET_PATH, STYLESHEET)
 
-/** The address of a file that changes with its content, so that browsers may keep the file. */
+/** Returns the URL of a file with a hash of its content, so that browsers can cache it permanently. */
 export function versioned(path: string, content: string): string {
   return `${path}?v=${createHash('sha256').update(content).digest('hex').slice(0, 8)}`
 }
@@ -23,19 +23,19 @@ export function versioned(path: string, content: string): string {
 export interface PageOptions {
   locale: Locale
   title: string
-  /** Everything inside `<main>`, its `<h1>` included. */
+  /** The content of `<main>`, including its `<h1>`. */
   body: Markup
-  /** A page to read, with tables, instead of a card with one step. */
+  /** A wide layout for text and tables instead of a card. */
   wide?: boolean
   brand?: string
-  /** The address of its script, if it has one: send it with `SCRIPTED_PAGE_CSP`. */
+  /** URL of a script; send the page with `SCRIPTED_PAGE_CSP` then. */
   script?: string
 }
 
-const shell = htmlTemplate<PageOptions & { wide: boolean; brand: string; stylesheet: string }>(
+const layout = htmlTemplate<PageOptions & { wide: boolean; brand: string; stylesheet: string }>(
   new URL('./page.html.eta', import.meta.url),
 )
 
-/** A whole HTML document: the layout of all pages of the service. Send it with `PAGE_CSP`. */
+/** Renders an HTML document in the layout of the service. Send it with `PAGE_CSP`. */
 export const page = ({ wide = false, brand = 'Bukhindor', ...options }: PageOptions): Markup =>
-  shell({ ...options, wide, brand, stylesheet: STYLESHEET_HREF })
+  layout({ ...options, wide, brand, stylesheet: STYLESHEET_HREF })

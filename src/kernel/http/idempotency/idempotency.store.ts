@@ -2,19 +2,19 @@ import type { Db } from '../../db/database.ts'
 import { countDeleted } from '../../db/deleted.ts'
 import { timestamp } from '../../lib/clock.ts'
 
-/** A request that holds a key while it runs. */
+/** The claim of a running request on an idempotency key. */
 export interface Claim {
   /** Keyed hash of the caller and the key. */
   id: string
-  /** Keyed hash of what is asked for. */
+  /** Keyed hash of the request. */
   request: string
-  /** This run of it: only the one that holds the key may say what became of it. */
+  /** Identifies this run: only the holder may store a response or release the key. */
   holder: string
 }
 
 /**
- * Takes a key that is new, whose last holder is past its time, or whose answer is the `old` one; inserting the row is the
- * lock. Times are in milliseconds. Returns false where another request has it.
+ * Claims a key that is new, expired, or has the stored response `old`; the inserted row is the lock. Times are in
+ * milliseconds. Returns false if another request holds the key.
  */
 export async function takeKey(
   db: Db,
@@ -42,7 +42,7 @@ export async function takeKey(
   return taken !== undefined
 }
 
-/** A key that is held, or whose answer is kept. `now` in milliseconds. */
+/** Returns a key that is held or has a stored response. `now` in milliseconds. */
 export const findKey = (
   db: Db,
   id: string,
@@ -55,8 +55,8 @@ export const findKey = (
     .where('expires_at', '>', timestamp(now))
     .executeTakeFirst()
 
-/** Keeps the answer, which `holder` has sealed, until a time in milliseconds. */
-export const keepAnswer = (db: Db, { id, holder }: Claim, answer: string, until: number) =>
+/** Stores the encrypted response of `holder` until a time in milliseconds. */
+export const storeAnswer = (db: Db, { id, holder }: Claim, answer: string, until: number) =>
   db
     .updateTable('idempotency_keys')
     .set({ answer, expires_at: timestamp(until) })
@@ -64,11 +64,11 @@ export const keepAnswer = (db: Db, { id, holder }: Claim, answer: string, until:
     .where('holder', '=', holder)
     .execute()
 
-/** Lets the key go, as if the request had never come. */
+/** Releases the key, so that a repeat runs again. */
 export const releaseKey = (db: Db, { id, holder }: Claim) =>
   db.deleteFrom('idempotency_keys').where('id', '=', id).where('holder', '=', holder).execute()
 
-/** Deletes at most `limit` keys whose time is over, the oldest first. `now` in milliseconds. Returns how many there were. */
+/** Deletes up to `limit` expired keys, oldest first. `now` in milliseconds. Returns how many. */
 export async function deleteExpiredKeys(db: Db, now: number, limit: number): Promise<number> {
   const expired = db
     .selectFrom('idempotency_keys')

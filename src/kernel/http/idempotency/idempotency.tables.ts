@@ -4,8 +4,8 @@ export interface IdempotencyKeysTable {
   id: string
   request: string
   holder: string
-  /** Sealed; null while the request runs. */
+  /** The encrypted response; null while the request runs. */
   answer: string | null
-  /** Until then the key is held, or its answer kept. */
+  /** When the claim or the stored response expires. */
   expires_at: Time
 }

@@ -9,33 +9,33 @@ import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { type Clock, DAY } from '../../lib/clock.ts'
 import type { Declaration } from '../../lib/declaration.ts'
 import { newId } from '../../lib/ids.ts'
-import { type Claim, deleteExpiredKeys, findKey, keepAnswer, releaseKey, takeKey } from './idempotency.store.ts'
+import { type Claim, deleteExpiredKeys, findKey, releaseKey, storeAnswer, takeKey } from './idempotency.store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The idempotency key that this request holds until it is answered. */
+    /** The claim on an idempotency key that this request holds until it is answered. */
     claim: (Claim & { until: number }) | null
-    /** The session that the answer of a public route hands out: the answer is given again only while that is good. */
+    /** The session that the response of a public route starts: it is replayed only while that session is valid. */
     answeredSession: string | null
   }
   interface FastifyContextConfig {
-    /** The fields of the body that tell one caller of a public route from another; all of them unless it says so. */
+    /** The fields of the body that identify the caller of a public route; by default the whole body. */
     caller?: readonly string[]
   }
 }
 
-/** Who repeats a request, and by which session. */
+/** The user who repeats a request, and the session of the request. */
 export interface Repeater {
   userId: string
   sessionId: string
 }
 
-/** What of an answer is kept for repeats of the request. */
-interface Answer {
+/** A response as it is stored for repeats of the request. */
+interface StoredResponse {
   status: number
   headers: Record<string, unknown>
   body: string
-  /** The session by which it was asked, or that it hands out, and how that stood afterwards. */
+  /** The session of the request, or the one that it started, and the result of `standingOf` after the request. */
   session: { id: string; standing: string | null } | null
 }
 
@@ -44,16 +44,16 @@ interface Parts {
   clock: Clock
   config: { requestTimeout: number }
   keys: { sealing: Buffer[]; lookup: Buffer }
-  /** A text that stays the same for as long as a session is good and its user keeps the password; null once it is over. */
+  /** Returns a text that changes when the password of a session's user changes; null if the session has ended. */
   standingOf(sessionId: string): Promise<string | null>
-  /** Counts a new key for whoever asks. False where it is not to be kept, and the request runs as if it had none. */
+  /** Counts a new key of the client. Resolves to false if the request should run as if it had no key. */
   admit(request: FastifyRequest): Promise<boolean>
-  /** What `admit` throws: writes are documented to answer with it. */
+  /** The errors that `admit` throws, for the documentation of routes. */
   refusals: ErrorDefinition[]
 }
 
 const KEY_LIFETIME_MS = DAY
-/** Longer answers are not kept; none of ours is near it. */
+/** Longer responses are not stored. */
 const MAX_ANSWER_BYTES = 64 * 1024
 const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE']
 const ERRORS: ErrorDefinition[] = [
@@ -66,77 +66,76 @@ const REPLAYED_HEADERS = ['content-type', 'etag', 'location', 'set-cookie', 'www
 const HEADERS = {
   type: 'object',
   properties: {
-    // In lower case, as Node has it: a validator of one's own gets the schema as it stands. Described in openapi.headers.ts.
+    // In lower case, as in Node.js; a custom validator gets the schema unchanged. Documented in openapi.headers.ts.
     'idempotency-key': { type: 'string', minLength: 1, maxLength: 255, format: 'printable-ascii' },
   },
 }
 
 /**
- * `Idempotency-Key` (contract, section 6; after draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock;
- * it holds no readable word: keyed hashes of the key and of the request, and the answer, which may contain tokens, sealed.
- * Why the effect and the kept answer are not one transaction, and who counts as the same caller:
+ * Implements `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock; it contains keyed
+ * hashes of the key and the request, and the encrypted response.
  * @see docs/decisions/0027-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
   const { run, enqueue } = createRetryQueue(clock)
-  // A request that was answered by its deadline may still be at work: statements have deadlines of their own.
-  const lease = 2 * config.requestTimeout
+  // A request that exceeded its deadline may still be running: its statements have their own deadlines.
+  const claimMs = 2 * config.requestTimeout
 
   const hash = (...parts: unknown[]) => fingerprint(keys.lookup, JSON.stringify(['idempotency', ...parts]))
 
   const keyOf = (request: FastifyRequest, caller: unknown): string =>
     hash('key', caller, request.headers['idempotency-key'])
 
-  /** With the key itself, which is stored nowhere: so nobody can try passwords against it, not even by APP_SECRET. */
-  const contentOf = ({ method, url, body, headers }: FastifyRequest): string =>
+  /** Hashes a request with its key, which is not stored: passwords cannot be tried against the hash, even with APP_SECRET. */
+  const requestHash = ({ method, url, body, headers }: FastifyRequest): string =>
     hash('request', headers['idempotency-key'], method, url, body ?? null, headers['if-match'] ?? null)
 
-  function open(sealed: string, id: string): Answer {
+  function open(sealed: string, id: string): StoredResponse {
     const answer = sealer.open(sealed, id)
     if (answer === null) throw new Error('the answer that was kept for an idempotency key does not open')
     return JSON.parse(answer)
   }
 
-  const give = (reply: FastifyReply, { status, headers, body }: Answer): FastifyReply =>
+  const replay = (reply: FastifyReply, { status, headers, body }: StoredResponse): FastifyReply =>
     reply
       .code(status)
       .headers({ ...headers, 'idempotency-replayed': 'true' })
       .send(body)
 
-  /** Gives back the first answer where there is one; otherwise the request runs, and holds the key meanwhile. */
-  async function enter(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  /** Replays the stored response, if there is one; otherwise claims the key and lets the request run. */
+  async function handleKey(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const now = clock.now()
-    const id = keyOf(request, request.actor?.userId ?? strangerOf(request))
-    const claim = { id, request: contentOf(request), holder: newId(now), until: now + lease }
+    const id = keyOf(request, request.actor?.userId ?? anonymousCaller(request))
+    const claim = { id, request: requestHash(request), holder: newId(now), until: now + claimMs }
     const known = await findKey(db, id, now)
     if (!known) {
-      if ((await admit(request)) && !(await take(request, claim))) throw inProgress()
+      if ((await admit(request)) && !(await claimKey(request, claim))) throw inProgress()
       return
     }
     if (known.request !== claim.request) throw new AppError(kernelErrors.idempotency_key_reused)
     if (!known.answer) throw inProgress()
     const answer = open(known.answer, id)
-    if (request.actor || (await isGood(answer))) return give(reply, answer)
-    if (!(await take(request, claim, known.answer))) throw inProgress()
+    if (request.actor || (await isReplayable(answer))) return replay(reply, answer)
+    if (!(await claimKey(request, claim, known.answer))) throw inProgress()
   }
 
-  /** Whether the session that an answer hands out is as it was then. */
-  const isGood = async ({ session }: Answer): Promise<boolean> =>
+  /** Whether the session of a stored response still has the same standing. */
+  const isReplayable = async ({ session }: StoredResponse): Promise<boolean> =>
     session === null || (session.standing !== null && (await standingOf(session.id)) === session.standing)
 
-  /** Whether the request holds its key from now on, which is new or had an `old` answer. */
-  async function take(request: FastifyRequest, claim: Claim & { until: number }, old?: string): Promise<boolean> {
+  /** Claims a key that is new or has the stored response `old`. Returns whether the request holds it. */
+  async function claimKey(request: FastifyRequest, claim: Claim & { until: number }, old?: string): Promise<boolean> {
     const isTaken = await takeKey(db, claim, clock.now(), old).catch((error) => {
-      enqueue({ write: () => releaseKey(db, claim), until: claim.until }) // Whether it was taken is not known.
+      enqueue({ write: () => releaseKey(db, claim), until: claim.until }) // The claim may have succeeded.
       throw error
     })
     if (isTaken) request.claim = claim
     return isTaken
   }
 
-  /** Keeps an answer that decides something; after one that does not, a repeat runs again. */
-  async function leave(
+  /** Stores a final response; otherwise releases the key, so that a repeat runs again. */
+  async function storeOrRelease(
     request: FastifyRequest,
     reply: FastifyReply,
     claim: Claim & { until: number },
@@ -144,37 +143,37 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
   ): Promise<void> {
     const { failure, actor } = request
     request.claim = null
-    if (failure?.definition === kernelErrors.deadline_exceeded) return // Still at work, perhaps: the key runs out by itself.
+    if (failure?.definition === kernelErrors.deadline_exceeded) return // It may still be running: let the claim expire.
     const body = String(payload ?? '')
-    const isKept = decides(reply.statusCode, actor !== null) && Buffer.byteLength(body) <= MAX_ANSWER_BYTES
-    const answer = { status: reply.statusCode, headers: keptHeaders(reply), body }
+    const isStored = isFinal(reply.statusCode, actor !== null) && Buffer.byteLength(body) <= MAX_ANSWER_BYTES
+    const answer = { status: reply.statusCode, headers: replayedHeaders(reply), body }
     const sessionId = request.answeredSession ?? actor?.sessionId ?? null
-    const keptUntil = clock.now() + KEY_LIFETIME_MS
+    const expiresAt = clock.now() + KEY_LIFETIME_MS
     const write = async () => {
-      if (!isKept) return releaseKey(db, claim)
+      if (!isStored) return releaseKey(db, claim)
       const session = sessionId === null ? null : { id: sessionId, standing: await standingOf(sessionId) }
-      return keepAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), keptUntil)
+      return storeAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), expiresAt)
     }
     await run({ write, until: claim.until })
   }
 
-  /** Whether somebody whose session is over may repeat the request by which it ended; a body is not yet needed. */
+  /** Whether an ended session may repeat the request that ended it; checked before the body is read. */
   async function mayRepeat(request: FastifyRequest, { userId, sessionId }: Repeater): Promise<boolean> {
     if (request.headers['idempotency-key'] === undefined) return false
     const id = keyOf(request, userId)
     const known = await findKey(db, id, clock.now())
     if (!known) return false
-    return !known.answer || isEndOf(open(known.answer, id), sessionId)
+    return !known.answer || endedSession(open(known.answer, id), sessionId)
   }
 
-  /** Answers such a repeat as the first. Returns undefined where it is another request after all. */
+  /** Replays the response to such a repeat. Returns undefined if it is another request. */
   async function repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
     const id = keyOf(request, userId)
     const known = await findKey(db, id, clock.now())
-    if (known?.request !== contentOf(request)) return
+    if (known?.request !== requestHash(request)) return
     if (!known.answer) throw inProgress()
     const answer = open(known.answer, id)
-    return isEndOf(answer, sessionId) ? give(reply, answer) : undefined
+    return endedSession(answer, sessionId) ? replay(reply, answer) : undefined
   }
 
   return {
@@ -183,7 +182,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     } satisfies Declaration,
     mayRepeat,
     repeat,
-    /** Lets every write under /api/v1 of its scope be repeated safely. Limits are registered before it, and so count repeats. */
+    /** Handles the keys of writes under /api/v1 in its scope. Rate limits are registered before it and count repeats. */
     plugin: fp(
       async (app) => {
         app.decorateRequest('claim', null)
@@ -195,11 +194,11 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
         })
         app.addHook('preHandler', (request, reply, done) => {
           if (request.headers['idempotency-key'] === undefined || !isRepeatable(request.routeOptions)) return done()
-          enter(request, reply).then((replayed) => replayed ?? done(), done)
+          handleKey(request, reply).then((replayed) => replayed ?? done(), done)
         })
         app.addHook('onSend', (request, reply, payload, done) => {
           if (!request.claim) return done(null, payload)
-          leave(request, reply, request.claim, payload).then(() => done(null, payload), done)
+          storeOrRelease(request, reply, request.claim, payload).then(() => done(null, payload), done)
         })
       },
       { name: 'idempotency', fastify: '5.x', dependencies: ['request-log'] },
@@ -212,26 +211,23 @@ export type Idempotency = ReturnType<typeof createIdempotency>
 const isRepeatable = ({ url = '', method }: Partial<Pick<RouteOptions, 'url' | 'method'>>): boolean =>
   url.startsWith('/api/v1/') && [method].flat().some((name) => WRITES.includes(name as string))
 
-/** Who calls a public route: the route, and what the body names. */
-function strangerOf({ method, routeOptions: { url, config }, body }: FastifyRequest): unknown[] {
+/** Identifies the caller of a public route: by the route and the identifying fields of the body. */
+function anonymousCaller({ method, routeOptions: { url, config }, body }: FastifyRequest): unknown[] {
   const fields = (body ?? {}) as Record<string, unknown>
   return [method, url, config.caller?.map((name) => fields[name] ?? null) ?? body ?? null]
 }
 
-/**
- * Whether an answer is one for good. That somebody may not do something now, or not so soon, says nothing about later;
- * nor does any failure of somebody unknown.
- */
-const decides = (status: number, isKnown: boolean): boolean =>
-  isKnown ? status < 500 && ![401, 403, 408, 429].includes(status) : status < 400
+/** Whether a response is final: missing permissions, rate limits and failures of anonymous clients may change. */
+const isFinal = (status: number, isSignedIn: boolean): boolean =>
+  isSignedIn ? status < 500 && ![401, 403, 408, 429].includes(status) : status < 400
 
-/** Whether it was asked by a session that was over after it. */
-const isEndOf = ({ session }: Answer, sessionId: string): boolean =>
+/** Whether the request was made by this session and ended it. */
+const endedSession = ({ session }: StoredResponse, sessionId: string): boolean =>
   session?.id === sessionId && session.standing === null
 
 const inProgress = () => new AppError(kernelErrors.idempotency_in_progress, { retryAfter: 1 })
 
-function keptHeaders(reply: FastifyReply): Record<string, unknown> {
+function replayedHeaders(reply: FastifyReply): Record<string, unknown> {
   const sent = reply.getHeaders()
   return Object.fromEntries(REPLAYED_HEADERS.filter((name) => sent[name]).map((name) => [name, sent[name]]))
 }

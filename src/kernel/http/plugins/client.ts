@@ -5,13 +5,13 @@ import fp from 'fastify-plugin'
 import { guarded } from '../../lib/guarded.ts'
 import { type Address, isInNetwork, parseAddress, parseNetworks } from '../../lib/ip-addresses.ts'
 
-/** Who calls, as the log, the audit log, the sessions and the limits all have it. */
+/** The client of a request, for the log, audit events, sessions and rate limits. */
 export interface Client {
-  /** Null where the connection was gone before anybody could look. */
+  /** Null if the connection was closed before its address was read. */
   ip: string | null
-  /** What limits by address count; null for what they do not count: the machine itself, in development. */
+  /** What limits by address count by; null if they do not apply: loopback in development. */
   network: string | null
-  /** What the wider limits count: the 48 bits in IPv6. Null where there are none. */
+  /** What limits by site count by: the /48 network in IPv6. Null in IPv4. */
   site: string | null
 }
 
@@ -20,33 +20,30 @@ declare module 'fastify' {
     readonly client: Client
   }
   interface FastifyInstance {
-    /** Who sends a request, also one that has no `client` since its path could not be parsed. */
+    /** Returns the client of a raw request, also of one whose path could not be parsed. */
     clientOf(request: IncomingMessage): Client
   }
 }
 
 export interface ClientConfig {
   production: boolean
-  /** Addresses and networks of trusted proxies, or how many there are in a row. */
+  /** Addresses and networks of trusted proxies, or their number. */
   trustProxy: string[] | number | false
 }
 
-/** Further addresses of `X-Forwarded-For` are not looked at: no chain of proxies is longer. */
+/** Maximum number of addresses in `X-Forwarded-For` that are evaluated. */
 const MAX_PROXIES = 32
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via']
-const KNOWN = Symbol('client')
-const NOBODY: Client = { ip: null, network: null, site: null }
+const CLIENT = Symbol('client')
+const UNKNOWN_CLIENT: Client = { ip: null, network: null, site: null }
 
 /**
- * Adds `request.client`: the nearest address that no trusted proxy vouches for (`TRUST_PROXY`). Proxies may write a port;
- * what is no address ends the chain, and the proxy that wrote it is the client.
- *
- * The machine itself is counted like any other address, for it may be a proxy that nobody has told of: only in
- * development, and only where nothing hints at a proxy, limits by address leave it alone.
+ * Adds `request.client`: the nearest address that is not a trusted proxy (`TRUST_PROXY`), or the proxy that forwarded an
+ * invalid one. Loopback is exempt from limits only in development, without signs of a proxy.
  */
 export const client = fp<{ config: ClientConfig }>(
   async (app, { config: { trustProxy, production } }) => {
-    const isTrusted = trust(trustProxy)
+    const isTrusted = trustChecker(trustProxy)
     const peers = new WeakMap<Socket, Address>()
     let isWarned = false
 
@@ -58,14 +55,14 @@ export const client = fp<{ config: ClientConfig }>(
       return address
     }
 
-    function clientOf(request: IncomingMessage & { [KNOWN]?: Client }): Client {
-      request[KNOWN] ??= look(request)
-      return request[KNOWN]
+    function clientOf(request: IncomingMessage & { [CLIENT]?: Client }): Client {
+      request[CLIENT] ??= resolveClient(request)
+      return request[CLIENT]
     }
 
-    function look(request: IncomingMessage): Client {
+    function resolveClient(request: IncomingMessage): Client {
       const peer = peerOf(request.socket)
-      if (!peer) return NOBODY
+      if (!peer) return UNKNOWN_CLIENT
       const forwarded = request.headers['x-forwarded-for'] as string | undefined
       if (forwarded !== undefined && !isTrusted(peer, 0)) warnOnce(peer)
       const { ip, isLoopback, network, site } = forwarded === undefined ? peer : nearestUntrusted(peer, forwarded)
@@ -75,9 +72,9 @@ export const client = fp<{ config: ClientConfig }>(
 
     function nearestUntrusted(peer: Address, forwarded: string): Address {
       let address = peer
-      const claims = forwarded.split(',').reverse().slice(0, MAX_PROXIES)
-      for (const [hop, claim] of claims.entries()) {
-        const next = isTrusted(address, hop) ? parseAddress(claim) : null
+      const forwardedAddresses = forwarded.split(',').reverse().slice(0, MAX_PROXIES)
+      for (const [hop, forwardedAddress] of forwardedAddresses.entries()) {
+        const next = isTrusted(address, hop) ? parseAddress(forwardedAddress) : null
         if (!next) return address
         address = next
       }
@@ -93,7 +90,7 @@ export const client = fp<{ config: ClientConfig }>(
       )
     }
 
-    app.server.on('connection', guarded(app.log, 'client', peerOf)) // A socket that has gone does not tell any more whose it was.
+    app.server.on('connection', guarded(app.log, 'client', peerOf)) // A closed socket has no `remoteAddress`.
     app.decorateRequest('client', {
       getter(this: FastifyRequest) {
         return clientOf(this.raw)
@@ -104,8 +101,8 @@ export const client = fp<{ config: ClientConfig }>(
   { name: 'client', fastify: '5.x' },
 )
 
-/** Whether an address is a trusted proxy: by its distance from here, or by where it is. */
-function trust(proxies: ClientConfig['trustProxy']): (address: Address, hop: number) => boolean {
+/** Returns a function that checks whether an address is a trusted proxy, by hop or by network. */
+function trustChecker(proxies: ClientConfig['trustProxy']): (address: Address, hop: number) => boolean {
   if (proxies === false) return () => false
   if (typeof proxies === 'number') return (_address, hop) => hop < proxies
   const networks = proxies.flatMap(parseNetworks)

@@ -2,14 +2,11 @@ import { readFileSync } from 'node:fs'
 import fp from 'fastify-plugin'
 import { guarded } from '../../lib/guarded.ts'
 
-/** Descriptors that are kept for the database, mails and backups. */
+/** Descriptors reserved for the database, e-mails and backups. */
 const RESERVED_DESCRIPTORS = 64
-const REPORT_EVERY_MS = 10_000
+const REPORT_INTERVAL_MS = 10_000
 
-/**
- * Refuses connections for which there are no descriptors left, before the system does so without a word, and says it in
- * the log, at most once in ten seconds.
- */
+/** Refuses connections before file descriptors run out, and logs this at most every ten seconds. */
 export const connectionLimit = fp(
   async (app) => {
     const limit = descriptorLimit()
@@ -19,7 +16,7 @@ export const connectionLimit = fp(
     const report = (err?: Error) => {
       refused++
       const now = performance.now()
-      if (now - reportedAt < REPORT_EVERY_MS) return
+      if (now - reportedAt < REPORT_INTERVAL_MS) return
       app.log.error(
         { refused, descriptor_limit: limit, ...(err && { err }) },
         'connections refused: raise the limit of open files (ulimit -n)',
@@ -29,7 +26,7 @@ export const connectionLimit = fp(
     }
     if (limit !== null) {
       app.server.maxConnections = Math.max(RESERVED_DESCRIPTORS, limit - RESERVED_DESCRIPTORS)
-      // A worker would otherwise hand what it refuses to another one, which is as full.
+      // Otherwise a worker would pass refused connections to another one, which is as full.
       Object.assign(app.server, { dropMaxConnection: true })
       app.server.on(
         'drop',
@@ -41,7 +38,7 @@ export const connectionLimit = fp(
   { name: 'connection-limit', fastify: '5.x' },
 )
 
-/** How many files and connections the process may have open; null where the system does not tell. */
+/** Returns the limit of open files; null if it cannot be read. */
 function descriptorLimit(): number | null {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin'
 import type { Lifecycle } from '../types.ts'
 
-/** While the instance goes away, each answer closes its connection, and the client opens its next one at another instance. */
+/** During shutdown, closes connections with their next response, so that clients connect to another instance. */
 export const draining = fp<{ lifecycle: Lifecycle }>(
   async (app, { lifecycle }) => {
     app.addHook('onRequest', (_request, reply, done) => {

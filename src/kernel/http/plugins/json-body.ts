@@ -3,7 +3,7 @@ import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { parseJsonBody } from '../json.ts'
 
-/** Parses JSON bodies and refuses all other media types, and compressed bodies, with 415. */
+/** Parses JSON bodies. Refuses other media types and compressed bodies with 415. */
 export const jsonBody = fp(
   async (app) => {
     app.removeAllContentTypeParsers()

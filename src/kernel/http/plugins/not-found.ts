@@ -4,7 +4,7 @@ import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { sendProblem } from '../errors.ts'
 
-/** Unknown paths are 404; known ones with another method 405, with `Allow` (RFC 9110, 15.5.6). */
+/** Responds to unknown paths with 404 and to unsupported methods with 405 and `Allow` (RFC 9110, 15.5.6). */
 export const notFound = fp(
   async (app) => {
     const router = FindMyWay({ maxParamLength: 128 })

@@ -3,73 +3,71 @@ import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 import { guarded } from '../../lib/guarded.ts'
 
-/** One turn of the event loop may work so long, in ms, before what else has arrived in it is refused. */
+/** Processor time of one event loop iteration, in ms, after which it refuses further requests. */
 const MAX_WORK_MS = 40
-/** So long it then refuses, in ms, which is enough for hundreds. */
+/** How long it then refuses requests, in ms; enough for hundreds. */
 const REFUSAL_MS = 10
-/** So many requests of a turn are served however long it takes: a process that has just started is slow, not flooded. */
-const MIN_SERVED_PER_TURN = 250
+/** Requests of an iteration that are always served: a process that has just started is slow, not overloaded. */
+const MIN_SERVED = 250
 const TICK_MS = 10
 const REPORT_INTERVAL_MS = 1000
 
-/** One for all: a stack trace of each would cost more than the refusal. */
+/** Shared, because creating a stack trace costs more than the refusal. */
 const REFUSAL = new AppError(kernelErrors.overloaded, {
   retryAfter: 1,
   detail: 'The service receives more requests than it can process.',
 })
 
 /**
- * Refuses what cannot be served in time, before any work is done for it: 503 `overloaded`. Requests wait in the sockets
- * for the event loop's next turn, so the work of a turn is how long they wait; a clock that is set once a turn measures
- * it at the cost of one comparison. What counts is the time of this thread on a core: a turn that waits for the disk, or
- * for a core that others use, would not be shorter if its requests were refused. Health checks are always answered. One
- * log line per second tells how many were refused, instead of one for each.
+ * Refuses excess requests with 503 `overloaded` when an event loop iteration uses too much processor time. Health checks
+ * are always answered. Logs the number of refused requests once per second.
+ * @see docs/decisions/0026-own-overload-control.md
  */
 export const overload = fp(
   async (app) => {
-    let began = 0
-    let workedBefore = 0
+    let startedAt = 0
+    let cpuMsBefore = 0
     let served = 0
     let refused = 0
 
-    function begin(): void {
-      began = performance.now()
-      workedBefore = worked()
+    function startIteration(): void {
+      startedAt = performance.now()
+      cpuMsBefore = threadCpuMs()
       served = 0
     }
 
-    function isTooMuch(): boolean {
-      if (served++ < MIN_SERVED_PER_TURN || performance.now() - began < MAX_WORK_MS) return false
-      const work = worked() - workedBefore
-      // While sockets are ready without end, so is the turn: the next one begins here.
-      if (work > MAX_WORK_MS + REFUSAL_MS) begin()
+    function isOverloaded(): boolean {
+      if (served++ < MIN_SERVED || performance.now() - startedAt < MAX_WORK_MS) return false
+      const work = threadCpuMs() - cpuMsBefore
+      // While sockets stay ready, the iteration does not end: start the next one here.
+      if (work > MAX_WORK_MS + REFUSAL_MS) startIteration()
       return work > MAX_WORK_MS && work <= MAX_WORK_MS + REFUSAL_MS
     }
 
-    begin()
-    const turn = setInterval(guarded(app.log, 'overload', begin), TICK_MS).unref()
-    const logShed = () => {
+    startIteration()
+    const ticker = setInterval(guarded(app.log, 'overload', startIteration), TICK_MS).unref()
+    const logRefused = () => {
       if (refused) app.log.warn({ refused }, 'overloaded: requests refused')
       refused = 0
     }
-    const report = setInterval(guarded(app.log, 'overload', logShed), REPORT_INTERVAL_MS).unref()
+    const report = setInterval(guarded(app.log, 'overload', logRefused), REPORT_INTERVAL_MS).unref()
 
     app.addHook('onRequest', (request, _reply, done) => {
-      if (!isTooMuch() || request.url.startsWith('/health')) return done()
+      if (!isOverloaded() || request.url.startsWith('/health')) return done()
       refused++
-      request.isLogged = true // With the others, by its number.
+      request.isLogged = true // Counted in the log line of refused requests.
       done(REFUSAL)
     })
     app.addHook('onClose', async () => {
-      clearInterval(turn)
+      clearInterval(ticker)
       clearInterval(report)
     })
   },
   { name: 'overload', fastify: '5.x', dependencies: ['strict-http', 'request-log'] },
 )
 
-/** How long this thread has had a core, in ms. */
-function worked(): number {
+/** Returns the processor time of this thread, in ms. */
+function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage()
   return (user + system) / 1000
 }

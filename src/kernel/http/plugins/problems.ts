@@ -4,12 +4,12 @@ import { sendProblem } from '../errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the request failed with, for its log line. */
+    /** The error of the request, for its log line. */
     failure: AppError | null
   }
 }
 
-/** Answers whatever a handler or a hook throws with `application/problem+json` (RFC 9457). */
+/** Sends errors of handlers and hooks as `application/problem+json` (RFC 9457). */
 export const problems = fp(
   async (app) => {
     app.decorateRequest('failure', null)

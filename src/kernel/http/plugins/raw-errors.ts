@@ -10,7 +10,7 @@ import type { Security } from './security-headers.ts'
 
 interface ClientError extends Error {
   code?: string
-  /** The bytes that could not be parsed, as far as they had come at once: a Buffer, whatever its type says. */
+  /** The chunk that could not be parsed: a Buffer, although its type is `any`. */
   rawPacket?: unknown
 }
 
@@ -21,20 +21,19 @@ const CLIENT_ERRORS: Record<string, ErrorDefinition> = {
 const ORIGIN = /\r\norigin:[ \t]*([^\r\n]{1,300})\r\n/i
 
 /**
- * Writes errors on connections without a request to answer: what arrives is no HTTP, too slow, or its headers are too
- * large. A page of another origin reads them as well, where its origin is in what has come, or in a request before;
- * where neither tells, anybody's may: there is nothing of a person in these answers.
+ * Writes error responses to sockets without a request: invalid HTTP, timeouts, headers that are too large. The origin for
+ * CORS is taken from the packet or an earlier request; if unknown, it is `*`, since the responses contain no user data.
  */
 export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, log: Log) {
-  /** Connections on which a request was answered before it had arrived whole: the rest gets no answer. */
-  const answered = new WeakSet<Socket>()
+  /** Sockets whose request was answered before it was complete: the rest of it gets no response. */
+  const suppressed = new WeakSet<Socket>()
   const origins = new WeakMap<Socket, string>()
 
   const originOf = (socket: Socket, packet: unknown): string | undefined =>
     ORIGIN.exec(Buffer.isBuffer(packet) ? packet.toString('latin1') : '')?.[1]?.trim() ?? origins.get(socket)
 
   function write(error: ClientError, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || answered.has(socket))
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || suppressed.has(socket))
       return void socket.destroy()
     const failure = new AppError(CLIENT_ERRORS[error.code ?? ''] ?? kernelErrors.malformed_request)
     const { status, reason } = failure
@@ -63,24 +62,24 @@ export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, l
         socket.destroy()
       }
     },
-    /** Remembers where the requests of a connection come from. */
-    note({ headers: { origin }, socket }: IncomingMessage): void {
+    /** Remembers the origin of the requests on a socket. */
+    rememberOrigin({ headers: { origin }, socket }: IncomingMessage): void {
       if (origin !== undefined) origins.set(socket, origin)
     },
-    /** No further answer on a connection, whatever is wrong with what else it brings. */
-    silence: (socket: Socket) => void answered.add(socket),
+    /** Suppresses further error responses on a socket. */
+    suppress: (socket: Socket) => void suppressed.add(socket),
   }
 }
 
-/** Tells those errors what the requests of a connection have told. */
+/** Passes the origins and incomplete requests of sockets to `createRawErrors`. */
 export const rawErrors = fp<{ errors: ReturnType<typeof createRawErrors> }>(
   async (app, { errors }) => {
     app.addHook('onRequest', (request, _reply, done) => {
-      errors.note(request.raw)
+      errors.rememberOrigin(request.raw)
       done()
     })
     app.addHook('onResponse', (request, _reply, done) => {
-      if (!request.raw.complete) errors.silence(request.raw.socket)
+      if (!request.raw.complete) errors.suppress(request.raw.socket)
       done()
     })
   },

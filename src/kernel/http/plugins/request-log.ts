@@ -4,18 +4,18 @@ import { type Log, plainLog } from '../../log/log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is asking, for the log line; set by the guard of a route. */
+    /** The signed-in user and session; set by the guard of a route. */
     actor: { userId: string; sessionId: string } | null
-    /** The log has its line, or has counted it. */
+    /** Whether the request has been logged, or counted in another log line. */
     isLogged: boolean
   }
   interface FastifyInstance {
-    /** Writes the log line of a request, unless it has been written. */
+    /** Writes the log line of a request, at most once. */
     logRequest(request: FastifyRequest, reply: FastifyReply, isAborted?: boolean): void
   }
 }
 
-/** One log line per request, when its answer is out. */
+/** Writes one log line per request, after its response is sent. */
 export const requestLog = fp<{ log: Log }>(
   async (app, { log }) => {
     const plain = plainLog(log)
@@ -52,6 +52,6 @@ export const requestLog = fp<{ log: Log }>(
   { name: 'request-log', fastify: '5.x', dependencies: ['client', 'problems'] },
 )
 
-/** A caller's own id of a request, for the log alone: that by which we name it is always ours. */
+/** Returns the `X-Request-ID` of the client if it is well-formed. It is only logged; the service assigns its own id. */
 const clientRequestId = (given: string | string[] | undefined): string | undefined =>
   typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : undefined

@@ -7,8 +7,8 @@ export interface SecurityConfig {
   corsAllowedHeaders: string[]
 }
 
-/** What every answer carries. An API answer is never a page, so nothing may load from it (ASVS 3.2.1, 3.4). */
-const FIXED = {
+/** Headers of every response. API responses are not pages, so they may load nothing (ASVS 3.2.1, 3.4). */
+const FIXED_HEADERS = {
   'content-security-policy': "default-src 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
@@ -18,28 +18,31 @@ const FIXED = {
 
 const HSTS = 'max-age=63072000; includeSubDomains' // RFC 6797; two years
 
-/** What the app sends, and what the libraries of the field add by themselves: tracing, caches, HTTP clients. */
+/** Headers that the app sends, and that tracing libraries and HTTP clients add. */
 const CORS_ALLOWED_HEADERS = [
   ...['Authorization', 'Content-Type', 'Accept-Language', 'If-Match', 'If-None-Match', 'If-Modified-Since'],
   ...['Cache-Control', 'Idempotency-Key', 'X-Request-ID', 'X-Requested-With'],
   ...['X-Device-ID', 'X-App-Type', 'X-App-Version'],
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
 ]
-const CORS_EXPOSED = [
+const CORS_EXPOSED_HEADERS = [
   ...['ETag', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-ID', 'WWW-Authenticate', 'Location'],
   ...['Idempotency-Replayed', 'Content-Disposition'],
 ].join(', ')
 
-/** The policy of the interactive documentation: its own files, nothing inline (ASVS 3.4.3). */
+/** Content security policy of the interactive documentation: own files, nothing inline (ASVS 3.4.3). */
 export const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 
 /**
- * Security headers for every answer, and CORS by the allow-list (Fetch standard, 3.3).
- * @param requestHeaders those of modules that pages of other origins may send
+ * Creates the security headers of responses, and CORS headers by the allow-list (Fetch standard, 3.3).
+ * @param requestHeaders request headers of modules that CORS allows
+ * @see docs/decisions/0007-own-headers-and-cors.md
  */
 export function createSecurity(config: SecurityConfig, requestHeaders: readonly string[]) {
-  const fixed: Record<string, string> = config.production ? { ...FIXED, 'strict-transport-security': HSTS } : FIXED
+  const fixed: Record<string, string> = config.production
+    ? { ...FIXED_HEADERS, 'strict-transport-security': HSTS }
+    : FIXED_HEADERS
   const isAllowed = originMatcher(config.corsAllowedOrigins)
   const preflight = {
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
@@ -50,17 +53,17 @@ export function createSecurity(config: SecurityConfig, requestHeaders: readonly 
   }
 
   /**
-   * The headers by which a page of an allowed origin may read an answer; none for others.
-   * @param ifUnknown stands in for an origin that is not known, where any origin is allowed at all
+   * Returns the CORS headers for an allowed origin; none for others.
+   * @param ifUnknown the value for a missing origin, if any origin is allowed
    */
   function corsFor(origin: string | undefined, ifUnknown?: '*'): Record<string, string> {
     if (origin === undefined && ifUnknown && config.corsAllowedOrigins.length > 0)
-      return { 'access-control-allow-origin': ifUnknown, 'access-control-expose-headers': CORS_EXPOSED }
+      return { 'access-control-allow-origin': ifUnknown, 'access-control-expose-headers': CORS_EXPOSED_HEADERS }
     if (origin === undefined || !isAllowed(origin)) return {}
     return {
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': CORS_EXPOSED,
+      'access-control-expose-headers': CORS_EXPOSED_HEADERS,
     }
   }
 
@@ -73,33 +76,33 @@ export function createSecurity(config: SecurityConfig, requestHeaders: readonly 
   }
 
   return {
-    /** What an answer carries that is written without a reply. */
+    /** For responses that are written to a socket. */
     fixed,
     corsFor,
-    /** For answers that are given before any hook has run. */
+    /** Sets the headers of a reply, also before hooks have run. */
     write,
-    /** The further headers of the answer to a preflight from an origin; none for one that is not allowed. */
+    /** Returns the additional headers of the response to a preflight; none if the origin is not allowed. */
     preflightFor: (origin: string): Record<string, string> => (isAllowed(origin) ? preflight : {}),
   }
 }
 
 export type Security = ReturnType<typeof createSecurity>
 
-/** Writes them on every answer, and answers preflights. */
+/** Sets the headers of responses, and responds to preflight requests. */
 export const securityHeaders = fp<{ security: Security }>(
   async (app, { security }) => {
     app.addHook('onRequest', (request, reply, done) => {
       security.write(request, reply)
       const { origin } = request.headers
       if (request.method !== 'OPTIONS' || !origin || !request.headers['access-control-request-method']) return done()
-      // A preflight ends here: it is about a route, and is for none.
+      // A preflight request ends here, without a route.
       reply.headers(security.preflightFor(origin)).code(204).send()
     })
   },
   { name: 'security-headers', fastify: '5.x' },
 )
 
-/** Matches origins against a list, in which a port or the leading label may be `*`. Exact otherwise. */
+/** Returns a function that matches origins against a list, where the port or the leading label may be `*`. */
 export function originMatcher(allowed: string[]): (origin: string) => boolean {
   const patterns = allowed.map((entry) => {
     const escaped = entry.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -7,14 +7,15 @@ import { guarded } from '../../lib/guarded.ts'
 const CHECK_MS = 1000
 
 interface Progress {
-  /** Bytes that the system had taken, and when that was. */
+  /** Bytes that the system had sent or buffered, at the time `at`. */
   taken: number
   at: number
 }
 
 /**
- * Destroys connections whose reader stands still or takes nearly nothing: what waits for them is memory, and a file of
- * an answer stays open. Only connections with unsent bytes count; an honest reader on a slow line may take its time.
+ * Destroys connections with unsent bytes whose client reads less than `minBytes` per window, since pending responses use
+ * memory and may keep files open.
+ * @see docs/decisions/0009-slow-readers.md
  */
 export function createSlowReaderGuard(
   log: Pick<FastifyBaseLogger, 'info' | 'error'>,
@@ -36,7 +37,7 @@ export function createSlowReaderGuard(
       } else if (now - progress.at > windowMs) {
         connections.delete(socket)
         log.info({ ip: socket.remoteAddress, sent_bytes: taken, unsent_bytes: unsent }, 'slow reader disconnected')
-        socket.resetAndDestroy() // `destroy` alone would leave the kernel to send the rest.
+        socket.resetAndDestroy() // After `destroy` alone, the operating system would still send the rest.
       }
     }
   }
@@ -59,8 +60,8 @@ export const slowReaders = fp(
 )
 
 /**
- * How much of what was written to a connection the system has taken, and how much waits. A large answer is one write, of
- * which only the handle knows how far it is; Node's own idle time-out of sockets asks it as well.
+ * Returns how many bytes of a socket the system has taken, and how many are unsent. Only its handle knows the progress of a
+ * single large write; `socket.setTimeout` of Node.js reads it as well.
  */
 export function progressOf(socket: Socket): { taken: number; unsent: number } {
   const { _handle: handle } = socket as unknown as {

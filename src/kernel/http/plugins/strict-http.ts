@@ -4,26 +4,26 @@ import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 
 /**
- * Refuses what the parser lets through although another reader of the same bytes, such as a proxy, could take it for
- * something else (RFC 9112, 3.2, 6.1 and 6.3), and expectations that are not met (RFC 9110, 10.1.1).
+ * Refuses requests that Node.js accepts but a proxy could interpret differently (request smuggling; RFC 9112, 3.2, 6.1 and
+ * 6.3), and unknown expectations (RFC 9110, 10.1.1).
  */
 export const strictHttp = fp(
   async (app) => {
     app.addHook('onRequest', (request, reply, done) => {
-      const fault = faultOf(request.raw)
-      if (!fault) return done()
+      const violation = findViolation(request.raw)
+      if (!violation) return done()
       reply.header('connection', 'close')
-      done(fault)
+      done(violation)
     })
-    // Node would answer by itself, without a body.
+    // By default, Node.js would respond without a body.
     app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   },
   { name: 'strict-http', fastify: '5.x', dependencies: ['problems'] },
 )
 
-const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as Node reads it
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i // as in Node.js
 
-function faultOf({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): AppError | undefined {
+function findViolation({ headers, rawHeaders, httpVersionMinor }: IncomingMessage): AppError | undefined {
   const encoding = headers['transfer-encoding']
   if (encoding !== undefined && httpVersionMinor === 0)
     return new AppError(kernelErrors.malformed_request, { detail: 'Transfer-Encoding is not allowed in HTTP/1.0.' })
