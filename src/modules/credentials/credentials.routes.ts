@@ -14,7 +14,7 @@ import type { Credentials } from './credentials.service.ts'
 
 const tags = ['Account']
 
-/** For the signed-in person. */
+/** Routes for the signed-in user. */
 export const passwordRoutes = (credentials: Credentials) => async (app: App) => {
   app.post(
     '/change-password',
@@ -39,7 +39,7 @@ export const passwordRoutes = (credentials: Credentials) => async (app: App) => 
   )
 }
 
-/** For a person who has lost their password. */
+/** Routes for users who have forgotten their password. */
 export const resetRoutes = (credentials: Credentials) => async (app: App) => {
   app.post(
     '/reset-password',
