@@ -5,7 +5,7 @@ import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
 import { CONFIRMATION, RESET, RESET_ADDRESS, RESET_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import { byAddress, bySite, fullLimitHeaders } from '../rate-limits/rate-limits.plugin.ts'
 import { emailKey } from '../users/users.service.ts'
 import { credentialsErrors } from './credentials.errors.ts'
 import { credentialsMessages } from './credentials.messages.ts'
@@ -30,7 +30,7 @@ export const passwordRoutes = (credentials: Credentials) => async (app: App) => 
         body: schemas.ChangePassword,
         response: { 200: Message(credentialsMessages.password_changed) },
       },
-      onSend: announced(CONFIRMATION),
+      onSend: fullLimitHeaders(CONFIRMATION),
     },
     async (request) => {
       await credentials.change(callerOf(request), request.body, originOf(request))

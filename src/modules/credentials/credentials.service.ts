@@ -115,7 +115,7 @@ export function createCredentials(parts: Parts) {
    * Sends a link to the current address of the user. The user is locked first, as wherever a link is created or used.
    */
   async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
-    const user = await users.lockIfThere(trx, id)
+    const user = await users.lockIfExists(trx, id)
     if (user) await mailer.send(trx, kind, user, () => oneTimeTokens.issue(trx, kind, user))
   }
 
