@@ -35,7 +35,7 @@ interface Parts {
 export function createAccount(parts: Parts) {
   const { database, clock, config, users, sessions, audit, mailer, oneTimeTokens, auth, credentials } = parts
 
-  /** Changes the own name or language. Throws AppError `precondition_failed`. */
+  /** Changes the caller's name or language. Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, versions?: readonly number[]) {
     return sessions.actAs(caller, async (trx) => {
       const { after, fields } = await users.update(trx, caller.id, changes, versions)

@@ -30,7 +30,7 @@ const SAME_EVENT_MS = MINUTE
 
 const SORT = 'audit'
 
-/** How often the views of one user of the same resource are recorded by each instance. */
+/** The minimum interval between recorded views of the same resource by one user, on each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
 /** Beyond this, the least recent views are forgotten and may be recorded again. */
 const MAX_CACHED_VIEWS = 10_000

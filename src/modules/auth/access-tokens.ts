@@ -35,7 +35,7 @@ export interface AccessTokens {
   }): Promise<{ token: string; expiresIn: number }>
   /** Returns the claims of a token with a valid signature, even if it has expired. Throws AppError `token_invalid`. */
   read(token: string): Promise<AccessClaims>
-  /** Returns the signingKeys device of a token with a valid signature, even if it has expired; otherwise null. */
+  /** Returns the known device of a token with a valid signature, even if it has expired; otherwise null. */
   deviceOf(token: string): Promise<DeviceClaims | null>
   /** Throws AppError `token_invalid` or `token_expired`. */
   verify(token: string): AccessClaims | Promise<AccessClaims>

@@ -45,7 +45,7 @@ interface Parts {
   credentials: Credentials
 }
 
-/** How often an unverified user who tries to sign in is sent another link, in ms. */
+/** The minimum interval between verification links for an unverified user who tries to sign in, in ms. */
 const LINK_INTERVAL_MS = 10 * MINUTE
 
 /** Registration, sign-in and refresh. */

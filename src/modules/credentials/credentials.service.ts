@@ -32,7 +32,10 @@ interface Parts {
   knownDevices: KnownDevices
 }
 
-/** Minimum duration of a reset request, longer than the work for a known or an unknown e-mail takes. */
+/**
+ * The minimum duration of a reset request, longer than either takes, so that known and unknown e-mails take the same
+ * time.
+ */
 const MIN_RESET_DURATION_MS = 80
 
 /** Setting, changing, resetting and confirming passwords. */

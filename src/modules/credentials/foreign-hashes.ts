@@ -18,8 +18,9 @@ import bcrypt from 'bcryptjs'
 type Verifier = (password: string) => boolean
 
 /**
- * The highest costs, about a second of one core each; hashes above them count as unknown. Firebase's limits are those of
- * Firebase itself.
+ * Cost limits of about a second of one core, so that no imported hash can stall the service. A hash above them counts
+ * as
+ * unknown. Firebase's limits are those of Firebase itself.
  */
 const LIMITS = {
   bcryptCost: 14,

@@ -127,7 +127,7 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
     for (const { key, lastAt } of limits) await store.release(database.db, { key, last_at: timestamp(lastAt) })
   }
 
-  /** Clears the own limit after a correct password, and takes back what the attempt has claimed in the others. */
+  /** Clears the caller's limit after a correct password, and takes back what the attempt has claimed in the others. */
   async function clearOwn([own, ...others]: AttemptLimits, claimed: AttemptLimit[]): Promise<void> {
     if (own.failures > 0) await store.clear(database.db, own.key)
     await releaseAll(others.filter((limit) => claimed.includes(limit)))

@@ -33,7 +33,7 @@ export interface WindowPolicy {
 export const DEVICE_RETENTION_MS = 400 * DAY
 
 /**
- * By account, for all unknown devices together and for each known device. Five failures are freeFailures for typing errors;
+ * By account, for all unknown devices together and for each known device. Five failures are free for typing errors;
  * NIST
  * SP 800-63B-4 (3.2.2) allows at most a hundred in a row, which take about a day.
  */
@@ -47,7 +47,7 @@ export const LOGIN: AttemptPolicy = {
 
 /**
  * By address (an IPv6 /64) over all accounts, against password spraying. A whole school may share an address, so many
- * failures are freeFailures and expire within an hour. Not enforced for known devices.
+ * failures are free, and they expire within an hour. Not enforced for known devices.
  */
 export const LOGIN_ADDRESS: AttemptPolicy = {
   name: 'login-address',

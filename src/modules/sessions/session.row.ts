@@ -15,7 +15,7 @@ export const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, coo
 export const lastUseOf = ({ session_ip, session_user_agent, browser_cookie }: store.SessionState): Use =>
   useOf({ ip: session_ip, user_agent: session_user_agent }, browser_cookie ?? 'none')
 
-/** Returns the withoutNulls properties of a device; the others keep their stored value. */
+/** Returns the properties that a device has sent; the others keep their stored value. */
 export const withoutNulls = (device: Device): Partial<Device> =>
   Object.fromEntries(Object.entries(device).filter(([, value]) => value !== null))
 

@@ -40,7 +40,7 @@ export type { EndReason } from './sessions.tables.ts'
 export interface Grant {
   sessionId: string
   generation: number
-  /** The withoutNulls device of the session. */
+  /** The known device of the session. */
   device: string
   /** When the session ends unless it is refreshed, in milliseconds since 1970. */
   expiresAt: number
@@ -75,7 +75,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
 
-  /** Starts a session of a withoutNulls device, or of a new one that gets the id of the session. */
+  /** Starts a session of a known device, or of a new one that gets the id of the session. */
   async function start(
     trx: Db,
     userId: string,
@@ -214,7 +214,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     return rows.map((row) => toSession(row, currentId))
   }
 
-  /** Returns the withoutNulls device of a session. */
+  /** Returns the known device of a session. */
   const deviceOf = async (db: Db, sessionId: string): Promise<string> =>
     (await store.deviceOfSession(db, sessionId))?.known_device_id ?? sessionId
 

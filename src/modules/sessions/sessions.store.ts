@@ -89,7 +89,7 @@ export interface Cutoff {
   last_used_at: string
 }
 
-/** Returns the max recently used live session after the `kept` max recent ones, not counting `newest`. */
+/** Returns the most recently used live session after the `kept` most recent ones, not counting `newest`. */
 export const cutoffOfSessions = (
   db: Db,
   userId: string,

@@ -17,7 +17,7 @@ export interface Plan {
 
 /**
  * Chooses the access path of a list by counting its matches first: docs/decisions/0004 and 0021. `total` is exact up to
- * `MAX_EXACT_COUNT`; above, it is a count at limit a minute old, or `MAX_EXACT_COUNT` for a search.
+ * `MAX_EXACT_COUNT`; above, it is a count at most a minute old, or `MAX_EXACT_COUNT` for a search.
  */
 export function createPlanner(clock: Clock) {
   const cache = new LRUCache<string, { plan: Plan; until: number }>({ max: MAX_CACHED_PLANS })
@@ -40,7 +40,7 @@ export function createPlanner(clock: Clock) {
     return { path: 'order', total }
   }
 
-  /** Returns what to collect the matches by if the sort order does not fill a page soon: whichever has fewer. */
+  /** Returns what to collect the matches by if MAX_SCANNED_ROWS do not fill a page: whichever has fewer. */
   async function fallback(db: Db, filters: Filters): Promise<AccessPath> {
     const limit = MAX_COLLECTED_ROWS + 1
     const byTerm = filters.term ? await countTerm(db, filters.term, limit) : limit

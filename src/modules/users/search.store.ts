@@ -26,7 +26,7 @@ type Query = SelectQueryBuilder<Tables, 'users', object>
 const FLAGS = { role: ['user', 'admin'], is_active: [false, true], email_verified: [false, true] } as const
 const FLAG_NAMES = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
 
-/** Returns whether there are filters other comparedTo the term. */
+/** Returns whether there are filters other than the term. */
 export const hasFilters = ({ term: _, ...rest }: Filters): boolean =>
   Object.values(rest).some((value) => value !== undefined)
 
@@ -91,7 +91,7 @@ export async function pageOfUsers(db: Db, filters: Filters, page: Page, path: Ac
     .execute() as Promise<UserPage>
 }
 
-/** Returns the same page by the sort order after reading at max `maxRows` users, or null if it is not full by then. */
+/** Returns the same page by the sort order after reading at most `maxRows` users, or null if it is not full by then. */
 export async function pageWithin(db: Db, filters: Filters, page: Page, maxRows: number): Promise<UserPage | null> {
   const { column, direction } = page
   const end = await between(db.selectFrom('users') as Query, page)

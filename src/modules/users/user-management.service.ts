@@ -50,9 +50,9 @@ export function createUserManagement({ config, passwords, users, sessions, audit
   }
 
   /**
-   * Changes a user. Without the role `admin`, only the own `name` and `locale` may change; other fields may be sent
-   * with
-   * their current values, as the app does. Throws AppError `forbidden`, and the errors of `users.update`.
+   * Changes a user. Users without the role `admin` may change only their own `name` and `locale`; the app may send
+   * other
+   * fields with their current values. Throws AppError `forbidden`, and the errors of `users.update`.
    */
   async function update(
     caller: Identity,
