@@ -1,6 +1,6 @@
 import { defineMessages } from '../../kernel/i18n/messages.ts'
 
-/** Confirmations, the `message` of an answer. */
+/** The `message` of successful responses. */
 export const accountMessages = defineMessages({
   account_deleted: { en: 'Your account has been deleted.', ru: 'Аккаунт удалён.' },
   deletion_requested: {
@@ -18,6 +18,6 @@ export const accountMessages = defineMessages({
     ru: 'Откройте ссылку, которую мы отправили на новый адрес.',
   },
   email_changed: { en: 'Your e-mail has been changed.', ru: 'E-mail изменён.' },
-  /** Of a field. */
+  /** The `message` of a field. */
   same_email: { en: 'This is already your e-mail address.', ru: 'Это уже ваш e-mail.' },
 })

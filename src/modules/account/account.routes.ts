@@ -8,7 +8,7 @@ import { byCaller, callerOf } from '../auth/guard.ts'
 import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { CONFIRMATION, EMAIL_CHANGE, EMAIL_CHANGE_TO, EXPORT, RESEND } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced } from '../rate-limits/rate-limits.plugin.ts'
+import { fullLimitHeaders } from '../rate-limits/rate-limits.plugin.ts'
 import { usersErrors } from '../users/users.errors.ts'
 import { UserRef } from '../users/users.schemas.ts'
 import { emailKey, userEtag } from '../users/users.service.ts'
@@ -19,7 +19,7 @@ import type { Exports } from './export.service.ts'
 
 const tags = ['Account']
 
-/** For the signed-in person. */
+/** Routes for the signed-in user. */
 export const accountRoutes = (account: Account, exports: Exports) => async (app: App) => {
   app.get(
     '/me',
@@ -73,16 +73,16 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
         body: schemas.DeleteMe,
         response: { 200: schemas.Deleted },
       },
-      onSend: announced(CONFIRMATION),
+      onSend: fullLimitHeaders(CONFIRMATION),
     },
     async (request) => {
-      const { delete_after, isGone } = await account.requestDeletion(
+      const { delete_after, isDeleted } = await account.requestDeletion(
         callerOf(request),
         request.body.password,
         originOf(request),
       )
       return {
-        message: translate(request, isGone ? accountMessages.account_deleted : accountMessages.deletion_requested),
+        message: translate(request, isDeleted ? accountMessages.account_deleted : accountMessages.deletion_requested),
         delete_after,
       }
     },
@@ -155,7 +155,7 @@ export const accountRoutes = (account: Account, exports: Exports) => async (app:
   )
 }
 
-/** For whoever holds a link. */
+/** Routes authorized by the token of a link. */
 export const linkRoutes = (account: Account) => async (app: App) => {
   const byToken = [
     [

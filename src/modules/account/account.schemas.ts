@@ -33,7 +33,7 @@ export const Deleted = Strict(
   { title: 'AccountDeletion' },
 )
 
-/** All that is stored of a person: the account, and the lists that the modules declare. */
+/** The export of a user: the account and the data that the modules declare. */
 export const exportSchema = (lists: Readonly<Record<string, PersonalData>>) =>
   Strict(
     {

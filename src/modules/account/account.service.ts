@@ -31,11 +31,11 @@ interface Parts {
   credentials: Credentials
 }
 
-/** What people do with their own account between signing up and leaving. */
+/** What users do with their own account. */
 export function createAccount(parts: Parts) {
   const { database, clock, config, users, sessions, audit, mailer, oneTimeTokens, auth, credentials } = parts
 
-  /** Throws AppError `precondition_failed`. */
+  /** Changes the caller's name or language. Throws AppError `precondition_failed`. */
   async function updateProfile(caller: Identity, changes: UpdateProfile, origin: Origin, versions?: readonly number[]) {
     return sessions.actAs(caller, async (trx) => {
       const { after, fields } = await users.update(trx, caller.id, changes, versions)
@@ -61,12 +61,15 @@ export function createAccount(parts: Parts) {
 
   async function resendVerification(caller: Identity): Promise<void> {
     if (caller.email_verified) return
-    await sessions.actAs(caller, async (trx, present) => {
-      if (!present.email_verified) await credentials.sendVerification(trx, present)
+    await sessions.actAs(caller, async (trx, current) => {
+      if (!current.email_verified) await credentials.sendVerification(trx, current)
     })
   }
 
-  /** Mails a link to the new address, and word of it to the old. Throws AppError `password_wrong`, `email_taken`. */
+  /**
+   * Sends a link to the new address and a notice to the old one.
+   * Throws AppError `password_wrong`, `rate_limited`, `email_taken`, `validation_failed`.
+   */
   async function requestEmailChange(caller: Identity, input: ChangeEmail, origin: Origin): Promise<void> {
     await credentials.confirmPassword(caller, input.password, origin)
     const { new_email: newEmail } = input
@@ -76,11 +79,11 @@ export function createAccount(parts: Parts) {
       })
     const holder = await users.byEmail(newEmail)
     if (holder && holder.id !== caller.id) throw new AppError(usersErrors.email_taken)
-    await credentials.actConfirmed(caller, async (trx, present) => {
-      // Bound to the account as this request has found it: not to what a rescue has made of it meanwhile.
+    await credentials.actConfirmed(caller, async (trx, current) => {
+      // Bound to the account as read at the start of the request, so that a change meanwhile invalidates the link.
       const link = () => oneTimeTokens.issue(trx, 'change_email', caller, newEmail)
-      await mailer.send(trx, 'change_email_confirm', present, link, newEmail)
-      await mailer.send(trx, 'change_email_notice', present, { newEmail })
+      await mailer.send(trx, 'change_email_confirm', current, link, newEmail)
+      await mailer.send(trx, 'change_email_notice', current, { newEmail })
       await audit.record(trx, origin, { event: accountEvents['email.change_requested'], target: caller.id })
     })
   }
@@ -96,27 +99,30 @@ export function createAccount(parts: Parts) {
     })
   }
 
-  /** Ends all sessions, and the account after the grace time. Throws AppError `password_wrong`, `last_admin`. */
+  /**
+   * Ends all sessions and schedules the deletion of the account.
+   * Throws AppError `password_wrong`, `rate_limited`, `last_admin`.
+   */
   async function requestDeletion(
     caller: Identity,
     password: string,
     origin: Origin,
-  ): Promise<{ delete_after: string; isGone: boolean }> {
+  ): Promise<{ delete_after: string; isDeleted: boolean }> {
     await credentials.confirmPassword(caller, password, origin)
     const deleteAfter = timestamp(clock.now() + config.accountDeletionGrace)
-    const isGone = config.accountDeletionGrace === 0
-    await credentials.actConfirmed(caller, async (trx, present) => {
-      if (isGone) return remove(trx, present, origin)
-      await users.deleteLater(trx, caller.id, deleteAfter)
+    const isDeleted = config.accountDeletionGrace === 0
+    await credentials.actConfirmed(caller, async (trx, current) => {
+      if (isDeleted) return remove(trx, current, origin)
+      await users.scheduleDeletion(trx, caller.id, deleteAfter)
       await sessions.end(trx, caller.id, {}, 'account_deleted')
       await oneTimeTokens.revoke(trx, caller.id, ['verify_email', 'reset_password', 'change_email'])
-      await mailer.send(trx, 'account_deletion', present, async () => {
-        const { link } = await oneTimeTokens.issue(trx, 'undo_deletion', present)
+      await mailer.send(trx, 'account_deletion', current, async () => {
+        const { link } = await oneTimeTokens.issue(trx, 'undo_deletion', current)
         return { deleteAfter, link }
       })
       await audit.record(trx, origin, { event: accountEvents['account.deletion_requested'], target: caller.id })
     })
-    return { delete_after: deleteAfter, isGone }
+    return { delete_after: deleteAfter, isDeleted }
   }
 
   /** Throws AppError `link_invalid`. */
@@ -127,21 +133,21 @@ export function createAccount(parts: Parts) {
     })
   }
 
-  /** Deletes a person and all that belongs to them; the audit log keeps what was done, by id alone. */
+  /** Deletes a user and all their data. The audit log keeps only their id. */
   async function remove(trx: Db, user: UserRow, origin: Origin): Promise<void> {
-    await users.remove(trx, user.id) // and with them the mails that were kept
+    await users.remove(trx, user.id) // also deletes their queued and stored e-mails
     await mailer.send(trx, 'account_deleted', { ...user, id: null }, {})
     await audit.record(trx, origin, { event: accountEvents['account.deleted'], target: user.id })
   }
 
-  /** Deletes up to `limit` accounts whose grace time is over; the last administrator's stays. Returns how many. */
+  /** Deletes up to `limit` accounts whose grace period has ended, except the last administrator. Returns how many. */
   async function deleteDue(limit: number): Promise<number> {
     let deleted = 0
     for (const user of await users.dueForDeletion(limit))
       try {
         await database.transaction(async (trx) => {
           const { delete_after } = await users.lock(trx, user.id)
-          if (!delete_after || delete_after > timestamp(clock.now())) return // kept after all, a moment ago
+          if (!delete_after || delete_after > timestamp(clock.now())) return // canceled meanwhile
           await remove(trx, user, SYSTEM)
           deleted++
         })
@@ -153,7 +159,7 @@ export function createAccount(parts: Parts) {
 
   const profile = (caller: Identity) => users.toUser(caller)
 
-  /** Whether a link would still work; opening it uses nothing up. Throws AppError `link_invalid`. */
+  /** Checks a link without using it. Throws AppError `link_invalid`. */
   const peekLink = (kind: Parameters<OneTimeTokens['peek']>[1], token: string) =>
     oneTimeTokens.peek(database.db, kind, token)
 

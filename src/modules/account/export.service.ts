@@ -18,18 +18,18 @@ interface Parts {
   clock: Clock
   users: Users
   audit: Audit
-  /** The lists that the modules declare. */
+  /** The personal data that the modules declare. */
   lists: Readonly<Record<string, PersonalData>>
 }
 
-/** So many exports run at once in a process. */
-const MAX_EXPORTS_AT_ONCE = 8
+/** The number of concurrent exports in a process. */
+const MAX_CONCURRENT_EXPORTS = 8
 
-/** All that is stored of a person, for the person (GDPR, articles 15 and 20). */
+/** Exports all data of a user (GDPR, articles 15 and 20). */
 export function createExports({ database, clock, users, audit, lists }: Parts) {
   const running = new Set<string>()
 
-  /** The members of the file in their order; what grows with a person's history comes in pages. */
+  /** The members of the file in order; lists of unbounded length are read in pages. */
   const members = (caller: Identity) => ({
     exported_at: timestamp(clock.now()),
     user: users.toUser(caller),
@@ -38,8 +38,9 @@ export function createExports({ database, clock, users, audit, lists }: Parts) {
   })
 
   /**
-   * One JSON file. Its pieces are read from the database as the stream is read, and an error destroys it. Throws AppError
-   * `rate_limited` while another export of the same person runs, `overloaded` while many of others do.
+   * Returns one JSON file as a stream, which reads the database as it is consumed and is destroyed on errors. Throws
+   * AppError
+   * `rate_limited` while another export of the user runs, `overloaded` while too many run.
    */
   async function of(caller: Identity, origin: Origin): Promise<Readable> {
     if (running.has(caller.id))
@@ -47,7 +48,7 @@ export function createExports({ database, clock, users, audit, lists }: Parts) {
         retryAfter: 5,
         detail: 'Another export of this account is still running.',
       })
-    if (running.size >= MAX_EXPORTS_AT_ONCE)
+    if (running.size >= MAX_CONCURRENT_EXPORTS)
       throw new AppError(kernelErrors.overloaded, { retryAfter: 5, detail: 'Too many exports are running.' })
     running.add(caller.id)
     const end = () => running.delete(caller.id)

@@ -23,7 +23,7 @@ export const auditRoutes =
       },
       async (request) => {
         const page = await audit.list(request.query)
-        audit.noteView(originOf(request), auditEvents['audit.viewed'])
+        audit.recordView(originOf(request), auditEvents['audit.viewed'])
         return page
       },
     )

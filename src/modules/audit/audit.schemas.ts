@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Id, Nullable, Strict, Time } from '../../kernel/http/schemas.ts'
 
-/** What the API shows of the audit log, with the events that the modules declare. */
+/** The schemas of the audit log for the events that the modules declare. */
 export function auditSchemas(events: readonly string[]) {
   const ActionName = Type.Unsafe<string>({ type: 'string', title: 'AuditAction', enum: events })
   const AuditEvent = Strict(

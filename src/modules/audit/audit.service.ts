@@ -15,25 +15,25 @@ import * as store from './audit.store.ts'
 export interface AuditEventInput {
   event: AuditEventDefinition
   outcome?: 'success' | 'failure'
-  /** Whom it was done to. */
+  /** The affected user. */
   target?: string | null
-  /** The session that it was about, where it is not the actor's own. */
+  /** The affected session, if it is not that of the actor. */
   sessionId?: string | null
-  /** Small facts; never a password, a token, or the e-mail of somebody we do not know. */
+  /** Short facts; never a password, a token, or the e-mail of someone without an account. */
   details?: Record<string, string | number | boolean | null>
-  /** Not written where the same session has done the same to the same target within `SAME_EVENT_MS`. */
+  /** Skip the event if the same session caused the same one for the same target within `SAME_EVENT_MS`. */
   once?: boolean
 }
 
-/** A minute: somebody who writes on and on leaves an event in each, not one for each write. */
+/** Repeated writes leave one event per minute. */
 const SAME_EVENT_MS = MINUTE
 
 const SORT = 'audit'
 
-/** So often at most it is written down that one person looks at the same thing, by each instance. */
+/** The minimum interval between recorded views of the same resource by one user, on each instance. */
 const VIEW_INTERVAL_MS = 10 * MINUTE
-/** Of more views the least recent are forgotten, and may be recorded twice. */
-const MAX_REMEMBERED_VIEWS = 10_000
+/** Beyond this, the least recent views are forgotten and may be recorded again. */
+const MAX_CACHED_VIEWS = 10_000
 
 interface Parts {
   database: Database
@@ -44,9 +44,11 @@ interface Parts {
 
 /** The audit log (ASVS V16): who did what to whom, when, from where, with which outcome. */
 export function createAudit({ database, clock, config, cursors }: Parts) {
-  const views = new LRUCache<string, number>({ max: MAX_REMEMBERED_VIEWS })
+  const views = new LRUCache<string, number>({ max: MAX_CACHED_VIEWS })
 
-  /** Writes an event, in the transaction of what it records where there is one: neither exists without the other. */
+  /**
+   * Records an event, in the transaction of the change if there is one, so that neither is stored without the other.
+   */
   async function record(trx: Db, origin: Origin, { event, ...input }: AuditEventInput): Promise<void> {
     const { actor, device } = origin
     const row = {
@@ -68,10 +70,11 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
   }
 
   /**
-   * Notes that somebody looks at what is not their own. The read does not wait for it: a full disk must not keep an
-   * administrator from looking, and the next look tries again.
+   * Records that a user views data of others. The response does not wait for it: if the write fails, as on a full disk,
+   * the
+   * next view tries again.
    */
-  function noteView(origin: Origin, event: AuditEventDefinition, target: string | null = null): void {
+  function recordView(origin: Origin, event: AuditEventDefinition, target: string | null = null): void {
     const { actor } = origin
     if (actor.type !== 'user' || actor.id === target) return
     const [key, now] = [`${actor.id} ${event.name} ${target}`, clock.now()]
@@ -81,7 +84,7 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
     record(database.db, origin, { event, target }).catch(() => views.delete(key))
   }
 
-  /** One page, the newest first. Throws AppError `invalid_cursor`. */
+  /** Returns one page, newest first. Throws AppError `invalid_cursor`. */
   async function list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
     const { limit = 50, cursor, from, to, ...filters } = query
     const before = cursor ? cursors.decode(cursor, SORT).id : undefined
@@ -105,13 +108,15 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
         schema: Type.Array(Type.Unsafe<AuditEvent>({ $ref: 'AuditEvent#' })),
         pages: ({ id }) =>
           pagesOf(async (after, limit) =>
-            (await store.eventsAbout(database.reads, id, after, limit)).map((row) => withoutOthers(toEvent(row), id)),
+            (await store.eventsAbout(database.reads, id, after, limit)).map((row) =>
+              withoutActorOrigin(toEvent(row), id),
+            ),
           ),
       },
     },
   }
 
-  return { record, noteView, list, declares }
+  return { record, recordView, list, declares }
 }
 
 export type Audit = ReturnType<typeof createAudit>
@@ -121,8 +126,8 @@ const toEvent = ({ details, ...row }: store.AuditRow): AuditEvent => ({
   details: JSON.parse(details),
 })
 
-/** Where an administrator was when they did something is no data of whom they did it to (GDPR, article 15, 4). */
-const withoutOthers = (event: AuditEvent, userId: string): AuditEvent =>
+/** Removes where another user acted from: that is not personal data of the target (GDPR, article 15(4)). */
+const withoutActorOrigin = (event: AuditEvent, userId: string): AuditEvent =>
   event.actor_type === 'user' && event.actor_id !== userId
     ? { ...event, session_id: null, request_id: null, ip: null, user_agent: null }
     : event

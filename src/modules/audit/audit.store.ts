@@ -37,17 +37,17 @@ interface Filters {
   target_id?: string | undefined
   from?: string | undefined
   to?: string | undefined
-  /** Only events before this one. */
+  /** Only events before this id. */
   before?: string | undefined
   limit: number
 }
 
-/** By so much the time within an id may differ from the time of the event, when a clock was set back. */
+/** How far the time within an id may differ from the time of the event, if a clock was set back. */
 const CLOCK_SLACK_MS = DAY
 
 type AccessPath = 'actor_id' | 'target_id' | 'action'
 
-/** What leads to the events of some filters, and the index over it that goes on with the id. */
+/** The index of each combination of filters; each ends with the id. */
 const INDEXES = {
   '': 'sqlite_autoindex_audit_events_1',
   action: 'audit_events_action',
@@ -58,11 +58,7 @@ const INDEXES = {
   'actor_id, target_id': 'audit_events_actor_target',
 }
 
-/**
- * Events, the newest first. Two of the filters at most lead to them, by an index that goes on with the id. No planner's
- * guess about numbers may choose another: for PostgreSQL range and order are written over all columns of the index, and
- * SQLite is told its name. Ids are in the order of time, and lead to a time without a look at all that came later.
- */
+/** Returns events, newest first, by an index of at most two of the filters: docs/decisions/0036. */
 export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
   const path = accessPathOf(exact)
   const oldest = from ? firstIdOf(Date.parse(from) - CLOCK_SLACK_MS) : LEAST_ID
@@ -75,7 +71,7 @@ export async function listEvents(db: Db, { from, to, before, limit, ...exact }: 
     ...(from ? [sql`at >= ${from}`] : []),
     ...(to ? [sql`at < ${to}`] : []),
   ]
-  const { rows } = await walk(db, {
+  const { rows } = await readIndex(db, {
     path,
     exact,
     after: oldest,
@@ -87,10 +83,10 @@ export async function listEvents(db: Db, { from, to, before, limit, ...exact }: 
   return rows
 }
 
-interface Walk {
+interface IndexRange {
   path: readonly AccessPath[]
   exact: Partial<Record<AccessPath, string | undefined>>
-  /** Between which ids, without these. */
+  /** The range of ids, exclusive. */
   after: string
   before: string
   others?: RawBuilder<unknown>[]
@@ -98,8 +94,11 @@ interface Walk {
   limit: number
 }
 
-/** A walk along one index, from an id to another, among the events that `lead` leads to. */
-function walk(db: Db, { path, exact, after, before, others = [], direction, limit }: Walk): RawBuilder<AuditRow> {
+/** Returns a query that reads one index from an id to another. */
+function readIndex(
+  db: Db,
+  { path, exact, after, before, others = [], direction, limit }: IndexRange,
+): RawBuilder<AuditRow> {
   const columns = [...path.map((name) => sql.ref(name)), sql.ref('id')]
   const bound = (id: string) => sql.join([...path.map((name) => exact[name]), id])
   const conditions = [
@@ -123,18 +122,18 @@ function accessPathOf({ action, actor_id, target_id }: Pick<Filters, AccessPath>
   return given
 }
 
-/** Whether somebody has done the same to the same target, in the same session, since a time in milliseconds. */
+/** Returns whether the actor has caused the same event for the same target in the same session since a time in ms. */
 export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: number): Promise<boolean> {
   const { at, actor_id, target_id, session_id, action, outcome, details } = event
   if (actor_id === null || target_id === null) return false
   const same = { session_id, action, outcome, details }
-  const { rows } = await walk(trx, {
+  const { rows } = await readIndex(trx, {
     path: ['actor_id', 'target_id'],
     exact: { actor_id, target_id },
     after: firstIdOf(since),
     before: GREATEST_ID,
     others: [
-      sql`at > ${timestamp(since)} and at <= ${at}`, // The clock may have been set back since.
+      sql`at > ${timestamp(since)} and at <= ${at}`, // The clock may have been set back in between.
       ...Object.entries(same).map(([name, value]) => sql`${sql.ref(name)} = ${value}`),
     ],
     direction: 'desc',
@@ -143,10 +142,10 @@ export async function hasSameEvent(trx: Db, event: AuditEventsTable, since: numb
   return rows.length > 0
 }
 
-/** Up to `limit` events after one of them in which a person is the actor or the target, the oldest first. */
+/** Returns up to `limit` events after one of them in which a user is the actor or the target, oldest first. */
 export async function eventsAbout(db: Db, userId: string, after: string, limit: number): Promise<AuditRow[]> {
   const of = (name: 'actor_id' | 'target_id') =>
-    walk(db, {
+    readIndex(db, {
       path: [name],
       exact: { [name]: userId },
       after,
@@ -155,12 +154,12 @@ export async function eventsAbout(db: Db, userId: string, after: string, limit: 
       limit,
     })
   const { rows } = await sql<AuditRow>`
-    select * from (${of('actor_id')}) as done union select * from (${of('target_id')}) as suffered
+    select * from (${of('actor_id')}) as acted union select * from (${of('target_id')}) as targeted
     order by id limit ${limit}`.execute(db)
   return rows
 }
 
-/** Deletes up to `limit` events from before a time, the oldest first; returns how many. An id is never older than its event. */
+/** Deletes up to `limit` events from before a time, oldest first. Returns how many. */
 export async function deleteEventsBefore(db: Db, before: string, limit: number): Promise<number> {
   const old = db
     .selectFrom('audit_events')

@@ -12,11 +12,11 @@ import { authErrors } from './auth.errors.ts'
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
 const AUDIENCE = 'bukhindor'
-const LEEWAY_SECONDS = 60 // seconds, for clocks of instances that differ
+const LEEWAY_SECONDS = 60 // for clock differences between instances
 const MAX_TOKEN_LENGTH = 2048
 const MAX_CACHED_TOKENS = 10_000
 
-/** What an access token of ours says. */
+/** The claims of an access token. */
 export interface AccessClaims {
   sub: string
   sid: string
@@ -25,7 +25,7 @@ export interface AccessClaims {
 }
 
 export interface AccessTokens {
-  /** Signs a token for a session, and says for how many seconds it is good. */
+  /** Signs a token for a session. `expiresIn` is in seconds. */
   sign(claims: {
     userId: string
     sessionId: string
@@ -33,33 +33,32 @@ export interface AccessTokens {
     role: string
     device: string
   }): Promise<{ token: string; expiresIn: number }>
-  /** What a token of ours says, however long ago it expired. Throws AppError `token_invalid`. */
+  /** Returns the claims of a token with a valid signature, even if it has expired. Throws AppError `token_invalid`. */
   read(token: string): Promise<AccessClaims>
-  /** The known device that a token of ours was given to, however long ago; null where it is none of ours. */
+  /** Returns the known device of a token with a valid signature, even if it has expired; otherwise null. */
   deviceOf(token: string): Promise<DeviceClaims | null>
   /** Throws AppError `token_invalid` or `token_expired`. */
   verify(token: string): AccessClaims | Promise<AccessClaims>
-  /** The public keys, as RFC 7517 has them. */
+  /** The public keys as a JWK Set (RFC 7517). */
   readonly jwks: { keys: JWK[] }
 }
 
 /**
- * Access tokens: JWTs signed with Ed25519 (RFC 8037), made and checked by constants (RFC 8725, 3.1): nothing in a token's
- * header chooses anything but a key among the known, by `kid`. A token that was verified once is remembered until it
- * expires, since checking a signature costs some thirty times a look into a table.
+ * Access tokens: JWTs signed with Ed25519 (RFC 8037). Algorithm and type are constants (RFC 8725, 3.1): the header of a
+ * token selects only the key, by `kid`. Verified tokens are cached until they expire.
  */
 export async function createAccessTokens(
   seeds: Buffer[],
   clock: Clock,
   config: Pick<Config, 'appUrl' | 'accessTokenTtl'>,
 ): Promise<AccessTokens> {
-  const known = await Promise.all(
+  const signingKeys = await Promise.all(
     seeds.map(ed25519Pair).map(async (pair) => {
       const jwk = await exportJWK(pair.publicKey)
       return { ...pair, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: ALGORITHM, use: 'sig' } } // RFC 7638
     }),
   )
-  const [signer] = known
+  const [signer] = signingKeys
   if (!signer) throw new Error('no signing key')
   const verified = new LRUCache<string, AccessClaims>({ max: MAX_CACHED_TOKENS })
   const seconds = () => Math.floor(clock.now() / 1000)
@@ -69,7 +68,7 @@ export async function createAccessTokens(
     const { payload } = await jwtVerify(
       token,
       ({ kid }) => {
-        const key = known.find(({ jwk }) => jwk.kid === kid)
+        const key = signingKeys.find(({ jwk }) => jwk.kid === kid)
         if (!key) throw new errors.JWKSNoMatchingKey()
         return key.publicKey
       },
@@ -91,17 +90,17 @@ export async function createAccessTokens(
 
   async function check(token: string): Promise<AccessClaims> {
     const payload = await payloadOf(token, clock.now())
-    // Signed while a clock was wrong: not one second of it may count beyond what a right clock would have given.
+    // Signed while a clock was ahead: the token must not be valid for longer than one signed at the right time.
     if ((payload.iat as number) > seconds() + LEEWAY_SECONDS) throw new AppError(authErrors.token_expired)
     return claimsOf(payload)
   }
 
   return {
-    jwks: { keys: known.map(({ jwk }) => jwk) },
+    jwks: { keys: signingKeys.map(({ jwk }) => jwk) },
     async sign({ userId, sessionId, generation, role, device }) {
       const now = seconds()
       const expiresIn = Math.floor(config.accessTokenTtl / 1000)
-      // A device that has the id of the session need not be named.
+      // A device with the id of the session needs no claim.
       const did = device === sessionId ? undefined : device
       const token = await new SignJWT({ sid: sessionId, gen: generation, role, did })
         .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: signer.jwk.kid })
@@ -138,7 +137,7 @@ export async function createAccessTokens(
   }
 }
 
-/** What a payload says of the caller. Throws AppError `token_invalid` where it is not of the form that we sign. */
+/** Returns the claims of a payload. Throws AppError `token_invalid` if one is missing or malformed. */
 function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
   if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing or malformed.')
   return { sub, sid, gen, exp: exp as number }
@@ -148,7 +147,9 @@ const isUuid = (claim: unknown): claim is string => typeof claim === 'string' &&
 
 const invalid = (detail: string) => new AppError(authErrors.token_invalid, { detail })
 
-/** Three parts of base64url, each in its one spelling: a token whose last letter was changed is another token. */
+/**
+ * Returns whether a token is three parts of canonical base64url: otherwise a changed last letter could leave it valid.
+ */
 const isCanonical = (token: string): boolean =>
   /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token) &&
   token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)

@@ -10,7 +10,7 @@ export const authHeaders = defineHeaders({
   },
   'Set-Cookie': {
     in: 'response',
-    // A session that is over takes its cookie along.
+    // The cookie of an ended session is removed.
     statuses: [401],
     schema: { type: 'string' },
     description: 'The refresh token, if it is delivered as a cookie; removed on sign-out. HttpOnly, SameSite=Strict.',

@@ -1,6 +1,6 @@
 import { defineMessages } from '../../kernel/i18n/messages.ts'
 
-/** Confirmations, the `message` of an answer. */
+/** The `message` of successful responses. */
 export const authMessages = defineMessages({
   registered: {
     en: 'Your account has been created. Please sign in.',

@@ -8,7 +8,7 @@ import { credentialsErrors } from '../credentials/credentials.errors.ts'
 import { requirePassword } from '../credentials/password-policy.ts'
 import { LOGIN, REFRESH, REFRESH_ADDRESS, REGISTRATION, REGISTRATION_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import { byAddress, bySite, fullLimitHeaders } from '../rate-limits/rate-limits.plugin.ts'
 import type { RefreshClaims, RefreshTokens } from '../sessions/refresh-token.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { Revoked } from '../sessions/sessions.schemas.ts'
@@ -28,7 +28,7 @@ const tags = ['Auth']
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the refresh token of a request says; null where it is not one of ours. */
+    /** The claims of the refresh token; null if it is not valid. */
     refreshClaims: RefreshClaims | null
   }
 }
@@ -40,10 +40,10 @@ interface Parts {
   config: Pick<Config, 'minPasswordLength'>
 }
 
-/** What is kept with a session. */
+/** Request headers that are stored with a session. */
 const DEVICE_HEADERS = ['X-Device-ID', 'X-App-Type', 'X-App-Version'] as const
 
-/** What anybody may call. */
+/** Routes without authentication. */
 export const authRoutes =
   ({ auth, refreshTokens, refreshCookie: cookie, config }: Parts) =>
   async (app: App) => {
@@ -107,7 +107,7 @@ export const authRoutes =
           body: schemas.Login,
           response: { 200: schemas.SignedIn },
         },
-        onSend: announced(LOGIN),
+        onSend: fullLimitHeaders(LOGIN),
       },
       async (request, reply) => {
         const user = await auth.login(request.body, originOf(request), evidenceOf(request, cookie))
@@ -139,7 +139,8 @@ export const authRoutes =
           },
           limits: [
             [REFRESH, ({ refreshClaims }) => refreshClaims?.sessionId ?? null],
-            // Only with a token of ours: what costs no more than its MAC must not use up what a whole address has.
+            // Only valid tokens count: other requests cost only a MAC check and must not use up the limit of an
+            // address.
             [REFRESH_ADDRESS, (request) => request.refreshClaims && byAddress(request)],
           ],
         },
@@ -174,7 +175,7 @@ export const authRoutes =
     )
   }
 
-/** What a signed-in person may call. */
+/** Routes for the signed-in user. */
 export const logoutRoutes = (sessions: Sessions, cookie: RefreshCookie) => async (app: App) => {
   app.post(
     '/logout',
@@ -216,8 +217,8 @@ export const logoutRoutes = (sessions: Sessions, cookie: RefreshCookie) => async
     async (request, reply) => {
       const keepCurrent = request.body.keep_current ?? false
       const caller = callerOf(request)
-      const which = keepCurrent ? { except: caller.session_id } : {}
-      const revoked = await sessions.revokeOwn(caller, which, originOf(request))
+      const selector = keepCurrent ? { except: caller.session_id } : {}
+      const revoked = await sessions.revokeOwn(caller, selector, originOf(request))
       if (!keepCurrent) cookie.clear(request, reply)
       return { message: translate(request, authMessages.signed_out_everywhere), revoked }
     },

@@ -33,7 +33,7 @@ const Delivery = Untouched(
 
 export const Login = Strict(
   {
-    // Any text may be tried, but PostgreSQL refuses to be asked for a NUL.
+    // Any text without control characters: PostgreSQL rejects NUL.
     email: Type.String({
       minLength: 1,
       maxLength: 254,
@@ -53,7 +53,7 @@ export const Login = Strict(
 )
 export type Login = Static<typeof Login>
 
-/** In examples only: no key has signed it. */
+/** An example that no key has signed. */
 const REFRESH_TOKEN = 'AZPvQm7Yc1eQp3uT5vWxYzABAAAAAGkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'
 
 export const Refresh = Strict(
@@ -90,7 +90,7 @@ const tokens = {
 }
 
 export const SignedInUser = Strict({ ...userProperties, ...tokens }, { $id: 'SignedInUser' })
-/** What signing in gives, before cookies may take some of its tokens away. */
+/** The result of signing in, before tokens are moved to cookies. */
 export type SignedInUser = Required<Static<typeof SignedInUser>>
 export const SignedIn = Strict(
   {
@@ -124,7 +124,7 @@ export const Jwks = Type.Object(
   { title: 'SigningKeys' },
 )
 
-/** What the refusal of an account that is about to be deleted adds to its problem. */
+/** Additional problem members of `account_deletion_pending`. */
 export const deletionMembers = {
   delete_after: Type.Optional(Type.String({ description: 'Only for `account_deletion_pending`', format: 'date-time' })),
 }

@@ -26,7 +26,7 @@ import { authErrors } from './auth.errors.ts'
 import { authEvents } from './auth.events.ts'
 import type { Login, Register, SignedInUser } from './auth.schemas.ts'
 import type { Evidence } from './evidence.ts'
-import { createSessionEvents, whereFrom } from './session-events.ts'
+import { createSessionEvents, emailOriginOf } from './session-events.ts'
 
 interface Parts {
   database: Database
@@ -45,10 +45,10 @@ interface Parts {
   credentials: Credentials
 }
 
-/** How long a person who is refused for an unverified e-mail waits for another link, in ms. */
-const LINK_REPEAT_MS = 10 * MINUTE
+/** The minimum interval between verification links for an unverified user who tries to sign in, in ms. */
+const LINK_INTERVAL_MS = 10 * MINUTE
 
-/** Signing up, in, on and out. */
+/** Registration, sign-in and refresh. */
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, oneTimeTokens } =
     parts
@@ -56,14 +56,14 @@ export function createAuth(parts: Parts) {
   const sessionEvents = createSessionEvents(parts)
   const { runExclusive } = createKeyedMutex()
 
-  /** Throws AppError `password_refused`, `email_taken`, `overloaded`. */
+  /** Creates an account. Throws AppError `password_refused`, `email_taken`, `overloaded`. */
   async function register(
     input: Register,
     locale: Locale,
     origin: Origin,
   ): Promise<{ user: User; device_token: string }> {
     requirePassword(input.password, { minLength: config.minPasswordLength, ...input })
-    // One after another for one address: of many at once the first hashes a password, the rest are told.
+    // Serialized by address: of concurrent registrations, only the first hashes a password.
     const device = newId(clock.now())
     const row = await runExclusive(emailKey(input.email), async () => {
       if (await users.byEmail(input.email)) throw new AppError(usersErrors.email_taken)
@@ -80,13 +80,14 @@ export function createAuth(parts: Parts) {
   }
 
   /**
-   * Throws AppError `rate_limited`, `invalid_credentials`, `account_inactive`, `email_not_verified`,
-   * `account_deletion_pending`, `overloaded`.
+   * Checks the password and starts a session. Throws AppError `rate_limited`, `invalid_credentials`,
+   * `account_inactive`,
+   * `email_not_verified`, `account_deletion_pending`, `overloaded`.
    */
   async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = await claimedDevices(evidence)
     const user = await users.byEmail(input.email)
-    // Unknown e-mails cost the same work: nobody learns by a clock who has an account.
+    // Unknown e-mails take the same time, so that it does not reveal which accounts exist.
     const attempt = await rateLimits.beginLogin({
       emailKey: emailKey(input.email),
       userId: user?.id ?? null,
@@ -94,7 +95,7 @@ export function createAuth(parts: Parts) {
       origin,
     })
     const knownDevice = attempt.device
-    // At the hashing threads, known devices have a share of their own, in turns by account; all others by network.
+    // Known devices have a reserved share of the hashing threads, fair by account; all others share fairly by network.
     const turn = user && knownDevice ? { key: user.id, priority: true } : { key: origin.network ?? '' }
     const { ok, rehash } = await passwords
       .verify(user?.password_hash ?? null, input.password, turn)
@@ -110,42 +111,50 @@ export function createAuth(parts: Parts) {
       throw new AppError(authErrors.invalid_credentials, { headers })
     }
     await attempt.succeed()
-    await refuseEntry(user, input.undo_deletion ?? false, origin)
+    await requireSignInAllowed(user, input.undo_deletion ?? false, origin)
     const newHash = rehash ? await passwords.hash(input.password, turn).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {
-      const present = await users.lockIfThere(trx, user.id)
+      const current = await users.lockIfExists(trx, user.id)
       const isSame =
-        present?.is_active && present.password_hash === user.password_hash && present.delete_after === user.delete_after
+        current?.is_active && current.password_hash === user.password_hash && current.delete_after === user.delete_after
       if (!isSame) throw new AppError(authErrors.invalid_credentials)
       if (newHash) await users.rehash(trx, user.id, newHash)
-      if (present.delete_after) await undoDeletion(trx, user.id, origin)
+      if (current.delete_after) await undoDeletion(trx, user.id, origin)
       await users.touchLogin(trx, user.id, signedInAt)
       const { isBrowser } = evidence
       const grant = await sessions.start(trx, user.id, origin.device, { knownDevice, isBrowser })
       await knownDevices.remember(trx, { userId: user.id, device: grant.device })
-      const person = doneBy(origin, user.id, grant.sessionId)
-      await audit.record(trx, person, { event: authEvents['login.succeeded'], target: user.id })
-      const edge = await sessions.surplusOf(trx, user.id, grant.sessionId)
-      const hasMore = edge !== null && (await sessionEvents.endSurplus(trx, user.id, grant.sessionId, edge, origin))
-      // After the sessions are locked, as at a theft: two transactions that take both never wait for each other.
-      if (!knownDevice && hasSignedInBefore(user)) await mailer.send(trx, 'new_sign_in', user, whereFrom(origin, clock))
-      return { grant, surplus: hasMore ? edge : null }
+      const sessionOrigin = doneBy(origin, user.id, grant.sessionId)
+      await audit.record(trx, sessionOrigin, { event: authEvents['login.succeeded'], target: user.id })
+      const cutoff = await sessions.surplusCutoff(trx, user.id, grant.sessionId)
+      const hasMore = cutoff !== null && (await sessionEvents.endSurplus(trx, user.id, grant.sessionId, cutoff, origin))
+      // Sent after the sessions are locked, as for a theft: the same lock order prevents deadlocks.
+      if (!knownDevice && hasSignedInBefore(user))
+        await mailer.send(trx, 'new_sign_in', user, emailOriginOf(origin, clock))
+      return { grant, surplus: hasMore ? cutoff : null }
     })
     if (surplus) await sessionEvents.endRemaining(user.id, grant.sessionId, surplus, origin)
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
   }
 
-  /** The devices whose tokens a request shows, the surest first. Whether they are known still, the database tells. */
+  /**
+   * Returns the devices whose tokens a request contains, the strongest proof first. Whether they are still known is
+   * checked
+   * in the database.
+   */
   async function claimedDevices({ deviceToken, deviceCookies, accessToken }: Evidence): Promise<DeviceClaims[]> {
     const fromAccessToken = accessToken === null ? null : await tokens.deviceOf(accessToken)
     const [header, ...cookies] = [deviceToken ?? '', ...deviceCookies].map(knownDevices.decode)
     return [header, fromAccessToken, ...cookies].filter((claims) => claims !== null && claims !== undefined)
   }
 
-  /** Why somebody with the right password is not let in. */
-  async function refuseEntry(user: UserRow, undo: boolean, origin: Origin): Promise<void> {
+  /**
+   * Refuses users with the correct password who may not sign in.
+   * Throws AppError `account_inactive`, `account_deletion_pending`, `email_not_verified`.
+   */
+  async function requireSignInAllowed(user: UserRow, undo: boolean, origin: Origin): Promise<void> {
     const refuse = (error: AppError, cause: string) =>
       audit
         .record(database.db, origin, {
@@ -162,15 +171,15 @@ export function createAuth(parts: Parts) {
         'being deleted',
       )
     if (config.requireVerifiedEmail && !user.email_verified) {
-      // Without a session they could not ask for another link.
+      // Without a session the user could not request another link.
       const issuedAt = await oneTimeTokens.issuedAt(database.db, 'verify_email', user.id)
-      if (issuedAt === null || clock.now() - issuedAt > LINK_REPEAT_MS)
+      if (issuedAt === null || clock.now() - issuedAt > LINK_INTERVAL_MS)
         await database.transaction((trx) => credentials.sendVerification(trx, user))
       await refuse(new AppError(authErrors.email_not_verified), 'unverified')
     }
   }
 
-  /** Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
+  /** Continues a session. Throws AppError `refresh_invalid`, `refresh_reused`, `session_ended`. */
   async function refresh(claims: RefreshClaims | null, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     if (!claims) throw new AppError(sessionsErrors.refresh_invalid)
     const { sessionId, generation } = claims
@@ -206,7 +215,7 @@ export function createAuth(parts: Parts) {
     }
   }
 
-  /** Keeps an account that its person had deleted. */
+  /** Cancels the deletion of an account. */
   async function undoDeletion(trx: Db, userId: string, origin: Origin): Promise<void> {
     await users.cancelDeletion(trx, userId)
     await oneTimeTokens.revoke(trx, userId, ['undo_deletion'])
@@ -218,5 +227,5 @@ export function createAuth(parts: Parts) {
 
 export type Auth = ReturnType<typeof createAuth>
 
-/** Whether a person has signed in before: the first time is no news to them. */
+/** Returns whether a user has signed in before: the first sign-in sends no e-mail. */
 export const hasSignedInBefore = (user: UserRow): boolean => user.last_login_at !== NEVER

@@ -2,13 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 
-/** What a request shows of the device that it comes from. None of it is checked yet, and some of it anybody can write. */
+/** What a request says about its device. Nothing in it has been verified, and clients can set any of it. */
 export interface Evidence {
-  /** From `X-Device-Token`. */
+  /** The value of `X-Device-Token`. */
   deviceToken: string | null
-  /** From the cookie, which scripts cannot read. */
+  /** The values of the device cookie, which scripts cannot read. */
   deviceCookies: string[]
-  /** From `Authorization`, expired or not. */
+  /** The token in `Authorization`, possibly expired. */
   accessToken: string | null
   isBrowser: boolean
 }
@@ -23,7 +23,7 @@ export const evidenceOf = (request: FastifyRequest, cookie: RefreshCookie): Evid
 const single = (header: string | string[] | undefined): string | null =>
   typeof header === 'string' && header.length <= 1024 ? header.trim() : null
 
-/** The app says so, or the request has what browsers write, and scripts in them cannot leave out. */
+/** Returns whether the app says so or the request has headers that browsers set and scripts cannot remove. */
 function isBrowser(request: FastifyRequest): boolean {
   const { app_type, user_agent } = originOf(request).device
   const { origin, 'sec-fetch-site': site } = request.headers

@@ -19,9 +19,9 @@ import { authEvents } from './auth.events.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is asking; set in every scope but the public one. */
+    /** The caller; set in every scope but the public one. */
     identity: Identity | null
-    /** Why a request would not be let in, but that it may repeat the one by which its session ended. */
+    /** Why the request is refused, unless it repeats the one that ended its session. */
     refusal: Refusal | null
   }
 }
@@ -40,10 +40,10 @@ interface Parts {
   idempotency: Pick<Idempotency, 'mayRepeat' | 'repeat'>
 }
 
-/** The scopes of `api.ts`: each lets in whom its name says, and documents its routes so. */
+/** The scopes of `api.ts`. Each authenticates and authorizes its callers, and documents its routes accordingly. */
 export function createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-    // Nearly always everything is at hand, and nothing is waited for.
+    // Cached tokens and sessions are handled synchronously.
     try {
       const accepted = thenMaybeSync(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
         thenMaybeSync(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
@@ -59,7 +59,9 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
     }
   }
 
-  /** Refuses a request, unless it repeats the one by which its session ended: that is told when its body has come. */
+  /**
+   * Refuses a request, unless it may repeat the one that ended its session: that is decided when its body has arrived.
+   */
   function refuse(request: FastifyRequest, error: Error, done: (error?: Error) => void): void {
     const mayRepeat = async (): Promise<void> => {
       if (!(error instanceof AppError) || !REPEATABLE.includes(error.definition)) throw error
@@ -73,8 +75,8 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
     mayRepeat().then(() => done(), done)
   }
 
-  /** The handler never sees a refused request: it gets the answer of before, or the refusal. */
-  async function answerRepeat(
+  /** Sends the stored response of a repeated request, or throws the refusal. The handler does not run. */
+  async function replayOrRefuse(
     request: FastifyRequest,
     reply: FastifyReply,
     { error, repeater }: Refusal,
@@ -103,14 +105,14 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
     })
   }
 
-  /** Every write of somebody signed in counts: no route has to think of it. */
+  /** Limits all writes of a signed-in user, whatever the route. */
   const limitWrite = (request: FastifyRequest) => rateLimits.limit(WRITES, callerOf(request).id)
 
-  /** Lets in whom it names before a byte of the body is read, and asks again where the body took its time. */
+  /** Checks the caller before the body is read, and again when it has arrived (docs/decisions/0011). */
   const scope = (access: Access, allow?: (request: FastifyRequest, identity: Identity) => boolean) =>
     fp(
       async (app) => {
-        const permit = async (request: FastifyRequest): Promise<void> => {
+        const authorize = async (request: FastifyRequest): Promise<void> => {
           if (!allow || allow(request, callerOf(request))) return
           await recordDenial(request)
           throw new AppError(kernelErrors.forbidden)
@@ -123,7 +125,7 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
           document(route, access, isLimited ? [rateLimitsErrors.rate_limited, ...errors] : errors)
         })
         app.addHook('onRequest', authenticate)
-        if (allow) app.addHook('onRequest', async (request) => (request.refusal ? undefined : permit(request)))
+        if (allow) app.addHook('onRequest', async (request) => (request.refusal ? undefined : authorize(request)))
         app.addHook('onRequest', (request, _reply, done) => {
           if (request.refusal || !isWrite(request.method)) return done()
           limitWrite(request).then(() => done(), done)
@@ -133,10 +135,10 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
         )
         if (allow)
           app.addHook('preValidation', async (request) =>
-            hasBody(request) && !request.refusal ? permit(request) : undefined,
+            hasBody(request) && !request.refusal ? authorize(request) : undefined,
           )
         app.addHook('preHandler', (request, reply, done) =>
-          request.refusal ? answerRepeat(request, reply, request.refusal).catch(done) : done(),
+          request.refusal ? replayOrRefuse(request, reply, request.refusal).catch(done) : done(),
         )
       },
       { name: `guard (${access})`, fastify: '5.x', dependencies: ['problems', 'request-log'] },
@@ -149,7 +151,7 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
     }),
     signedIn: scope('signed in'),
     admin: scope('admin', (_request, { role }) => role === 'admin'),
-    /** For paths with an `{id}` of a user: their own, or an administrator's. */
+    /** For paths with the `{id}` of a user: that user or an administrator. */
     adminOrSelf: scope(
       'admin or self',
       ({ params }, { role, id }) => role === 'admin' || (params as { id?: string }).id === id,
@@ -163,30 +165,30 @@ const TOKEN_ERRORS = [
   authErrors.token_expired,
   sessionsErrors.session_ended,
 ]
-/** Whoever is refused for these may still repeat the request by which their session ended. */
+/** Requests refused with these errors may still repeat the request that ended their session. */
 const REPEATABLE: ErrorDefinition[] = [sessionsErrors.session_ended, authErrors.token_expired]
 
 const isWrite = (method: string): boolean => !['GET', 'HEAD', 'OPTIONS'].includes(method)
 
-/** Who is asking. Only for routes in a scope that requires a token. */
+/** Returns the caller. Only for routes in a scope that requires a token. */
 export function callerOf(request: FastifyRequest): Identity {
   if (!request.identity) throw new AppError(authErrors.token_missing)
   return request.identity
 }
 
-/** For limits by user. Only for routes in a scope that requires a token. */
+/** Returns the id of the caller, for limits by user. Only for routes in a scope that requires a token. */
 export const byCaller = (request: FastifyRequest): string => callerOf(request).id
 
-/** What the OpenAPI document says of a route in a scope. */
+/** Adds the access rule and the errors of a scope to the documentation of a route. */
 function document(route: RouteOptions, access: Access, errors: ErrorDefinition[] = []): void {
   route.config = { ...route.config, access, errors: [...errors, ...(route.config?.errors ?? [])] }
 }
 
-/** Whether something follows the headers (RFC 9112, 6.3), of which nobody knows when it comes. */
+/** Returns whether a body follows the headers (RFC 9112, 6.3). */
 const hasBody = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
-/** The token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
+/** Returns the token of `Authorization: Bearer …` (RFC 6750, 2.1). Throws AppError `token_missing`. */
 function bearerToken(header: string | undefined): string {
   if (header === undefined) throw new AppError(authErrors.token_missing)
   const token = /^bearer +(.+)$/i.exec(header)?.[1]

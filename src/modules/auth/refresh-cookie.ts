@@ -9,20 +9,20 @@ import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import { authErrors } from './auth.errors.ts'
 
 const PATH = '/api/v1/auth'
-/** People who share a browser each have a device of their own; the cookie holds the tokens of the latest. */
+/** Users who share a browser each have a device; the cookie contains the most recent ones. */
 const MAX_DEVICE_TOKENS = 4
 
-/** What signing in gives, as far as cookies take it out of the body. */
-interface Delivered {
+/** The members of a response that cookies may replace. */
+interface DeliverableTokens {
   refresh_token: string
   device_token: string
   refresh_expires_in: number
 }
 
 /**
- * The cookies by which a browser keeps its refresh token and its device token out of the reach of scripts (ASVS 3.3).
- * They are sent to this path only, which is why they cannot have the prefix `__Host-`; and never along with a request
- * that another site began.
+ * Cookies for the refresh token and the device token, which scripts cannot read (ASVS 3.3). They are limited to PATH,
+ * so
+ * they cannot have the prefix `__Host-`, and are not sent with cross-site requests.
  */
 export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl' | 'corsAllowedOrigins'>) {
   const isSecure = config.production || config.appUrl.startsWith('https:')
@@ -38,23 +38,27 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
       stringifySetCookie({ name, value, maxAge, path: PATH, httpOnly: true, sameSite: 'strict', secure: isSecure }),
     )
 
-  /** The browser says which site a request comes from (W3C Fetch Metadata); an old one at least from which origin. */
+  /**
+   * Returns whether a request comes from an allowed origin on the same site, by Sec-Fetch-Site (W3C Fetch Metadata), or
+   * by
+   * Origin in browsers without it.
+   */
   function isOwnSite({ headers }: FastifyRequest): boolean {
     const { origin, 'sec-fetch-site': site = 'same-site' } = headers
     if (site === 'same-origin') return true
     return site === 'same-site' && origin !== undefined && (origin === ownOrigin || isAllowed(origin))
   }
 
-  /** The value of a cookie; null where none came, or one that cannot be ours. */
+  /** Returns the value of a cookie, or null if it is absent or malformed. */
   function read(request: FastifyRequest, name: string, pattern: RegExp): string | null {
     const header = request.headers.cookie ?? ''
-    // Two of one name: a neighbouring host has planted one of them (RFC 6265, 8.6), and nothing says which.
+    // With two cookies of one name, another host has set one of them (RFC 6265, 8.6); which one is unknown.
     if (header.split(';').filter((pair) => pair.trimStart().startsWith(`${name}=`)).length !== 1) return null
     const value = parseCookie(header)[name] ?? ''
     return pattern.test(value) ? value : null
   }
 
-  /** The refresh token that came by cookie; null where none did. */
+  /** Returns the refresh token from the cookie, or null. Throws AppError `cross_site_request`. */
   function refreshToken(request: FastifyRequest): string | null {
     const token = read(request, name, /^[\w-]{1,128}$/)
     if (token !== null && !isOwnSite(request))
@@ -64,7 +68,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
     return token
   }
 
-  /** The device tokens that came by cookie. Another site can have it sent, but not count. */
+  /** Returns the device tokens from the cookie. Cross-site requests have none. */
   function deviceTokens(request: FastifyRequest): string[] {
     const tokens = read(request, deviceName, /^[\w-]{1,128}(\.[\w-]{1,128}){0,7}$/)
     return tokens !== null && isOwnSite(request) ? tokens.split('.').slice(0, MAX_DEVICE_TOKENS) : []
@@ -75,16 +79,21 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
     set(reply, deviceName, [token, ...others].slice(0, MAX_DEVICE_TOKENS).join('.'), DEVICE_RETENTION_MS / SECOND)
   }
 
-  /** Takes the refresh cookie back from a browser that has sent it. */
+  /** Removes the refresh cookie from a browser that has sent it. */
   function clear(request: FastifyRequest, reply: FastifyReply): void {
     if (request.headers.cookie?.includes(`${name}=`)) set(reply, name, '', 0)
   }
 
   /**
-   * Writes the cookies of an answer, and gives what is left for its body. A browser on the origin of the service gets
-   * the device cookie in any case: by it, all its tabs are known as one.
+   * Sets the cookies of a response and returns its body. The device cookie is also set for same-origin requests without
+   * cookie delivery: it identifies the tabs of one browser.
    */
-  function deliver<T extends Delivered>(request: FastifyRequest, reply: FastifyReply, answer: T, delivery: unknown) {
+  function deliver<T extends DeliverableTokens>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: T,
+    delivery: unknown,
+  ) {
     const { refresh_token, device_token, ...rest } = answer
     const byCookie = delivery === 'cookie'
     if (byCookie) set(reply, name, refresh_token, answer.refresh_expires_in)
@@ -93,14 +102,15 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
   }
 
   /**
-   * A `preHandler`: a cookie is asked for, and the browser would drop it without a word, or not send it again. Other
-   * clients than browsers tell nothing of where they are. Throws AppError `cookie_not_deliverable`.
+   * A `preHandler` that refuses cookie delivery if the browser would drop the cookie or not send it back. Clients
+   * without
+   * Origin and Sec-Fetch-Site are accepted. Throws AppError `cookie_not_deliverable`.
    */
   async function requireDeliverable(request: FastifyRequest): Promise<void> {
     if ((request.body as { delivery?: unknown } | null)?.delivery !== 'cookie') return
     const { origin, 'sec-fetch-site': site } = request.headers
-    const keepsIt = request.headers.cookie?.includes(`${name}=`)
-    if (keepsIt || (origin === undefined && site === undefined)) return
+    const hasCookie = request.headers.cookie?.includes(`${name}=`)
+    if (hasCookie || (origin === undefined && site === undefined)) return
     const isInsecure = isSecure && origin !== undefined && /^http:\/\/(?!localhost\b|127\.|\[::1\])/.test(origin)
     if (!isInsecure && isOwnSite(request)) return
     throw new AppError(authErrors.cookie_not_deliverable, {
@@ -113,9 +123,9 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
   }
 
   /**
-   * A `preValidation` of refresh: a token that came by cookie joins the body, so that limits and idempotency keys see
-   * it, and the next one can only go by cookie. Throws AppError `cross_site_request`, and `refresh_invalid` where
-   * there is no token at all.
+   * A `preValidation` that moves the refresh token from the cookie to the body, for limits and idempotency keys, and
+   * selects
+   * cookie delivery. Throws AppError `cross_site_request`, or `refresh_invalid` without any token.
    */
   async function intoBody(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const body: unknown = request.body ?? {}

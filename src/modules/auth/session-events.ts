@@ -10,7 +10,7 @@ import { STALE_TAB } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import { sessionsEvents } from '../sessions/sessions.events.ts'
-import type { Identity, SessionEdge, Sessions } from '../sessions/sessions.service.ts'
+import type { Identity, SessionCutoff, Sessions } from '../sessions/sessions.service.ts'
 import { authEvents } from './auth.events.ts'
 
 interface Parts {
@@ -22,14 +22,14 @@ interface Parts {
   rateLimits: RateLimits
 }
 
-/** For so long a sign-in goes on ending sessions that are too many, in ms. */
-const SURPLUS_MS = 3000
+/** How long a sign-in continues to end surplus sessions, in ms. */
+const MAX_SURPLUS_MS = 3000
 
-/** What happens to sessions beside signing in and on: too many, left behind, stolen. */
+/** Events beside sign-in and refresh: surplus sessions, stale tabs and thefts. */
 export function createSessionEvents({ database, clock, sessions, audit, mailer, rateLimits }: Parts) {
-  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more of them. */
-  async function endSurplus(trx: Db, userId: string, newest: string, edge: SessionEdge, origin: Origin) {
-    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, edge)
+  /** Ends a batch of the sessions beyond MAX_SESSIONS. Returns whether there may be more. */
+  async function endSurplus(trx: Db, userId: string, newest: string, cutoff: SessionCutoff, origin: Origin) {
+    const { ids, hasMore } = await sessions.endSurplus(trx, userId, newest, cutoff)
     const reason = 'superseded'
     const [sessionId] = ids
     if (ids.length === 1 && sessionId)
@@ -48,20 +48,22 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
     return hasMore
   }
 
-  /** Only after an upgrade, or when the bound was lowered, there are so many. What is left, the next sign-in ends. */
-  async function endRemaining(userId: string, newest: string, edge: SessionEdge, origin: Origin): Promise<void> {
+  /**
+   * Ends further batches, which exist only after an upgrade or a lower MAX_SESSIONS. The next sign-in ends the rest.
+   */
+  async function endRemaining(userId: string, newest: string, cutoff: SessionCutoff, origin: Origin): Promise<void> {
     try {
-      const begun = performance.now()
-      const isInTime = () => performance.now() - begun < SURPLUS_MS
-      while (isInTime() && (await database.transaction((trx) => endSurplus(trx, userId, newest, edge, origin))));
+      const startedAt = performance.now()
+      const isInTime = () => performance.now() - startedAt < MAX_SURPLUS_MS
+      while (isInTime() && (await database.transaction((trx) => endSurplus(trx, userId, newest, cutoff, origin))));
     } catch (error) {
       if (!isUnavailable(error)) throw error
     }
   }
 
-  /** Tabs that are left behind come again and again: so many of a session in an hour are written down. */
-  async function recordStaleTab(person: Identity, generation: number, origin: Origin): Promise<void> {
-    const { id, session_id: sessionId, generation: current } = person
+  /** Records that a tab used outdated tokens, within the limit STALE_TAB. */
+  async function recordStaleTab(identity: Identity, generation: number, origin: Origin): Promise<void> {
+    const { id, session_id: sessionId, generation: current } = identity
     try {
       await rateLimits.limit(STALE_TAB, sessionId)
     } catch (error) {
@@ -82,14 +84,14 @@ export function createSessionEvents({ database, clock, sessions, audit, mailer, 
       sessionId: session_id,
       details,
     })
-    await mailer.send(trx, 'session_ended_reuse', victim, whereFrom(origin, clock))
+    await mailer.send(trx, 'session_ended_reuse', victim, emailOriginOf(origin, clock))
   }
 
   return { endSurplus, endRemaining, recordStaleTab, reportTheft }
 }
 
-/** When and from where something was done, for a mail about it. */
-export const whereFrom = ({ device }: Origin, clock: Clock) => ({
+/** Returns the time, device and IP address of a request for an e-mail about it. */
+export const emailOriginOf = ({ device }: Origin, clock: Clock) => ({
   at: timestamp(clock.now()),
   device: device.user_agent,
   appType: device.app_type,

@@ -1,33 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { decorationCost, isDate, isRepetition, isSequence } from './password-patterns.ts'
 
-/** The keys of the Russian layout and, in the same places, of the English one: people type Russian words on the latter. */
+/** The same keys in the Russian and the English layout: Russian words are often typed in the English layout. */
 const RUSSIAN = 'ёйцукенгшщзхъфывапролджэячсмитьбю'
 const ENGLISH = "`qwertyuiop[]asdfghjkl;'zxcvbnm,."
 const TO_ENGLISH = new Map([...RUSSIAN].map((letter, index) => [letter, ENGLISH[index] as string]))
 const TO_RUSSIAN = new Map([...ENGLISH].map((letter, index) => [letter, RUSSIAN[index] as string]))
-const typedBy = (keys: Map<string, string>) => (text: string) => [...text].map((key) => keys.get(key) ?? key).join('')
+const retypedWith = (keys: Map<string, string>) => (text: string) =>
+  [...text].map((key) => keys.get(key) ?? key).join('')
 
-/** What stands for a letter in its place: `p@ssw0rd`. A `1`, `!` or `|` may be an i or an l. */
+/** Characters that replace letters, as in `p@ssw0rd`. `1`, `!` and `|` may stand for i or l. */
 const LEET = new Map(
   Object.entries({ 0: 'o', 3: 'e', 4: 'a', 5: 's', 7: 't', 8: 'b', '@': 'a', $: 's', '+': 't', '(': 'c' }),
 )
 const IS_LEET = /[0134578@$!|+(]/
-const unleet = (text: string, one: string) => text.replace(/[0134578@$!|+(]/g, (sign) => LEET.get(sign) ?? one)
+const replaceLeet = (text: string, iOrL: string) => text.replace(/[0134578@$!|+(]/g, (sign) => LEET.get(sign) ?? iOrL)
 
-/** Spaces only between parts of a word: single letters with spaces around them are left to whoever likes them. */
+/** Separators inside a word. Spaces count only between parts of at least two letters. */
 const SEPARATORS = /[._,-]+|(?<=\p{L}{2})\s+(?=\p{L}{2})/gu
 const MAX_ENTRY_LENGTH = 32
-/** So many signs may stand on either side of a word: more are no decoration. */
+/** Longer additions on either side of a word are not treated as decoration. */
 const MAX_DECORATION = 12
-/** What a decoration may cost (`decorationCost`) beside a word of three, four or more letters, and still add nothing. */
-const ADDS_NOTHING = (letters: number) => (letters < 3 ? -1 : letters === 3 ? 2 : letters === 4 ? 5 : 6)
+/** Highest `decorationCost` that is ignored beside a word with this many letters. */
+const maxIgnoredCost = (letters: number) => (letters < 3 ? -1 : letters === 3 ? 2 : letters === 4 ? 5 : 6)
 
 /**
- * Tells what attackers try first: a word or password of the list, in either keyboard layout, backwards, twice, with signs
- * for letters, with separators, and with a year or the like around it; or a repetition, a sequence or a date.
- *
- * @param isListed whether a text in lower case is on the list
+ * Returns a function that recognizes passwords which attackers try first: listed words and common changes to them,
+ * repetitions, sequences and dates.
+ * @param isListed whether a lower-case text is on the list
+ * @see docs/decisions/0014
  */
 export function createCommonPasswords(isListed: (text: string) => boolean) {
   const isWord = (text: string): boolean => {
@@ -37,15 +38,17 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
     return half.length > 2 && half + half === text && isListed(half)
   }
 
-  /** The text as it stands, and as it reads. */
-  function isWordInDisguise(text: string): boolean {
+  /** Checks the text itself, and without separators and replaced letters. */
+  function isDisguisedWord(text: string): boolean {
     const readings = new Set([text, text.replace(SEPARATORS, '')])
     if (IS_LEET.test(text))
-      for (const reading of [...readings]) for (const one of 'il') readings.add(unleet(reading, one))
+      for (const reading of [...readings]) for (const iOrL of 'il') readings.add(replaceLeet(reading, iOrL))
     return (text.length > 4 && isSequence(text)) || [...readings].some(isWord)
   }
 
-  /** Whether a word is left when signs at its ends are taken for a decoration: all of them, or some, as in `5ummer2026`. */
+  /**
+   * Returns whether a word remains after characters at its ends are removed: all of them or some, as in `5ummer2026`.
+   */
   function isDecoratedWord(text: string): boolean {
     const letters = [...text]
     const head = letters.findIndex((letter) => /\p{L}/u.test(letter))
@@ -58,7 +61,7 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
         const cost =
           decorationCost(letters.slice(0, before).join('')) +
           decorationCost(letters.slice(letters.length - after).join(''))
-        if (cost <= ADDS_NOTHING(word.length) && isWordInDisguise(word.join(''))) return true
+        if (cost <= maxIgnoredCost(word.length) && isDisguisedWord(word.join(''))) return true
       }
     return false
   }
@@ -66,14 +69,14 @@ export function createCommonPasswords(isListed: (text: string) => boolean) {
   /** @param password in NFC and lower case */
   return (password: string): boolean => {
     if (isRepetition(password) || isSequence(password) || isDate(password)) return true
-    if (isWordInDisguise(password) || isDecoratedWord(password)) return true
-    return [typedBy(TO_ENGLISH), typedBy(TO_RUSSIAN)]
+    if (isDisguisedWord(password) || isDecoratedWord(password)) return true
+    return [retypedWith(TO_ENGLISH), retypedWith(TO_RUSSIAN)]
       .map((typed) => typed(password))
-      .some((text) => text !== password && (isWordInDisguise(text) || isDecoratedWord(text)))
+      .some((text) => text !== password && (isDisguisedWord(text) || isDecoratedWord(text)))
   }
 }
 
-/** Lines in the order of their bytes, searched as they are: a set of them would take ten times the memory. */
+/** The lines, sorted by bytes and searched in place: a `Set` would take about ten times the memory. */
 let list: Buffer | undefined
 
 function isListed(text: string): boolean {
@@ -95,11 +98,14 @@ function isListed(text: string): boolean {
 
 const LINE_END = 10
 
-/** The licences stand on top, up to an empty line. */
+/** Skips the licenses at the top of the file, which end with an empty line. */
 function readList(): Buffer {
   const file = readFileSync(new URL('./common-passwords.txt', import.meta.url))
   return file.subarray(file.indexOf('\n\n') + 2)
 }
 
-/** Whether attackers try the password first. @param password in NFC and lower case */
+/**
+ * Returns whether a password is among those that attackers try first.
+ * @param password in NFC and lower case
+ */
 export const isCommon = createCommonPasswords(isListed)

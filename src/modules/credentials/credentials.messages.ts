@@ -1,7 +1,7 @@
 import { defineMessages } from '../../kernel/i18n/messages.ts'
 
 export const credentialsMessages = defineMessages({
-  // Confirmations, the `message` of an answer.
+  // The `message` of successful responses.
   password_changed: { en: 'Your password has been changed.', ru: 'Пароль изменён.' },
   password_reset: {
     en: 'Your password has been changed. Please sign in with the new password.',
@@ -11,7 +11,7 @@ export const credentialsMessages = defineMessages({
     en: 'If an account with this e-mail exists, we have sent it a link. Check your inbox.',
     ru: 'Если аккаунт с таким e-mail существует, мы отправили на него ссылку. Проверьте почту.',
   },
-  // Why a new password is refused, the `message` of a field.
+  // The `message` of a refused password field.
   too_common: {
     en: 'This password is too common. Please choose a less common one.',
     ru: 'Слишком распространённый пароль. Выберите менее очевидный.',

@@ -5,7 +5,7 @@ import type { App } from '../../kernel/http/types.ts'
 import { callerOf } from '../auth/guard.ts'
 import { CONFIRMATION, RESET, RESET_ADDRESS, RESET_SITE } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
-import { announced, byAddress, bySite } from '../rate-limits/rate-limits.plugin.ts'
+import { byAddress, bySite, fullLimitHeaders } from '../rate-limits/rate-limits.plugin.ts'
 import { emailKey } from '../users/users.service.ts'
 import { credentialsErrors } from './credentials.errors.ts'
 import { credentialsMessages } from './credentials.messages.ts'
@@ -14,7 +14,7 @@ import type { Credentials } from './credentials.service.ts'
 
 const tags = ['Account']
 
-/** For the signed-in person. */
+/** Routes for the signed-in user. */
 export const passwordRoutes = (credentials: Credentials) => async (app: App) => {
   app.post(
     '/change-password',
@@ -30,7 +30,7 @@ export const passwordRoutes = (credentials: Credentials) => async (app: App) => 
         body: schemas.ChangePassword,
         response: { 200: Message(credentialsMessages.password_changed) },
       },
-      onSend: announced(CONFIRMATION),
+      onSend: fullLimitHeaders(CONFIRMATION),
     },
     async (request) => {
       await credentials.change(callerOf(request), request.body, originOf(request))
@@ -39,7 +39,7 @@ export const passwordRoutes = (credentials: Credentials) => async (app: App) => 
   )
 }
 
-/** For a person who has lost their password. */
+/** Routes for users who have forgotten their password. */
 export const resetRoutes = (credentials: Credentials) => async (app: App) => {
   app.post(
     '/reset-password',

@@ -18,7 +18,7 @@ export const Password = Type.String({
   examples: ['correct horse battery'],
 })
 
-/** The links in e-mails to a person that still work, without their tokens. */
+/** Links sent to a user that are still valid, without their tokens. */
 export const PendingLinks = Type.Array(
   Strict({
     kind: Type.String({ examples: ['verify_email'] }),
@@ -36,7 +36,7 @@ export const LinkToken = Type.String({
   examples: ['GkE1pYJ0nWbq8sU3vXz5cR7dTfHmLoP2iAyNeKjQuBw'],
 })
 
-/** What stands for a password in the example of a step that could not be undone: it must not be anybody's. */
+/** The password in examples of operations that cannot be undone: it must not match any account. */
 export const PASSWORD_EXAMPLE = 'your current password'
 
 export const ChangePassword = Strict(

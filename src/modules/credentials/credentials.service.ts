@@ -32,15 +32,21 @@ interface Parts {
   knownDevices: KnownDevices
 }
 
-/** Known and unknown e-mails are answered after the same time: longer than either of them takes. */
-const RESET_ANSWER_MS = 80
+/**
+ * The minimum duration of a reset request, longer than either takes, so that known and unknown e-mails take the same
+ * time.
+ */
+const MIN_RESET_DURATION_MS = 80
 
-/** Passwords: set, changed, reset by a link, and asked again to confirm a step. */
+/** Setting, changing, resetting and confirming passwords. */
 export function createCredentials(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, audit } = parts
   const { mailer, oneTimeTokens, rateLimits, knownDevices } = parts
 
-  /** Changes the password and ends the other sessions. Throws AppError `password_wrong`, `password_refused`. */
+  /**
+   * Changes the password and ends all other sessions.
+   * Throws AppError `password_wrong`, `password_refused`, `rate_limited`.
+   */
   async function change(caller: Identity, input: ChangePassword, origin: Origin): Promise<void> {
     await confirmPassword(caller, input.current_password, origin)
     const path = '/new_password'
@@ -54,17 +60,19 @@ export function createCredentials(parts: Parts) {
         fields: [{ path, reason: 'same_password', text: credentialsMessages.same_password }],
       })
     const hash = await passwords.hash(input.new_password, turnOf(caller.id))
-    await actConfirmed(caller, async (trx, present) => {
+    await actConfirmed(caller, async (trx, current) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
-      await set(trx, present, hash, 'password_changed', { except: caller.session_id, device })
+      await set(trx, current, hash, 'password_changed', { except: caller.session_id, device })
       await audit.record(trx, origin, { event: credentialsEvents['password.changed'], target: caller.id })
     })
   }
 
-  /** Mails a link to a known and active person; says nothing of who is one, not even by the time that it takes. */
+  /**
+   * Sends a reset link if the e-mail belongs to an active account. Result and duration do not reveal whether it does.
+   */
   async function requestReset(email: string, origin: Origin): Promise<void> {
-    const { promise: later, resolve } = Promise.withResolvers<void>()
-    setTimeout(resolve, RESET_ANSWER_MS)
+    const { promise: minDuration, resolve } = Promise.withResolvers<void>()
+    setTimeout(resolve, MIN_RESET_DURATION_MS)
     await database.transaction(async (trx) => {
       const user = await users.byEmail(email, trx)
       if (user?.is_active) await sendReset(trx, user)
@@ -73,18 +81,18 @@ export function createCredentials(parts: Parts) {
         target: user?.id ?? null,
       })
     })
-    await later
+    await minDuration
   }
 
   /**
-   * Sets a password by a link and ends all sessions. The device with the link is the only one that is known from now on:
-   * however strangers guess, its owner can sign in. Returns its token. Throws AppError `link_invalid`, `password_refused`.
+   * Sets a password with the token of a link, ends all sessions and forgets all devices except the one with the link.
+   * Returns the token of that device. Throws AppError `link_invalid`, `password_refused`.
    */
   async function reset(input: ResetPassword, origin: Origin): Promise<string> {
     const { user_id } = await oneTimeTokens.peek(database.db, 'reset_password', input.token)
     const user = await users.byId(user_id)
     if (!user) throw new AppError(credentialsErrors.link_invalid)
-    // The link outlives a password that is refused.
+    // The token is not used yet: the link stays valid if the password is refused.
     requirePassword(
       input.new_password,
       { minLength: config.minPasswordLength, email: user.email, name: user.name },
@@ -94,7 +102,7 @@ export function createCredentials(parts: Parts) {
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
       const { email } = await oneTimeTokens.use(trx, 'reset_password', input.token)
-      // By the link, as any other.
+      // Opening the link proves the e-mail address.
       if (!user.email_verified && !(await users.verifyEmail(trx, user.id, email)))
         throw new AppError(credentialsErrors.link_invalid)
       await set(trx, { ...user, email_verified: true }, hash, 'password_reset', { device })
@@ -106,53 +114,55 @@ export function createCredentials(parts: Parts) {
   const sendVerification = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'verify_email')
   const sendReset = (trx: Db, { id }: UserRow) => sendLink(trx, id, 'reset_password')
 
-  /** To the address that the user has by now: locked first, as wherever a link is made or used. */
+  /**
+   * Sends a link to the current address of the user. The user is locked first, as wherever a link is created or used.
+   */
   async function sendLink(trx: Db, id: string, kind: 'verify_email' | 'reset_password'): Promise<void> {
-    const user = await users.lockIfThere(trx, id)
+    const user = await users.lockIfExists(trx, id)
     if (user) await mailer.send(trx, kind, user, () => oneTimeTokens.issue(trx, kind, user))
   }
 
-  /** Makes worthless the links that whoever had got into an account may have asked for. */
+  /** Revokes links that an intruder may have requested. */
   const revokeLinks = (trx: Db, userId: string) => oneTimeTokens.revoke(trx, userId, ['reset_password', 'change_email'])
 
   /**
-   * Sets a password and tells the person. Ends their sessions, the one `except` apart, forgets their devices, all but
-   * `device`, and makes worthless the links that an intruder may have asked for.
+   * Sets a password, notifies the user and revokes their links. Ends all sessions but `except`, and forgets all devices
+   * but `device`.
    */
   async function set(
     trx: Db,
     user: UserRow,
     hash: string,
     reason: 'password_changed' | 'password_reset',
-    { device, ...which }: { except?: string; device?: string } = {},
+    { device, ...selector }: { except?: string; device?: string } = {},
   ): Promise<void> {
     await users.setPassword(trx, user.id, hash)
     await revokeLinks(trx, user.id)
-    await sessions.end(trx, user.id, which, reason)
+    await sessions.end(trx, user.id, selector, reason)
     await knownDevices.forgetAll(trx, user.id)
     if (device !== undefined) await knownDevices.remember(trx, { userId: user.id, device })
     await rateLimits.clearAccount(trx, { emailKey: emailKey(user.email), userId: user.id })
     await mailer.send(trx, 'password_changed', user, { at: timestamp(clock.now()) })
   }
 
-  /** Tells the old address that another has replaced it, and asks the new one where nobody has vouched for it. */
+  /** Notifies the old address of a change, and sends a verification link to the new one unless it is verified. */
   async function notifyEmailChanged(trx: Db, before: UserRow, after: UserRow): Promise<void> {
     await mailer.send(trx, 'email_changed', before, { newEmail: after.email, at: timestamp(clock.now()) })
     if (!after.email_verified) await sendVerification(trx, after)
   }
 
   /**
-   * A transaction of a caller whose password has been checked: where it was changed since, it was not their present one.
+   * Runs `work` like `sessions.actAs`, and fails if the password was changed after it was checked.
    * Throws AppError `password_wrong`, `session_ended`.
    */
-  function actConfirmed<T>(caller: Identity, work: (trx: Db, present: Identity) => Promise<T>): Promise<T> {
-    return sessions.actAs(caller, (trx, present) => {
-      if (present.password_hash !== caller.password_hash) throw new AppError(credentialsErrors.password_wrong)
-      return work(trx, present)
+  function actConfirmed<T>(caller: Identity, work: (trx: Db, current: Identity) => Promise<T>): Promise<T> {
+    return sessions.actAs(caller, (trx, current) => {
+      if (current.password_hash !== caller.password_hash) throw new AppError(credentialsErrors.password_wrong)
+      return work(trx, current)
     })
   }
 
-  /** Throws AppError `password_wrong`, `rate_limited`. */
+  /** Checks the current password of a signed-in user. Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
     const attempt = await rateLimits.beginConfirmation(caller.id)
     const { ok } = await passwords.verify(caller.password_hash, password, turnOf(caller.id)).catch(attempt.abandon)
@@ -186,5 +196,5 @@ export function createCredentials(parts: Parts) {
 
 export type Credentials = ReturnType<typeof createCredentials>
 
-/** At the hashing threads: whoever is signed in, or has the link, waits behind no stranger. */
+/** Hashing with priority, for signed-in users and holders of a valid link. */
 const turnOf = (userId: string) => ({ key: userId, priority: true })

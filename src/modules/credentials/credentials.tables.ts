@@ -8,13 +8,13 @@ declare module '../../kernel/db/tables.ts' {
 }
 
 export interface OneTimeTokensTable {
-  /** SHA-256 of the token, base64url: what is stored opens nothing. */
+  /** SHA-256 of the token, base64url: the stored value cannot be used as a token. */
   token_hash: string
   user_id: string
   kind: string
   /** The address that the link was sent to. */
   email: string
-  /** That of the account when it was asked for. */
+  /** The `security_version` of the account when the link was created. */
   security_version: Generated<number>
   created_at: Time
   expires_at: Time

@@ -2,8 +2,8 @@ import { createCipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:cr
 import bcrypt from 'bcryptjs'
 
 /**
- * Password hashes that other systems made, and an import stored as they came. They are verified, never made: the first
- * successful sign-in replaces them by an argon2id hash.
+ * Verifies password hashes created by other systems, which an import stores unchanged. The first successful sign-in
+ * replaces them by an argon2id hash.
  *
  * | from                    | stored form                                                                     |
  * | ----------------------- | ------------------------------------------------------------------------------- |
@@ -14,12 +14,14 @@ import bcrypt from 'bcryptjs'
  * | Django                  | `pbkdf2_sha256$iterations$salt$digest`, also `_sha512`; the salt is text        |
  *
  * Other binary parts are base64, with or without padding.
- *
- * Each cost has a ceiling of about a second of one core, so that no imported hash can stall the service: above it, a
- * hash counts as unknown. Firebase's ceilings are those that Firebase itself has.
  */
 type Verifier = (password: string) => boolean
 
+/**
+ * Cost limits of about a second of one core, so that no imported hash can stall the service. A hash above them counts
+ * as
+ * unknown. Firebase's limits are those of Firebase itself.
+ */
 const LIMITS = {
   bcryptCost: 14,
   scryptWork: 2 ** 20,
@@ -27,7 +29,7 @@ const LIMITS = {
   firebaseMemCost: 14,
   firebaseRounds: 8,
 }
-/** A shorter digest is matched by chance too easily. */
+/** A shorter digest could match a wrong password by chance. */
 export const MIN_DIGEST_BYTES = 16
 
 const B64 = '([A-Za-z0-9+/._-]{1,172}={0,2})'
@@ -37,7 +39,7 @@ const SCRYPT = new RegExp(`^\\$scrypt\\$ln=(\\d{1,2}),r=(\\d{1,2}),p=(\\d{1,2})\
 const PBKDF2 = new RegExp(`^\\$pbkdf2-(sha256|sha512)\\$(?:i=)?(\\d{1,8})(?:,l=\\d+)?\\$${B64}\\$${B64}$`)
 const DJANGO = new RegExp(`^pbkdf2_(sha256|sha512)\\$(\\d{1,8})\\$([^$]{1,172})\\$${B64}$`)
 
-/** Reads standard, URL-safe and passlib's base64, which has `.` for `+`. */
+/** Decodes standard and URL-safe base64, and that of passlib, which uses `.` for `+`. */
 const decode = (base64 = '') => Buffer.from(base64.replaceAll('.', '+'), 'base64')
 
 const matches = (digest: Buffer, expected: Buffer) =>
@@ -45,7 +47,7 @@ const matches = (digest: Buffer, expected: Buffer) =>
 
 function scryptDigest(password: string, salt: Buffer, length: number, cost: { ln: number; r: number; p: number }) {
   const N = 2 ** cost.ln
-  // Node's own limit is 32 MiB; what the algorithm needs is this, and LIMITS bound it.
+  // Node.js allows 32 MiB by default. This is what the algorithm needs; LIMITS bounds it.
   return scryptSync(password, salt, length, { N, r: cost.r, p: cost.p, maxmem: 128 * cost.r * (N + cost.p + 2) })
 }
 
@@ -85,12 +87,12 @@ function pbkdf2Verifier(hash: string): Verifier | undefined {
   return (password) => matches(pbkdf2Sync(password, salt, iterations, digest.length, algorithm), digest)
 }
 
-/** What verifies a password against `hash` (synchronously, up to a second), or undefined for an unknown format or cost. */
+/** Returns a synchronous verifier for `hash`, or undefined for an unknown format or an excessive cost. */
 export function foreignVerifier(hash: string): Verifier | undefined {
   return bcryptVerifier(hash) ?? firebaseVerifier(hash) ?? scryptVerifier(hash) ?? pbkdf2Verifier(hash)
 }
 
-/** An account of Firebase's `auth:export` and the project's password hash parameters; binary parts as base64. */
+/** An account from Firebase's `auth:export` with the project's password hash parameters; binary parts as base64. */
 export interface FirebaseHash {
   passwordHash: string
   salt: string
@@ -101,8 +103,7 @@ export interface FirebaseHash {
 }
 
 /**
- * The stored form of a Firebase password. It holds the project's signer key, so that each hash stands by itself.
- *
+ * Returns the stored form of a Firebase password hash. It includes the project's signer key.
  * @throws RangeError when a part is malformed or the cost is above Firebase's own range (rounds 1–8, mem_cost 1–14)
  * @see https://github.com/firebase/scrypt
  */

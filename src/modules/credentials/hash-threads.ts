@@ -1,32 +1,32 @@
 import { availableParallelism, totalmem } from 'node:os'
 
 const MIB = 2 ** 20
-/** What one hash of our own parameters takes while it runs. */
+/** Memory of one hash with the current parameters. */
 export const HASH_MEMORY_MIB = 19
-/** What the most expensive foreign hash takes that is still verified: `foreign-hashes.ts`, `passwords.worker.ts`. */
+/** Memory of the most expensive hash that is still verified: `foreign-hashes.ts`, `passwords.worker.ts`. */
 export const MAX_HASH_MEMORY_MIB = 256
-/** A thread without its hash, measured: 25 MiB. */
+/** A thread without its hash. Measured: 25 MiB. */
 const THREAD_MEMORY_MIB = 25
-/** The service without its threads, measured: 130 MiB at rest. */
+/** The service without its threads. Measured: 130 MiB at rest. */
 const PROCESS_MEMORY_MIB = 160
 
 export interface Machine {
   cores: number
-  /** Bytes that all processes of the service may use. */
+  /** Bytes available to all processes of the service together. */
   memory: number
 }
 
-/** The cores, and the memory of the container or, where nothing limits it, of the machine. */
+/** Returns the number of cores, and the memory limit of the container or the memory of the machine. */
 export function thisMachine(): Machine {
-  const limit = process.constrainedMemory() // 0 or an absurd number where there is none
+  const limit = process.constrainedMemory() // 0 or a huge number without a limit
   return { cores: availableParallelism(), memory: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
 }
 
 /**
- * How many threads of one process hash passwords, and how much memory their hashes may use at once. By default a thread
- * per core, as far as the memory reaches: cores are the node's in a container, memory is the container's.
- *
+ * Returns how many threads hash passwords in one process, and how much memory their hashes may use at once. `auto` is a
+ * thread per core as far as the memory allows: a container sees all cores of its host, but has its own memory limit.
  * @param setting `HASH_THREADS`: threads of all processes together
+ * @see docs/decisions/0006
  */
 export function hashThreads(
   setting: number | 'auto',
@@ -43,7 +43,10 @@ export function hashThreads(
   return { threads, memoryMib: Math.max(HASH_MEMORY_MIB, Math.floor(free - threads * THREAD_MEMORY_MIB)) }
 }
 
-/** What verifying a hash takes while it runs, in MiB. What is too expensive to be verified costs what a hash of ours does. */
+/**
+ * Returns the memory that verifying a hash needs, in MiB. Hashes above the limit are replaced by a dummy hash of the
+ * current parameters, so they need as much as that.
+ */
 export function hashMemoryMib(hash: string | null): number {
   const kib = Number(/^\$argon2\w{1,2}\$(?:v=\d+\$)?m=(\d{1,9})/.exec(hash ?? '')?.[1] ?? 0)
   const [, ln, r] = /^\$(?:firebase-)?scrypt\$ln=(\d{1,2}),r=(\d{1,2})/.exec(hash ?? '') ?? []

@@ -12,7 +12,7 @@ import * as store from './one-time-tokens.store.ts'
 
 export type LinkKind = 'verify_email' | 'reset_password' | 'change_email' | 'undo_deletion'
 
-/** The pages that links lead to, here or in the app. */
+/** Paths of the pages that links open, on this service or in the app. */
 export const LINK_PATHS: Record<LinkKind, string> = {
   verify_email: '/verify-email',
   reset_password: '/reset-password',
@@ -20,7 +20,7 @@ export const LINK_PATHS: Record<LinkKind, string> = {
   undo_deletion: '/undo-deletion',
 }
 
-/** How long a link is good, in ms (ASVS 6.4.1; yardsticks: 30 minutes for a reset, 24 hours for a verification). */
+/** How long a link is valid, in ms (ASVS 6.4.1). */
 const LIFETIME_MS: Record<Exclude<LinkKind, 'undo_deletion'>, number> = {
   verify_email: 24 * HOUR,
   reset_password: 30 * MINUTE,
@@ -35,13 +35,13 @@ interface Parts {
   config: Pick<Config, 'appUrl' | 'appLinkUrl' | 'accountDeletionGrace'>
 }
 
-/** Links in e-mails: each holds a token of 256 random bits that works once, of which only a hash is stored. */
+/** Links in e-mails. Each contains a single-use token of 256 random bits, of which only a hash is stored. */
 export function createOneTimeTokens({ database, clock, config }: Parts) {
-  const life = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFETIME_MS[kind])
+  const lifetimeOf = (kind: LinkKind) => (kind === 'undo_deletion' ? config.accountDeletionGrace : LIFETIME_MS[kind])
 
   /**
-   * Makes a link for a user as they were read, to their address or another; it replaces the one of its kind before it.
-   * `validFor` is in seconds.
+   * Creates a link for a user, which replaces the previous one of its kind. `validFor` is in seconds.
+   * @param user as read by the caller: the link is bound to its `security_version`
    */
   async function issue(
     trx: Db,
@@ -58,34 +58,35 @@ export function createOneTimeTokens({ database, clock, config }: Parts) {
       email,
       security_version: user.security_version,
       created_at: timestamp(now),
-      expires_at: timestamp(now + life(kind)),
+      expires_at: timestamp(now + lifetimeOf(kind)),
     })
     const link = `${config.appLinkUrl ?? config.appUrl}${LINK_PATHS[kind]}?token=${token}&lang=${user.locale}`
-    return { link, validFor: life(kind) / 1000 }
+    return { link, validFor: lifetimeOf(kind) / 1000 }
   }
 
-  /** What a token stands for, without using it. Throws AppError `link_invalid`. */
+  /** Returns the row of a token without using it. Throws AppError `link_invalid`. */
   async function peek(db: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
-    return valid(await store.findToken(db, hashOf(token), kind))
+    return requireValid(await store.findToken(db, hashOf(token), kind))
   }
 
   /**
-   * Uses a token up: of many calls at once, one succeeds. Its account is locked first, so that what it was made for still
-   * holds when the caller acts on it. Throws AppError `link_invalid`.
+   * Uses a token: of several concurrent calls, one succeeds. Locks the account first, so that the checks still hold
+   * when
+   * the caller acts. Throws AppError `link_invalid`.
    */
   async function use(trx: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
-    const { user_id } = valid(await store.findToken(trx, hashOf(token), kind))
+    const { user_id } = requireValid(await store.findToken(trx, hashOf(token), kind))
     await store.lockUser(trx, user_id)
-    return valid(await store.takeToken(trx, hashOf(token), kind))
+    return requireValid(await store.takeToken(trx, hashOf(token), kind))
   }
 
-  /** When the present link of a kind was made; null where there is none. */
+  /** Returns when the valid link of a kind was created, in ms, or null if there is none. */
   const issuedAt = async (db: Db, kind: LinkKind, userId: string): Promise<number | null> => {
     const row = await store.tokenOf(db, userId, kind)
     return row && row.expires_at > timestamp(clock.now()) ? Date.parse(row.created_at) : null
   }
 
-  /** Makes links of these kinds worthless. */
+  /** Revokes links of the given kinds. */
   const revoke = (trx: Db, userId: string, kinds: LinkKind[]) => store.deleteTokens(trx, userId, kinds)
 
   return {
@@ -111,7 +112,7 @@ export function createOneTimeTokens({ database, clock, config }: Parts) {
     } satisfies Declaration,
   }
 
-  function valid(row: store.TokenRow | undefined): store.TokenRow {
+  function requireValid(row: store.TokenRow | undefined): store.TokenRow {
     if (!row || row.expires_at <= timestamp(clock.now())) throw new AppError(credentialsErrors.link_invalid)
     return row
   }

@@ -22,11 +22,10 @@ export const replaceToken = (trx: Db, row: Insertable<OneTimeTokensTable>) =>
     .execute()
 
 /**
- * The token is of an active account as it is by now: whoever has lost a mailbox or an account must not keep its links.
- * A link to an address works as long as that is the account's. A change of address names the one to come, so it works as
- * long as nothing of `security_version` has happened: another address, another password, being shut out.
+ * Matches tokens that are still valid for the current state of their account. A change of e-mail is bound to
+ * `security_version`, other links to the address they were sent to: docs/decisions/0035.
  */
-const stillTheirs = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
+const isBoundToAccount = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
   eb.exists(
     eb
       .selectFrom('users')
@@ -53,22 +52,22 @@ export const findToken = (db: Db, hash: string, kind: string): Promise<TokenRow 
     .selectAll()
     .where('token_hash', '=', hash)
     .where('kind', '=', kind)
-    .where(stillTheirs)
+    .where(isBoundToAccount)
     .executeTakeFirst()
 
-/** Keeps others from changing an account until the transaction ends (SQLite has one writer anyway). */
+/** Locks an account until the transaction ends. SQLite has a single writer and needs no lock. */
 export async function lockUser(trx: Db, id: string): Promise<void> {
   if (engineOf(trx) === 'postgres')
     await trx.selectFrom('users').select('id').where('id', '=', id).forUpdate().executeTakeFirst()
 }
 
-/** Deleting is using: the row can be deleted only once. */
+/** Uses a token by deleting its row, which only one transaction can do. */
 export const takeToken = (trx: Db, hash: string, kind: string): Promise<TokenRow | undefined> =>
   trx
     .deleteFrom('one_time_tokens')
     .where('token_hash', '=', hash)
     .where('kind', '=', kind)
-    .where(stillTheirs)
+    .where(isBoundToAccount)
     .returningAll()
     .executeTakeFirst()
 
@@ -87,7 +86,7 @@ export const tokensOf = (db: Db, userId: string, now: string): Promise<TokenRow[
 export const deleteTokens = (trx: Db, userId: string, kinds: string[]) =>
   trx.deleteFrom('one_time_tokens').where('user_id', '=', userId).where('kind', 'in', kinds).execute()
 
-/** Deletes up to `limit` tokens that expired before a time; returns how many. */
+/** Deletes up to `limit` tokens that expired before a time. Returns how many. */
 export async function deleteExpiredTokens(db: Db, before: string, limit: number): Promise<number> {
   const old = db.selectFrom('one_time_tokens').select('token_hash').where('expires_at', '<', before).limit(limit)
   return countDeleted(db.deleteFrom('one_time_tokens').where('token_hash', 'in', old))

@@ -1,4 +1,4 @@
-/** Passwords that need no list to be guessed: made by a rule. All of them in lower case. */
+/** Detects passwords that are made by a rule. All texts are in lower case. */
 
 const SEQUENCES = [
   '01234567890',
@@ -15,29 +15,34 @@ const SEQUENCES = [
   'q1w2e3r4t5y6u7i8o9p0',
 ].flatMap((row) => [row + row, [...(row + row)].reverse().join('')])
 
-/** The length of the longest run along one of SEQUENCES at the start of the text; 0 if it is shorter than 3. */
+/**
+ * Returns the length of the longest run along one of SEQUENCES at the start of the text, or 0 if it is shorter than 3.
+ */
 function runLength(text: string): number {
   let length = 2
   while (length < text.length && SEQUENCES.some((row) => row.includes(text.slice(0, length + 1)))) length++
   return length > 2 ? length : 0
 }
 
-/** Whether it is made of nothing but runs: `12345678`, `qwer4321`, `абвгд123`, `1qaz2wsx`. */
+/** Returns whether a text consists of runs only: `12345678`, `qwer4321`, `абвгд123`, `1qaz2wsx`. */
 export function isSequence(text: string): boolean {
   let rest = text
   for (let run = runLength(rest); run > 0; run = runLength(rest)) rest = rest.slice(run)
   return rest === ''
 }
 
-/** Whether it is one to four characters over and over: `aaaaaaaa`, `abcabcabc`; or each of them two or three times. */
+/**
+ * Returns whether a text repeats one to four characters (`aaaaaaaa`, `abcabcabc`), or repeats each of up to four
+ * different characters at least twice in a row.
+ */
 export function isRepetition(text: string): boolean {
   if ([1, 2, 3, 4].some((unit) => text.length > unit && text.slice(unit) === text.slice(0, -unit))) return true
-  // Run by run: one pattern for all of them would try every way to part a long run, which takes exponential time.
+  // Checked run by run: a single pattern would backtrack exponentially on long runs.
   const runs = text.match(/(.)\1*/gsu) ?? []
   return text.length >= 8 && new Set(text).size <= 4 && runs.every((run) => [...run].length > 1)
 }
 
-/** Whether it is a day, with or without separators: `01021990`, `1990-02-01`, `1.2.90`. Anything that may be one is one. */
+/** Returns whether a text may be a date, with or without separators: `01021990`, `1990-02-01`, `1.2.90`. */
 export function isDate(text: string): boolean {
   const digits = /^\d{6,8}$/.test(text)
     ? [text]
@@ -62,14 +67,14 @@ export function isDate(text: string): boolean {
 }
 
 /**
- * What digits and signs beside a word add for somebody who guesses by rules: one for a year, a date, a run or a repetition,
- * one for each other character.
+ * Returns how much digits and signs beside a word add against guessing by rules: 1 for a year, date, sequence or
+ * repetition, and 1 for each other character.
  */
 export function decorationCost(text: string): number {
   let cost = 0
-  for (const [group] of text.matchAll(/\d+|[^\d]+/g)) cost += isOne(group) ? 1 : group.length
+  for (const [group] of text.matchAll(/\d+|[^\d]+/g)) cost += isSinglePattern(group) ? 1 : group.length
   return cost
 }
 
-const isOne = (group: string): boolean =>
+const isSinglePattern = (group: string): boolean =>
   /^(19|20)\d\d$/.test(group) || /^(.)\1*$/su.test(group) || (group.length > 2 && isSequence(group)) || isDate(group)

@@ -4,20 +4,20 @@ import { isCommon } from './common-passwords.ts'
 import { credentialsErrors } from './credentials.errors.ts'
 import { credentialsMessages } from './credentials.messages.ts'
 
-/** In code points, after normalisation. */
+/** In code points, after normalization. */
 export const MAX_PASSWORD_LENGTH = 128
 
-/** The service's name, in both of its spellings. */
+/** The name of the service in both spellings. */
 const SERVICE_WORDS = ['bukhindor', 'бухиндор']
-/** Shorter names occur in too many good passwords. */
+/** Shorter words occur in too many good passwords. */
 const MIN_WORD_LENGTH = 3
-/** A part without letters, translate a telephone number, is telling only when it is long. */
+/** Parts without letters, such as a phone number, are checked only from this length on. */
 const MIN_NUMBER_LENGTH = 6
 
 export interface PasswordRules {
   /** In code points; at least 8. */
   minLength: number
-  /** The person's own, which the password may not be made of. */
+  /** The user's own data: the password must not consist of it. */
   email?: string
   name?: string
 }
@@ -29,7 +29,7 @@ export interface PasswordRefusal {
 
 const fold = (text: string) => text.normalize('NFC').toLowerCase()
 
-/** The words that tell who the person is, the longest first: `Анна`, `anna.petrova@example.org`, `petrova`. */
+/** Returns the words of the user and of the service, the longest first: `anna.petrova@example.org`, `petrova`. */
 function personalWords(email: string, name: string): string[] {
   const localPart = email.slice(0, email.lastIndexOf('@'))
   const parts = `${localPart} ${name}`.split(/[^\p{L}\p{M}\p{N}]+/u)
@@ -39,15 +39,15 @@ function personalWords(email: string, name: string): string[] {
     .sort((a, b) => b.length - a.length)
 }
 
-/** Whether nothing but digits and signs is left once the person's words are taken out. */
+/** Returns whether only digits and signs remain when the given words are removed from a password. */
 function isPersonal(password: string, words: string[]): boolean {
   const rest = words.reduce((text, word) => text.replaceAll(word, ' '), password)
   return rest !== password && !/\p{L}/u.test(rest)
 }
 
 /**
- * Why a new password is refused, or null if it is good: a length, and nothing that is guessed first; no rules about kinds
- * of characters (NIST SP 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.5, 6.2.11).
+ * Returns why a new password is refused, or null. It has length limits and a blocklist, but no composition rules
+ * (NIST SP 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.5, 6.2.11).
  */
 export function checkPassword(
   password: string,
@@ -62,7 +62,7 @@ export function checkPassword(
   return null
 }
 
-/** Throws AppError `password_refused` for a password that `checkPassword` refuses, naming the field that held it. */
+/** Throws AppError `password_refused`, with the path of the field, for a password that `checkPassword` refuses. */
 export function requirePassword(password: string, options: PasswordRules, path = '/password'): void {
   const refusal = checkPassword(password, options)
   if (!refusal) return

@@ -10,39 +10,37 @@ export type Reply = { done: unknown } | { failed: string }
 
 export interface Verification {
   ok: boolean
-  /** The password is right, and its hash is of another kind or other parameters than `hash` makes now: replace it. */
+  /** The password is correct, but `hash` would now create another kind of hash: replace it. */
   rehash: boolean
 }
 
 export type Passwords = ReturnType<typeof createPasswords>
 
 export interface PasswordsOptions {
-  /** One per core by default. */
+  /** Default: one per core. */
   threads?: number
-  /** How much memory the hashes that run at once may use, in MiB. Unlimited by default. */
+  /** Memory for hashes that run at the same time, in MiB. Default: unlimited. */
   memoryMib?: number
   /**
-   * How many may wait, and as many more with priority. The default is a wait of about 0.3 s, at 9 ms a hash, and twice
-   * that for those without priority while the others fill their part.
+   * How many tasks may wait without priority, and as many with it. The default is a wait of about 0.3 s at 9 ms per
+   * hash,
+   * or twice that without priority while the priority part is full.
    */
   queueLimit?: number
 }
 
 interface Task {
   job: Job
-  /** What it takes while it runs. */
+  /** MiB needed while the task runs. */
   memoryMib: number
   resolve: (result: unknown) => void
   reject: (error: Error) => void
 }
 
 /**
- * Hashes and verifies passwords in threads of the lowest priority, fed by one bounded queue: a storm of logins takes
- * the time that nobody else wants, and never libuv's thread pool, which files, DNS and `node:crypto` share. In the queue
- * lanes take turns (`fair-queue.ts`): whoever fills one makes nobody else wait.
- *
- * Passwords are compared in NFC: the same letters typed on another keyboard are the same password (NIST SP 800-63B-4,
- * 3.1.1.2). The threads start at the first use, and keep the process alive only while they work.
+ * Hashes and verifies passwords in worker threads of the lowest priority behind a bounded, fair queue
+ * (docs/decisions/0006). Threads start at first use and keep the process alive only while they work.
+ * Passwords are compared in NFC (NIST SP 800-63B-4, 3.1.1.2).
  */
 export function createPasswords({
   threads = availableParallelism(),
@@ -57,14 +55,14 @@ export function createPasswords({
   let idle = () => {}
 
   function start(): Worker {
-    // Without the flags of the main thread, some of which no thread accepts.
+    // Worker threads do not accept all flags of the main thread.
     const worker = new Worker(new URL('./passwords.worker.ts', import.meta.url), { execArgv: [] })
     worker.on('message', (reply: Reply) => {
       if ('done' in reply) finish(worker)?.resolve(reply.done)
       else finish(worker)?.reject(new Error(`Password hashing failed: ${reply.failed}`))
       next()
     })
-    // Unheard, 'error' would end the process; 'exit' always follows it and tells the caller.
+    // An unhandled 'error' would end the process. 'exit' always follows it and rejects the task.
     let cause: unknown
     worker.on('error', (error) => (cause = error))
     worker.on('exit', () => {
@@ -109,7 +107,7 @@ export function createPasswords({
   const tasks = () => [...running.values()].filter((task) => task !== undefined)
   const pending = () => waiting.size + tasks().length
 
-  /** Whether the memory reaches for one more: if not, it waits until one of those that run is done. */
+  /** Returns whether the memory suffices for one more task. Otherwise it waits until a running one is done. */
   const fits = (task: Task) => tasks().reduce((sum, other) => sum + other.memoryMib, task.memoryMib) <= memoryMib
 
   function run(job: Job, turn: QueueOptions, needed = HASH_MEMORY_MIB): Promise<unknown> {
@@ -136,17 +134,15 @@ export function createPasswords({
 
   return {
     /**
-     * An argon2id hash of the password, as a PHC string.
-     *
-     * @throws AppError `overloaded` when the queue has no place for it, `shutting_down` after `close`
+     * Returns an argon2id hash of the password as a PHC string.
+     * @throws AppError `overloaded` when the queue is full, `shutting_down` after `close`
      */
     hash: (password: string, turn: QueueOptions = {}) =>
       run({ kind: 'hash', password: password.normalize('NFC') }, turn) as Promise<string>,
 
     /**
-     * Whether the password belongs to the hash: one of `hash`, or any that `foreign-hashes.ts` lists. Null (no such
-     * account) and unknown formats take the same work as a wrong password.
-     *
+     * Verifies a password against a hash of `hash` or of a format listed in `foreign-hashes.ts`. Null (no account) and
+     * unknown formats take as long as a wrong password.
      * @throws AppError as `hash` does
      */
     verify: async (hash: string | null, password: string, turn: QueueOptions = {}) =>
@@ -156,12 +152,12 @@ export function createPasswords({
         hashMemoryMib(hash),
       ) as Promise<Verification>,
 
-    /** How many are running or waiting. */
+    /** The number of running and waiting tasks. */
     get pending() {
       return pending()
     },
 
-    /** Takes nothing new, finishes what was taken, and ends the threads. */
+    /** Accepts no new tasks, finishes the accepted ones and ends the threads. */
     close: () => (closed ??= close()),
   }
 }

@@ -8,12 +8,12 @@ import type { Job, Reply, Verification } from './passwords.ts'
 /** OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, 2 passes, 1 lane. */
 const OPTIONS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } // 2 is argon2id; a const enum cannot be imported
 const CURRENT = '$argon2id$v=19$m=19456,t=2,p=1$'
-/** Limits for hashes with other parameters: 256 MiB, and about a second of one core. */
+/** Limits for hashes with other parameters: 256 MiB and about a second of one core. */
 const MAX_MEMORY_KIB = 262_144
 const MAX_WORK = 1_048_576
 
 const unpadded = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '')
-/** Well-formed, of the usual cost, and the hash of no password that anybody knows. */
+/** A well-formed hash of the current cost that no known password matches. */
 const DUMMY = `${CURRENT}${unpadded(16)}$${unpadded(32)}`
 
 function argon2Verifier(hash: string) {
@@ -23,7 +23,7 @@ function argon2Verifier(hash: string) {
     if (memoryCost > MAX_MEMORY_KIB || memoryCost * timeCost > MAX_WORK || outputLen < MIN_DIGEST_BYTES) return
     return (password: string) => verifySync(hash, password)
   } catch {
-    // Malformed: unknown, as any other text would be.
+    // A malformed hash counts as unknown.
   }
 }
 
@@ -33,12 +33,12 @@ function verify(hash: string | null, password: string): Verification {
     const ok = verifier(password)
     return { ok, rehash: ok && !hash.startsWith(CURRENT) }
   }
-  // No account, or no usable hash, costs what a wrong password costs, so that the time tells nothing (ASVS 6.3.8).
+  // Without a usable hash, do the work of a wrong password, so that the time reveals nothing (ASVS 6.3.8).
   verifySync(DUMMY, password)
   return { ok: false, rehash: false }
 }
 
-// Linux gives each thread a priority of its own and reads 0 as the calling one; elsewhere it would be the whole process.
+// On Linux, 0 means the calling thread, which has its own priority. Elsewhere it would be the whole process.
 if (process.platform === 'linux') setPriority(19)
 
 parentPort?.on('message', (job: Job | 'close') => {
@@ -47,7 +47,7 @@ parentPort?.on('message', (job: Job | 'close') => {
   try {
     reply = { done: job.kind === 'hash' ? hashSync(job.password, OPTIONS) : verify(job.hash, job.password) }
   } catch (error) {
-    // Only the kind of the fault crosses over: a message could quote what it was given.
+    // Only the kind of error is passed on: the message could contain the password.
     reply = { failed: error instanceof Error ? error.name : 'unknown' }
   }
   parentPort?.postMessage(reply)

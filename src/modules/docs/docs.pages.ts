@@ -73,14 +73,14 @@ interface ApiData {
   title: string
   errors: string
   scriptNeeded: string
-  /** The path of its files. */
+  /** The path of the static files. */
   assets: string
 }
 
 interface ErrorsData {
   locale: Locale
   title: string
-  /** In this, in `actionTexts` and in what an error is about, text between backquotes is code. */
+  /** Here, in `actionTexts` and in descriptions of errors, text between backquotes is code. */
   lead: string
   columns: readonly string[]
   actions: string
@@ -93,19 +93,19 @@ const home = htmlTemplate<HomeData>(new URL('./home.html.eta', import.meta.url))
 const api = htmlTemplate<ApiData>(new URL('./api.html.eta', import.meta.url))
 const listOfErrors = htmlTemplate<ErrorsData>(new URL('./errors.html.eta', import.meta.url))
 
-/** `/`: what this is, and where to go on. */
+/** Renders `/`, the start page. */
 export function homePage(locale: Locale, version: string): string {
   const { title, lead, links, version: versionLabel } = TEXTS[locale]
   return page({ locale, title, body: home({ title, lead, links, versionLabel, version }) })
 }
 
-/** `/docs`: Swagger UI, which `docs.ui.js` starts. Send it with `DOCS_CSP`. */
+/** Renders `/docs`, which runs Swagger UI through `docs.ui.js`. Send it with `DOCS_CSP`. */
 export function apiPage(locale: Locale, assets: string): string {
   const { api: title, errors, scriptNeeded } = TEXTS[locale]
   return api({ locale, title, errors, scriptNeeded, assets })
 }
 
-/** `/docs/errors`: every error of the service. */
+/** Renders `/docs/errors`, all errors of the service. */
 export function errorsPage(locale: Locale, errors: ErrorDefinition[]): string {
   const { errors: title, errorsLead: lead, columns, actions, reasons, actionTexts } = TEXTS[locale]
   const texts = { locale, title, lead, columns, actions, reasons, actionTexts: Object.entries(actionTexts) }

@@ -14,12 +14,12 @@ const PAGE = {
   'cross-origin-opener-policy': 'same-origin',
 }
 const CACHED = { 'cache-control': 'public, max-age=31536000, immutable' }
-const BRIEFLY = { 'cache-control': 'public, max-age=60' }
+const CACHED_BRIEFLY = { 'cache-control': 'public, max-age=60' }
 const hide = { hide: true }
 
 /**
- * Of the package only the built files are used, not its page and plugin: that page has a bar of another project with inline
- * styles, which our policy refuses, and does not fit a phone.
+ * Only the built files of the package are used: its page has a foreign header and inline styles, which the
+ * Content-Security-Policy refuses, and does not fit small screens.
  */
 const ASSETS = {
   'swagger-ui.css': import.meta.resolve('@fastify/swagger-ui/static/swagger-ui.css'),
@@ -28,11 +28,11 @@ const ASSETS = {
   'docs.ui.js': import.meta.resolve('./docs.ui.js'),
   'icon.svg': import.meta.resolve('./icon.svg'),
 }
-/** For browsers that ask for one by themselves. */
+/** For browsers that request `/favicon.ico`. */
 const ICON = readFileSync(new URL('./icon.svg', import.meta.url))
 const TYPES = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' } as Record<string, string>
 
-/** The reading matter that the service carries with it: what it is, its API, its errors. All of it works offline. */
+/** The documentation pages: start page, API and errors. They work offline. */
 export const docsRoutes = (version: string, errors: ErrorDefinition[]) => async (app: App) => {
   app.get('/', { schema: hide }, (request, reply) => {
     reply.headers(PAGE).send(homePage(localeOf(request), version))
@@ -48,11 +48,11 @@ export const docsRoutes = (version: string, errors: ErrorDefinition[]) => async 
   let yaml: string | undefined
   app.get('/openapi.json', { schema: hide }, (_request, reply) => {
     json ??= JSON.stringify(app.swagger())
-    reply.headers({ 'content-type': 'application/json; charset=utf-8', ...BRIEFLY }).send(json)
+    reply.headers({ 'content-type': 'application/json; charset=utf-8', ...CACHED_BRIEFLY }).send(json)
   })
   app.get('/openapi.yaml', { schema: hide }, async (_request, reply) => {
     yaml ??= (await import('yaml')).stringify(app.swagger())
-    return reply.headers({ 'content-type': 'application/yaml; charset=utf-8', ...BRIEFLY }).send(yaml)
+    return reply.headers({ 'content-type': 'application/yaml; charset=utf-8', ...CACHED_BRIEFLY }).send(yaml)
   })
 
   const assets = `/docs/assets/${version}`
@@ -67,7 +67,7 @@ export const docsRoutes = (version: string, errors: ErrorDefinition[]) => async 
   })
   for (const [name, url] of Object.entries(ASSETS)) {
     const type = TYPES[name.split('.').at(-1) as string]
-    // Read once, and kept: a stream for each reader would hold a file and buffers for as long as that one takes.
+    // Read once: a stream per client would hold a file handle and buffers while a slow client reads.
     let content: Buffer | undefined
     app.get(`${assets}/${name}`, { schema: hide }, async (_request, reply) => {
       content ??= await readFile(fileURLToPath(url))

@@ -1,8 +1,8 @@
-// Starts Swagger UI on `/docs`, in the colours that the person's system asks for.
+// Starts Swagger UI on `/docs`, in the color scheme of the system.
 const dark = matchMedia('(prefers-color-scheme: dark)')
-const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
-dark.addEventListener('change', follow)
-follow()
+const applyColorScheme = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
+dark.addEventListener('change', applyColorScheme)
+applyColorScheme()
 
 globalThis.SwaggerUIBundle({
   url: '/openapi.json',
@@ -15,16 +15,16 @@ globalThis.SwaggerUIBundle({
   validatorUrl: null,
   responseInterceptor: (response) => {
     if (new URL(response.url).pathname !== '/openapi.json') return response
-    const spec = shown(JSON.parse(response.text))
+    const spec = prepare(JSON.parse(response.text))
     return { ...response, text: JSON.stringify(spec), body: spec, obj: spec }
   },
 })
 
 /**
- * The document names the public address: what is tried here is tried at the host that has shown the page. Of an error,
- * which always looks the same, the reasons are shown: to render each body would make the page several times slower.
+ * Replaces the public URL by the host of the page, for requests from it, and reduces error responses to their reasons:
+ * rendering each body would make the page several times slower.
  */
-function shown({ paths, ...rest }) {
+function prepare({ paths, ...rest }) {
   for (const { responses } of Object.values(paths).flatMap(Object.values))
     for (const status of Object.keys(responses))
       if (status >= '400') responses[status] = { description: responses[status].description }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import Bowser from 'bowser'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 
-/** Browsers and systems by the names that the parser gives them. It repeats what it does not know: this list does not. */
+/** Names that the parser may return. The parser passes on names it does not know; this list does not. */
 const BROWSERS: ReadonlyMap<string, string> = new Map(
   [
     'Chrome',
@@ -49,13 +49,16 @@ const WORDS: Record<Locale, { on: string; unknown: string; apps: Record<string, 
 }
 
 interface Device {
-  /** The user agent, whatever it says. */
+  /** The user agent, unchecked. */
   device?: string | null
   appType?: string | null
   appVersion?: string | null
 }
 
-/** A device in our words, such as “Android app 1.4.0” or “Chrome on Windows”: nothing that a caller sends is repeated. */
+/**
+ * Describes a device as “Android app 1.4.0” or “Chrome on Windows”. Text sent by the client is not repeated, except
+ * numeric versions.
+ */
 export function describeDevice(locale: Locale, { device, appType, appVersion }: Device): string {
   const { on, unknown, apps } = WORDS[locale]
   const app = appType && Object.hasOwn(apps, appType) ? apps[appType] : undefined
@@ -73,5 +76,5 @@ function describeBrowser(userAgent: string, on: string): string | undefined {
   return browser && system ? `${browser} ${on} ${system}` : (browser ?? system)
 }
 
-/** An address, where it is one. */
+/** Returns the IP address if it is valid. */
 export const describeAddress = (ip: string | null | undefined): string | undefined => (ip && isIP(ip) ? ip : undefined)

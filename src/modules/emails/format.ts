@@ -2,9 +2,9 @@ import type { Locale } from '../../kernel/i18n/locale.ts'
 import { describeAddress, describeDevice } from './devices.ts'
 import type { Instant, Origin } from './templates.ts'
 
-/** How times and durations are written in one language; times are in UTC and translate so. */
+/** Returns the formatters of one language. Times are in UTC and marked as such. */
 export function formats(locale: Locale) {
-  // British English, because 24 hours cannot be misread as half a day.
+  // British English uses the 24-hour clock.
   const dates = new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, {
     dateStyle: 'long',
     timeStyle: 'short',
@@ -20,13 +20,13 @@ export function formats(locale: Locale) {
   }
 }
 
-/** `a…@example.org`: enough for its owner to recognise, too little for whoever reads the old mailbox by now. */
+/** Returns `a…@example.org`: the owner recognizes it, but other readers of the old mailbox do not learn the address. */
 export function maskEmail(email: string): string {
   const at = email.lastIndexOf('@')
   return `${[...email.slice(0, at)][0] ?? ''}…${email.slice(at)}`
 }
 
-/** Where a call came from, in our words and under the names of one language. */
+/** Returns the device, IP address and time of a request as labeled facts. */
 export function originFacts(
   locale: Locale,
   labels: { device: string; ip: string; time: string },

@@ -7,7 +7,7 @@ import { plainName } from './names.ts'
 import type { MailData, MailKind } from './templates.ts'
 
 interface Recipient {
-  /** Null for somebody whose account is no more. */
+  /** Null if the account has been deleted. */
   id: string | null
   email: string
   email_verified: boolean | number
@@ -18,18 +18,19 @@ interface Recipient {
 interface Parts {
   outbox: Outbox
   log: Log
-  /** Counts a use in a transaction, and tells whether it is within the limit. */
+  /** Counts a use in a transaction. Returns whether it is within the limit. */
   take: (trx: Db, limit: MailLimit, by: string) => Promise<boolean>
-  /** What makes an address unique, however it is written. */
+  /** Returns the normalized form that identifies an address. */
   emailKey: (email: string) => string
 }
 
-/** Puts mails to people into the outbox, in the transaction of what causes them and in their language. */
+/** Adds e-mails to the outbox, in the transaction that causes them and in the language of the recipient. */
 export function createMailer({ outbox, log, take, emailKey }: Parts) {
   /**
-   * Sends a mail where the recipient may get it: notices go to verified addresses only, and each address has a budget.
-   * What caused it succeeds all the same. `data` may be a function, for what should not be made in vain; `to` is given
-   * where it is not the address of the account. Returns whether the mail is sent.
+   * Queues an e-mail unless its recipient is unverified or a limit is reached (docs/decisions/0017). Returns whether it
+   * was queued.
+   * @param data a function if it is to be created only when the e-mail is sent
+   * @param to the address, if it is not the one of the account
    */
   async function send<K extends MailKind>(
     trx: Db,
@@ -39,14 +40,14 @@ export function createMailer({ outbox, log, take, emailKey }: Parts) {
     to = user.email,
   ): Promise<boolean> {
     const isVerified = Boolean(user.email_verified) && to === user.email
-    const about = { mail: kind, user_id: user.id }
+    const logFields = { mail: kind, user_id: user.id }
     if (!isVerified && !TO_UNVERIFIED.has(kind)) {
-      log.debug(about, 'e-mail not sent: the address is not verified')
+      log.debug(logFields, 'e-mail not sent: the address is not verified')
       return false
     }
-    const used = await findUsedUp(trx, kind, emailKey(to))
-    if (used) {
-      log.warn({ ...about, limit: used.name }, 'e-mail not sent: the limit of this recipient is reached')
+    const exceeded = await findExceededLimit(trx, kind, emailKey(to))
+    if (exceeded) {
+      log.warn({ ...logFields, limit: exceeded.name }, 'e-mail not sent: the limit of this recipient is reached')
       return false
     }
     const name = isVerified ? user.name : plainName(user.name)
@@ -55,7 +56,7 @@ export function createMailer({ outbox, log, take, emailKey }: Parts) {
     return true
   }
 
-  async function findUsedUp(trx: Db, kind: MailKind, address: string): Promise<MailLimit | null> {
+  async function findExceededLimit(trx: Db, kind: MailKind, address: string): Promise<MailLimit | null> {
     const { own, all } = MAIL_LIMITS[kind]
     if (!(await take(trx, own, address))) return own
     if (all && !(await take(trx, all, mailboxOf(address)))) return all

@@ -1,34 +1,34 @@
-/** A longer name is left out, not cut. */
+/** Longer names are omitted, not cut. */
 const MAX_NAME_LENGTH = 64
-/** The same for an address that nobody has verified. */
+/** Maximum length at an unverified address. */
 const MAX_PLAIN_LENGTH = 40
 const MAX_PLAIN_WORDS = 3
-/** More digits could be a telephone number. */
+/** More digits could be a phone number. */
 const MAX_DIGITS = 4
 
-/** Scripts have signs and digits of their own. */
+/** Letters of any script, and the punctuation of names. */
 const LETTERS = /^[\p{L}\p{M}'’ʼ. -]+$/u
-/** Whole names are in one script. The list is short on purpose: one of Lisu's letters, for example, looks like a dot. */
+/** Names use one script. Only common scripts are allowed: some others have letters that look like a dot (Lisu). */
 const ONE_SCRIPT = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Hebrew', 'Arabic', 'Devanagari', 'Bengali', 'Tamil'].map(
   (script) => new RegExp(`^[\\p{sc=${script}}\\p{Mn}\\p{Mc}'’ʼ. -]+$`, 'u'),
 )
-/** A sentence in a script without spaces or capitals looks like a word: names in these have a few characters. */
+/** In scripts without spaces and case, a sentence looks like a word, so names are limited to a few characters. */
 const FEW_CHARACTERS =
   /^(?:[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー ]{1,6}|[\p{sc=Hangul} ]{1,6}|[\p{sc=Thai}]{1,10})$/u
 
-/** A capital and small letters, twice at most (McDonald, Mary-Jane), or letters that have no case. */
+/** A capital and lower-case letters, up to twice (McDonald, Mary-Jane), or letters without case. */
 const PROPER = /^(?:(?:\p{Lu}['’ʼ])?(?:[\p{Lu}\p{Lt}][\p{Ll}\p{M}'’ʼ]+-?){1,2}|[\p{Lo}\p{M}'’ʼ-]{2,16})$/u
-/** One word alone may also be all small or all capital. */
+/** A single word may also be all lower case or all upper case. */
 const SINGLE = /^(?:[\p{Ll}\p{M}]+|[\p{Lu}\p{M}]+)$/u
 const INITIALS = /^(?:\p{Lu}\.?|(?:\p{Lu}\.){2,3})$/u
-/** What begins small in the middle of a name. */
+/** Lower-case particles in the middle of a name. */
 const PARTICLE =
   /^(?:al|bin|da|das|de|del|della|den|der|di|dos|du|el|ibn|la|le|ter|van|von|ибн|кызы|оглы|фон|де|ван|аль)$/u
 
-/** What stands for a dot in an address, for a program or for a person who reads it. */
+/** Characters that programs or readers may take for a dot. */
 const DOT_LIKE = /[.․。‧·•∙⋅⸱⸳⸰◦᛫⠄⠂⠠⡀܁܂۔։꘎ꓸꓺ˙]/gu
 const DOT = '(?:\\.|[\\[({<]\\s*(?:\\.|dot|точка)\\s*[\\])}>])'
-/** Ends of addresses that are recognised however they are written. */
+/** Top-level domains that are recognized in any spelling. */
 const DOMAIN =
   '(?:com|net|org|info|biz|app|dev|io|ai|me|cc|co|tv|xyz|top|site|online|shop|store|club|link|click|live|pro|ru|su|рф|рус|by|kz|ua|uk|us|eu|de|fr|cn|jp|in|ly|gg|gl|to)'
 const LINK_LIKE = [
@@ -41,10 +41,7 @@ const LINK_LIKE = [
 ]
 const ENDS_LIKE_DOMAIN = new RegExp(`\\s${DOMAIN}$`, 'iu')
 
-/**
- * The name to greet with, its first word, or nothing: whoever a mail goes to, it repeats no link and no telephone number
- * from a name.
- */
+/** Returns the first word of a name for the greeting, or undefined if the name may contain a link or a phone number. */
 export function greetingName(name: string): string | undefined {
   if (!name || [...name].length > MAX_NAME_LENGTH || couldBeLink(name)) return undefined
   const [first = ''] = name.trim().split(/\s+/u)
@@ -53,8 +50,8 @@ export function greetingName(name: string): string | undefined {
 }
 
 /**
- * The name for a mail to an address that nobody has verified, or an empty one: whoever enters a stranger's address must
- * not be able to write to that stranger. It is told by the form that names have, for no list of words is long enough.
+ * Returns the name for an e-mail to an unverified address, or an empty string if it does not have the form of a name:
+ * names must not carry messages to other people (docs/decisions/0017).
  */
 export function plainName(name: string): string {
   const text = name.normalize('NFKC').trim()
@@ -73,9 +70,9 @@ export function plainName(name: string): string {
   return isPlain ? text : ''
 }
 
-/** Whether a mail program or a person could take a text for an address, or for a number to call. */
+/** Returns whether an e-mail client or a reader could take a text for a link or a phone number. */
 function couldBeLink(text: string): boolean {
-  // What cannot be seen divides nothing.
+  // Invisible characters do not separate words.
   const visible = text.normalize('NFKC').replace(/[\p{Cf}\p{M}\u115F\u1160\u3164\uFFA0]/gu, '')
   const dotted = visible.replace(DOT_LIKE, '.')
   return (dotted.match(/\p{N}/gu)?.length ?? 0) > MAX_DIGITS || LINK_LIKE.some((pattern) => pattern.test(dotted))

@@ -7,12 +7,12 @@ import type { MailData, MailKind, Templates } from './templates.ts'
 
 const LANGUAGES: Record<Locale, Templates> = { en, ru }
 
-/** Every kind of mail, in the order of the list. */
+/** All kinds of e-mail, in the order of the templates. */
 export const MAIL_KINDS = Object.keys(en.templates) as MailKind[]
 
 const render = createMailRenderer(new URL('./', import.meta.url))
 
-/** One mail in the person's language. Nothing in `data` can add a line to the subject or markup to the HTML. */
+/** Renders an e-mail in the language of the recipient. `data` cannot add lines to the subject or markup to the HTML. */
 export function renderMail<K extends MailKind>(
   kind: K,
   locale: Locale,

@@ -1,21 +1,21 @@
-/** A point in time: RFC 3339, or milliseconds since 1970; plain JSON, so that it may wait in the outbox. */
+/** RFC 3339 text or milliseconds since 1970: plain JSON, which the outbox can store. */
 export type Instant = string | number
 
 interface Person {
-  /** As the person typed it, or empty where it must not be repeated: see `names.ts`. */
+  /** As entered by the user, or empty if it must not be repeated: see `names.ts`. */
   name: string
 }
 
 interface Link {
-  /** The whole address that the button opens. */
+  /** The URL that the button opens. */
   link: string
-  /** Seconds until it stops working: whole hours or whole minutes. */
+  /** Seconds until the link expires: whole hours or whole minutes. */
   validFor: number
 }
 
-/** Where a call came from, as far as it is known. */
+/** Where a request came from, as far as known. */
 export interface Origin {
-  /** The user agent; a mail names what it is of a list of our own, and repeats nothing of it. */
+  /** The user agent. E-mails name only a device recognized in it: see `devices.ts`. */
   device?: string | null
   appType?: string | null
   appVersion?: string | null
@@ -23,30 +23,30 @@ export interface Origin {
   at: Instant
 }
 
-/** Every mail that the service sends, with what it needs to know. */
+/** All kinds of e-mail, with the data of each. */
 export interface MailData {
-  /** Welcome, and proof that the address is the person's own. */
+  /** Sent after registration, to verify the address. */
   verify_email: Person & Link
   reset_password: Person & Link
   password_changed: Person & { at: Instant }
-  /** To the new address. */
+  /** Sent to the new address. */
   change_email_confirm: Person & Link
-  /** To the old address, when the change is asked for. */
+  /** Sent to the old address when the change is requested. */
   change_email_notice: Person & { newEmail: string }
-  /** To the old address, when the change is done. */
+  /** Sent to the old address when the change is complete. */
   email_changed: Person & { newEmail: string; at: Instant }
-  /** From a device not seen before. */
+  /** A sign-in from an unknown device. */
   new_sign_in: Person & Origin
-  /** `link` undoes it. */
+  /** `link` cancels the deletion. */
   account_deletion: Person & { deleteAfter: Instant; link: string }
   account_deleted: Person
-  /** A past refresh token was used: a copy may have been stolen. */
+  /** An outdated refresh token was used: it may have been stolen. */
   session_ended_reuse: Person & Origin
 }
 
 export type MailKind = keyof MailData
 
-/** What one mail says; `email.html.eta` and `email.txt.eta` show it. */
+/** The content of an e-mail, which `email.html.eta` and `email.txt.eta` render. */
 export interface EmailContent {
   subject: string
   title: string
@@ -54,11 +54,11 @@ export interface EmailContent {
   before: string[]
   facts?: [label: string, value: string][]
   action?: { label: string; link: string }
-  /** Paragraphs below them: how long it holds, and what to do if it was not you. */
+  /** Paragraphs below them: how long the link is valid, and what to do if the user did not cause the e-mail. */
   after: string[]
 }
 
-/** All mails in one language. */
+/** All e-mails in one language. */
 export interface Templates {
   hello: { before: string; after: string; withoutName: string }
   copyLink: { before: string; label: string; after: string }

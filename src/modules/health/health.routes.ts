@@ -32,7 +32,7 @@ const Readiness = Strict(
   },
   { title: 'Readiness' },
 )
-/** What a failed readiness check adds to its problem. */
+/** Additional problem members of a failed readiness check. */
 export const readinessMembers = {
   checks: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Only for `/health/ready`' })),
 }
@@ -45,7 +45,7 @@ interface Parts {
   version: string
 }
 
-/** Whether the process lives, and whether it should be sent requests. */
+/** Liveness and readiness checks. */
 export const healthRoutes =
   ({ database, clock, lifecycle, version }: Parts) =>
   async (app: App) => {
@@ -84,27 +84,29 @@ export const healthRoutes =
         },
       },
       async () => {
-        const answers = await within(PING_TIMEOUT_MS, database.ping())
-        if (answers && !lifecycle.draining)
+        const isReachable = await within(PING_TIMEOUT_MS, database.ping())
+        if (isReachable && !lifecycle.draining)
           return {
             status: 'ready' as const,
             checks: { database: 'ok', accepting: 'ok', clock: clock.differs ? 'differs' : 'ok' } as const,
           }
-        throw new AppError(answers ? kernelErrors.shutting_down : kernelErrors.database_unavailable, {
+        throw new AppError(isReachable ? kernelErrors.shutting_down : kernelErrors.database_unavailable, {
           retryAfter: 1,
-          members: { checks: { database: answers ? 'ok' : 'failed', accepting: lifecycle.draining ? 'failed' : 'ok' } },
+          members: {
+            checks: { database: isReachable ? 'ok' : 'failed', accepting: lifecycle.draining ? 'failed' : 'ok' },
+          },
         })
       },
     )
   }
 
-/** Whether a promise is fulfilled in time. */
+/** Returns whether a promise is fulfilled in time. */
 async function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const { promise: timeout, resolve } = Promise.withResolvers<boolean>()
   const timer = setTimeout(() => resolve(false), milliseconds)
-  const inTime = promise.then(
+  const settled = promise.then(
     () => true,
     () => false,
   )
-  return Promise.race([inTime, late]).finally(() => clearTimeout(timer))
+  return Promise.race([settled, timeout]).finally(() => clearTimeout(timer))
 }

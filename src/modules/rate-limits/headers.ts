@@ -1,19 +1,19 @@
 import { SECOND } from '../../kernel/lib/clock.ts'
 import { type AttemptPolicy, delayAfter, type WindowPolicy } from './policies.ts'
 
-/** Where a caller stands with a limit: `remaining` tries, and in how many milliseconds there are more. */
-export interface Standing {
+/** The state of a limit: the remaining attempts, and the milliseconds until there are more. */
+export interface LimitState {
   policy: AttemptPolicy | WindowPolicy
   remaining: number
   resetIn?: number
 }
 
-/** `RateLimit-Policy` and `RateLimit`, by draft-ietf-httpapi-ratelimit-headers-10. */
-export function rateLimitHeaders(standings: Standing[]): Record<string, string> {
-  if (standings.length === 0) return {}
+/** Returns `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10). */
+export function rateLimitHeaders(states: LimitState[]): Record<string, string> {
+  if (states.length === 0) return {}
   return {
-    'ratelimit-policy': standings.map(({ policy }) => `"${policy.name}"${quotaOf(policy)}`).join(', '),
-    ratelimit: standings
+    'ratelimit-policy': states.map(({ policy }) => `"${policy.name}"${quotaOf(policy)}`).join(', '),
+    ratelimit: states
       .map(({ policy, remaining, resetIn }) => {
         const reset = resetIn === undefined || resetIn === 0 ? '' : `;t=${seconds(resetIn)}`
         return `"${policy.name}";r=${remaining}${reset}`
@@ -22,14 +22,14 @@ export function rateLimitHeaders(standings: Standing[]): Record<string, string> 
   }
 }
 
-/** Where somebody stands after so many failures, of which the last was `ago` milliseconds ago. */
-export function standingAfter(failures: number, policy: AttemptPolicy, ago = 0): Standing {
-  const resetIn = Math.max(0, Math.min(delayAfter(failures, policy), policy.longest) - ago)
-  return { policy, remaining: Math.max(0, policy.free - failures), resetIn }
+/** Returns the state of a limit after failures in a row, the last of them `ago` milliseconds ago. */
+export function limitStateAfter(failures: number, policy: AttemptPolicy, ago = 0): LimitState {
+  const resetIn = Math.max(0, Math.min(delayAfter(failures, policy), policy.maxDelay) - ago)
+  return { policy, remaining: Math.max(0, policy.freeFailures - failures), resetIn }
 }
 
-/** Growing delays have no window that could be named. */
+/** Policies with growing delays have no window. */
 const quotaOf = (policy: AttemptPolicy | WindowPolicy): string =>
-  'quota' in policy ? `;q=${policy.quota};w=${seconds(policy.window)}` : `;q=${policy.free}`
+  'quota' in policy ? `;q=${policy.quota};w=${seconds(policy.window)}` : `;q=${policy.freeFailures}`
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / SECOND)

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest, onSendAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { AppError } from '../../kernel/errors/app-error.ts'
-import { rateLimitHeaders, standingAfter } from './headers.ts'
+import { limitStateAfter, rateLimitHeaders } from './headers.ts'
 import { type AttemptPolicy, IDEMPOTENCY_KEYS, type WindowPolicy } from './policies.ts'
 import { rateLimitsErrors } from './rate-limits.errors.ts'
 import type { RateLimits } from './rate-limits.service.ts'
@@ -10,22 +10,22 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The limits of a route, in the order in which they are counted. */
     limits?: readonly Limit[]
-    /** What has to hold before anything is counted: a request that this refuses is no attempt. */
+    /** Runs before anything is counted: a request that it refuses does not count. */
     precheck?: (request: FastifyRequest) => Promise<void>
   }
 }
 
-/** What a request is limited by; null for what is not limited. */
-type By = (request: FastifyRequest) => string | null
-type Limit = readonly [WindowPolicy, By]
+/** Returns what a request is limited by, or null if it is not limited. */
+type KeyOf = (request: FastifyRequest) => string | null
+type Limit = readonly [WindowPolicy, KeyOf]
 
-/** The network of the caller: one address in IPv4, one household in IPv6. */
-export const byAddress: By = (request) => request.client.network
+/** Limits by network: an IPv4 address or an IPv6 /64. */
+export const byAddress: KeyOf = (request) => request.client.network
 
-/** The wider network of an IPv6 caller, of 48 bits: so many households are at hand to one customer of some providers. */
-export const bySite: By = (request) => request.client.site
+/** Limits by IPv6 /48, which some providers assign to one customer. */
+export const bySite: KeyOf = (request) => request.client.site
 
-/** Counts a request for each limit that its route declares, and refuses it with 429 where one is used up. */
+/** Counts a request for each limit that its route declares, and refuses it with 429 when one is exceeded. */
 export const rateLimitsPlugin = (rateLimits: Pick<RateLimits, 'limit'>) =>
   fp(
     async (app) => {
@@ -42,8 +42,8 @@ export const rateLimitsPlugin = (rateLimits: Pick<RateLimits, 'limit'>) =>
       async function count(request: FastifyRequest, reply: FastifyReply): Promise<void> {
         const { limits = [], precheck } = request.routeOptions.config
         await precheck?.(request)
-        for (const [policy, by] of limits) {
-          const key = by(request)
+        for (const [policy, keyOf] of limits) {
+          const key = keyOf(request)
           if (key === null) continue
           for (const [name, value] of Object.entries(await rateLimits.limit(policy, key)))
             reply.header(name, reply.hasHeader(name) ? `${reply.getHeader(name)}, ${value}` : value)
@@ -54,8 +54,9 @@ export const rateLimitsPlugin = (rateLimits: Pick<RateLimits, 'limit'>) =>
   )
 
 /**
- * Counts a new idempotency key. Whoever is signed in has to wait once too many are kept: AppError `rate_limited`. From an
- * address with too many, requests run as if they had none: a stranger must not keep their neighbours out.
+ * Counts a new idempotency key. Throws AppError `rate_limited` for a user with too many. Returns false for an address
+ * with
+ * too many: its requests run without the key, so that clients behind one address do not block each other.
  */
 export const admitKey =
   (rateLimits: Pick<RateLimits, 'limit'>) =>
@@ -69,9 +70,11 @@ export const admitKey =
     }
   }
 
-/** An `onSend` that tells of a whole budget: what has succeeded has cleared it. Errors carry headers of their own. */
-export const announced = (policy: AttemptPolicy): onSendAsyncHookHandler => {
-  const headers = rateLimitHeaders([standingAfter(0, policy)])
+/**
+ * Returns an `onSend` hook with the headers of an unused limit, because success has cleared it. Errors carry their own.
+ */
+export const fullLimitHeaders = (policy: AttemptPolicy): onSendAsyncHookHandler => {
+  const headers = rateLimitHeaders([limitStateAfter(0, policy)])
   return async (_request, reply) => {
     if (reply.statusCode < 400) reply.headers(headers)
   }

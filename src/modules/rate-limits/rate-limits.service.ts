@@ -26,23 +26,23 @@ export interface LoginCaller {
   emailKey: string
   /** Null for an unknown e-mail. */
   userId: string | null
-  /** The devices of this user that the caller shows a token of, the surest first. */
+  /** The devices of this user whose tokens the request contains, the strongest proof first. */
   devices: string[]
   origin: Pick<Origin, 'network' | 'site'>
 }
 
-/** Nobody's id: an unknown e-mail asks the database the same as a known one. */
+/** No user's id: unknown e-mails cause the same query as known ones. */
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Slows down whoever tries passwords, and nobody else. E-mails and addresses are kept as keyed fingerprints: the tables
- * tell nothing without the secret.
+ * Limits password attempts and other actions. E-mails and addresses are stored as keyed fingerprints:
+ * docs/decisions/0015.
  */
 export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
   const attempts = createLoginAttempts({ database, clock })
   const windows = createWindows({ database, clock })
-  const print = (text: string) => fingerprint(key, text)
-  const accountKey = (emailKey: string) => `login:${print(emailKey)}`
+  const fingerprintOf = (text: string) => fingerprint(key, text)
+  const accountKey = (emailKey: string) => `login:${fingerprintOf(emailKey)}`
   const confirmationKey = (userId: string) => `password:${userId}`
 
   const limitOf = (rows: store.CountRow[], key: string, policy: AttemptPolicy, countsOnly = false): AttemptLimit => {
@@ -51,40 +51,39 @@ export function createRateLimits({ database, clock, key }: { database: Database;
   }
 
   /**
-   * Begins an attempt to sign in. A device that is proven has a limit of its own, so that no stranger can keep the owner
-   * out; all others share one for the account, one for their address, and one for the wider network of that.
-   * Throws AppError `rate_limited`.
+   * Begins an attempt to sign in. A known device has its own limit; all others share one for the account, and those of
+   * their networks (docs/decisions/0012). Throws AppError `rate_limited`.
    */
   async function beginLogin({ emailKey, userId, devices, origin: { network, site } }: LoginCaller): Promise<Attempt> {
-    const strangers = accountKey(emailKey)
-    const address = `login-address:${network ? print(network) : ''}`
-    const wider = `login-site:${site ? print(site) : ''}`
+    const account = accountKey(emailKey)
+    const address = `login-address:${network ? fingerprintOf(network) : ''}`
+    const siteKey = `login-site:${site ? fingerprintOf(site) : ''}`
     const [device_1, device_2, device_3] = Array.from(
       { length: store.MAX_CLAIMED_DEVICES },
       (_, number) => devices[number] ?? NOBODY,
     ) as [string, string, string]
-    const own = (device: string) => `${strangers}:${device}`
+    const deviceKey = (device: string) => `${account}:${device}`
     const read = async () => {
       const rows = await store.countsAndDevices(database.db, {
-        account: strangers,
+        account,
         address,
-        site: wider,
+        site: siteKey,
         user_id: userId ?? NOBODY,
         ...{ device_1, device_2, device_3 },
-        ...{ key_1: own(device_1), key_2: own(device_2), key_3: own(device_3) },
+        ...{ key_1: deviceKey(device_1), key_2: deviceKey(device_2), key_3: deviceKey(device_3) },
       })
       const device = devices.find((device) => rows.some(({ key }) => key === device)) ?? null
       const limits: AttemptLimits = [
-        limitOf(rows, device ? own(device) : strangers, LOGIN),
+        limitOf(rows, device ? deviceKey(device) : account, LOGIN),
         ...(network ? [limitOf(rows, address, LOGIN_ADDRESS, device !== null)] : []),
-        ...(site ? [limitOf(rows, wider, LOGIN_SITE, device !== null)] : []),
+        ...(site ? [limitOf(rows, siteKey, LOGIN_SITE, device !== null)] : []),
       ]
       return { limits, device }
     }
     return attempts.begin(read)
   }
 
-  /** Begins an attempt of somebody signed in to confirm a step by their password. Throws AppError `rate_limited`. */
+  /** Begins an attempt of a signed-in user to confirm an action with the password. Throws AppError `rate_limited`. */
   const beginConfirmation = (userId: string): Promise<Attempt> => {
     const key = confirmationKey(userId)
     return attempts.begin(async () => ({
@@ -93,20 +92,21 @@ export function createRateLimits({ database, clock, key }: { database: Database;
     }))
   }
 
-  /** Forgets all failures: the account has a new password. */
+  /** Clears all failures of an account after a new password. */
   async function clearAccount(trx: Db, { emailKey, userId }: { emailKey: string; userId: string }): Promise<void> {
     await store.clearAll(trx, accountKey(emailKey))
     await store.clear(trx, confirmationKey(userId))
   }
 
   /**
-   * Counts one use of what a policy limits, by whatever it is limited by.
-   * Returns the RateLimit headers of the answer. Throws AppError `rate_limited`.
+   * Counts one use by a key within a policy. Returns the RateLimit headers of the response.
+   * Throws AppError `rate_limited`.
    */
-  const limit = (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${print(by)}`)
+  const limit = (policy: WindowPolicy, by: string) => windows.use(policy, `${policy.name}:${fingerprintOf(by)}`)
 
-  /** Counts one use of what a policy limits in a transaction. Tells whether it was within the quota. */
-  const take = (trx: Db, policy: WindowPolicy, by: string) => windows.take(trx, policy, `${policy.name}:${print(by)}`)
+  /** Counts one use in a transaction. Returns whether it was within the quota. */
+  const take = (trx: Db, policy: WindowPolicy, by: string) =>
+    windows.take(trx, policy, `${policy.name}:${fingerprintOf(by)}`)
 
   return {
     beginLogin,

@@ -10,12 +10,12 @@ export interface CountRow {
   expires_at: string
 }
 
-/** So many devices a caller can claim to be at once: by header, by access token, by cookie. */
+/** How many devices a request can claim at once: by header, access token and cookie. */
 export const MAX_CLAIMED_DEVICES = 3
 
 /**
- * All that a login asks: the counts of the account, of the address, of its wider network and of each device that the caller shows a token of,
- * and, under their own names, those of the devices that the user knows.
+ * Everything that a sign-in reads: the counts of the account, of its networks and of each claimed device, and, with the
+ * device as key, the claimed devices that are known.
  */
 export const countsAndDevices = preparedQuery<
   Record<'account' | 'address' | 'site' | 'user_id' | `key_${1 | 2 | 3}` | `device_${1 | 2 | 3}`, string>,
@@ -38,7 +38,7 @@ export const countOf = preparedQuery<{ key: string }, CountRow>('throttle_count'
   db.selectFrom('throttles').select(['key', 'count', 'last_at', 'expires_at']).where('key', '=', p('key')),
 )
 
-/** Counts up, from nothing where the count has expired. Gives no row, and writes nothing, where `quota` is reached. */
+/** Increases a count, from zero if it has expired. Returns no row, and writes nothing, if `quota` is reached. */
 export const countUp = preparedQuery<
   { key: string; by: number; now: string; expires: string; quota: number },
   { count: number }
@@ -66,19 +66,19 @@ export const countUp = preparedQuery<
     .returning('throttles.count'),
 )
 
-/** Counts one up if nobody else has since it was `seen`: of many who try at once, on any instance, one gets a row. */
-export const claim = preparedQuery<{ key: string; seen: number; now: string; expires: string }, { count: number }>(
+/** Increments a count if it still equals `expected`: of concurrent attempts on any instance, one gets a row. */
+export const claim = preparedQuery<{ key: string; expected: number; now: string; expires: string }, { count: number }>(
   'throttle_claim',
   (db, p) =>
     db
       .updateTable('throttles')
       .set((eb) => ({ count: eb('count', '+', eb.lit(1)), last_at: p('now'), expires_at: p('expires') }))
       .where('key', '=', p('key'))
-      .where('count', '=', p('seen'))
+      .where('count', '=', p('expected'))
       .returning('count'),
 )
 
-/** Takes one claim back, as if it had never been. */
+/** Reverts a claim. */
 export const release = preparedQuery<{ key: string; last_at: string }, { count: number }>('throttle_release', (db, p) =>
   db
     .updateTable('throttles')
@@ -90,7 +90,7 @@ export const release = preparedQuery<{ key: string; last_at: string }, { count: 
 
 export const clear = (db: Db, key: string) => db.deleteFrom('throttles').where('key', '=', key).execute()
 
-/** Clears a key and all that begin with it and a colon. */
+/** Deletes the count of a key, and those of keys that start with it and a colon. */
 export const clearAll = (db: Db, key: string) =>
   db
     .deleteFrom('throttles')
@@ -112,7 +112,7 @@ export const touchDevice = (trx: Db, userId: string, device: string, now: string
     .where('device', '=', device)
     .execute()
 
-/** Forgets all devices of a user but `newest` and the `kept` that were seen last beside it. */
+/** Deletes all known devices of a user except `newest` and the `kept` most recently used others. */
 export async function forgetOldestDevices(
   trx: Db,
   userId: string,
@@ -131,7 +131,7 @@ export async function forgetOldestDevices(
   await trx.deleteFrom('known_devices').where('user_id', '=', userId).where('device', 'in', devices).execute()
 }
 
-/** Forgets all devices of a user. What their tokens prove ends with it. */
+/** Deletes all known devices of a user, which invalidates their tokens. */
 export const forgetDevices = (trx: Db, userId: string) =>
   trx.deleteFrom('known_devices').where('user_id', '=', userId).execute()
 
@@ -143,7 +143,7 @@ export const devicesOf = (db: Db, userId: string) =>
     .orderBy('first_seen')
     .execute()
 
-/** Deletes up to `limit` counts that have expired. Returns how many. */
+/** Deletes up to `limit` expired counts. Returns how many. */
 export async function deleteExpired(db: Db, now: string, limit: number): Promise<number> {
   const expired = db.selectFrom('throttles').select('key').where('expires_at', '<=', now).limit(limit)
   return countDeleted(db.deleteFrom('throttles').where('key', 'in', expired))

@@ -7,20 +7,20 @@ declare module '../../kernel/db/tables.ts' {
   }
 }
 
-/** How often something failed or was done lately. */
+/** Counts of failures and uses. */
 export interface ThrottlesTable {
-  /** What is counted, with a keyed fingerprint of whom it is counted for. */
+  /** The policy, and a keyed fingerprint of what it is counted by, or an id. */
   key: string
   count: number
   last_at: Time
-  /** From then on it counts as nothing. */
+  /** When the count expires. */
   expires_at: Time
 }
 
-/** Devices that have signed in to an account, and can prove it: `known-devices.ts`. */
+/** Devices that have signed in to an account, and have a token to prove it: `known-devices.ts`. */
 export interface KnownDevicesTable {
   user_id: string
-  /** An id of ours, which is in the tokens of the device. */
+  /** The id in the tokens of the device. */
   device: string
   first_seen: Time
   last_seen: Time

@@ -7,23 +7,26 @@ import type { WindowPolicy } from './policies.ts'
 import { rateLimitsErrors } from './rate-limits.errors.ts'
 import * as store from './rate-limits.store.ts'
 
-/** Keys counted in memory. Of more the least recently used are forgotten, and start again at zero. */
+/** Keys counted in memory. Beyond this, the least recently used ones restart at zero. */
 const MAX_KEYS = 50_000
 
-/** How often things may be done, counted in windows of time that begin at the same moment on every instance. */
+/** Counts uses in fixed windows, which begin at the same time on every instance. */
 export function createWindows({ database, clock }: { database: Database; clock: Clock }) {
   const counted = new LRUCache<string, { end: number; count: number }>({ max: MAX_KEYS })
 
   /**
-   * Counts one use of a key. Returns the RateLimit headers of the answer.
-   * Throws AppError `rate_limited` when the quota is used up, with nothing written.
+   * Counts one use of a key. Returns the RateLimit headers of the response.
+   * Throws AppError `rate_limited`, without writing, when the quota is used up.
    */
   async function use(policy: WindowPolicy, key: string): Promise<Record<string, string>> {
-    const { quota, window, unshared = 0 } = policy
+    const { quota, window, localQuota = 0 } = policy
     const now = clock.now()
     const end = (Math.floor(now / window) + 1) * window
-    const here = unshared > 0 ? countHere(key, end) : 0
-    const used = unshared > 0 && here <= unshared ? here : await countShared(here === unshared + 1 ? here : 1)
+    const localCount = localQuota > 0 ? countLocally(key, end) : 0
+    const used =
+      localQuota > 0 && localCount <= localQuota
+        ? localCount
+        : await countShared(localCount === localQuota + 1 ? localCount : 1)
 
     async function countShared(by: number): Promise<number> {
       const times = { now: timestamp(now), expires: timestamp(end) }
@@ -37,16 +40,17 @@ export function createWindows({ database, clock }: { database: Database; clock: 
     return headers
   }
 
-  function countHere(key: string, end: number): number {
-    const known = counted.get(key)
-    if (known?.end === end) return ++known.count
+  function countLocally(key: string, end: number): number {
+    const entry = counted.get(key)
+    if (entry?.end === end) return ++entry.count
     counted.set(key, { end, count: 1 })
     return 1
   }
 
   /**
-   * Counts one use of a key in a transaction: what is rolled back was not used. Tells whether it was within the quota;
-   * beyond it nothing is written.
+   * Counts one use of a key in a transaction, unless it is rolled back. Returns whether it was within the quota; beyond
+   * it,
+   * nothing is written.
    */
   async function take(trx: Db, { quota, window }: WindowPolicy, key: string): Promise<boolean> {
     const now = clock.now()

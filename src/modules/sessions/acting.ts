@@ -6,7 +6,7 @@ import type { Users } from '../users/users.service.ts'
 import { sessionsErrors } from './sessions.errors.ts'
 import { type IdentityRow, stateForUpdate } from './sessions.store.ts'
 
-/** A signed-in user, and the session by which they ask. */
+/** A signed-in user and their session. */
 export type Caller = Pick<IdentityRow, 'id' | 'session_id'>
 
 interface Parts {
@@ -16,34 +16,30 @@ interface Parts {
 }
 
 /**
- * Every write of a signed-in caller is a transaction that reads its caller first. User and session stay locked until it
- * ends, so whatever took a right away before is seen, and whatever takes it away later waits: a request never acts on a
- * right that was lost while its body arrived or its password was hashed (docs/decisions/0011).
+ * Transactions of signed-in callers. They read and lock the caller first, so that a permission revoked before is
+ * noticed
+ * and a later revocation waits: docs/decisions/0011.
  */
 export function createActing({ database, users, isAlive }: Parts) {
   /**
-   * Runs `work` in a transaction of a caller, with who they are now. `target` is the user whom it changes, where that is
-   * another: both are locked at once, in the order of their ids, so that two who edit each other do not wait for ever.
-   * Throws AppError `session_ended`.
+   * Runs `work` in a transaction with the current state of the caller. Throws AppError `session_ended`.
+   * @param target another user whom `work` changes: both are locked in the order of their ids, to avoid deadlocks
    */
   async function actAs<T>(
     caller: Caller,
-    work: (trx: Db, present: IdentityRow) => Promise<T>,
+    work: (trx: Db, current: IdentityRow) => Promise<T>,
     target?: string,
   ): Promise<T> {
     return database.transaction(async (trx) => {
       await users.lockAll(trx, target === undefined ? [caller.id] : [caller.id, target])
-      const present = await stateForUpdate(trx, caller.session_id)
-      if (present?.id !== caller.id || !isAlive(present, Date.parse(present.expires_at)))
+      const current = await stateForUpdate(trx, caller.session_id)
+      if (current?.id !== caller.id || !isAlive(current, Date.parse(current.expires_at)))
         throw new AppError(sessionsErrors.session_ended)
-      return work(trx, present)
+      return work(trx, current)
     })
   }
 
-  /**
-   * The same for what only an administrator may do, or whoever runs the machine.
-   * Throws AppError `forbidden`, `session_ended`.
-   */
+  /** Runs `work` in a transaction of an administrator or the operator. Throws AppError `forbidden`, `session_ended`. */
   async function administer<T>({ actor }: Origin, work: (trx: Db) => Promise<T>, target?: string): Promise<T> {
     if (actor.type === 'operator') return database.transaction(work)
     if (actor.type !== 'user' || actor.sessionId === null) throw new AppError(kernelErrors.forbidden)

@@ -1,90 +1,78 @@
 /**
- * The state machine of refresh tokens. `docs/sessions.md` tells it in words; everything that decides is here.
- *
- * A session counts its refresh generations. Generation n is *seen* when somebody uses it: its access token on any call,
- * or its refresh token. Until n + 1 has been seen, the answer that carried it may have been lost, so n is accepted again
- * and gives the same successor. After that n is past: for `grace` it still counts as a call that ran in parallel, for
- * `tolerance` as another tab of the same browser, and from anywhere else as the sign of a copied token.
+ * The state machine of refresh tokens, described in `docs/sessions.md`. A generation is *seen* at the first use of its
+ * access token or its refresh token; until then, its predecessor is accepted again.
  */
 export interface Generations {
-  /** The newest generation that was handed out. */
+  /** The newest generation that was issued. */
   current: number
-  /** [generation, when it was first seen in ms], ascending; older ones are thinned out: see `remembered`. */
+  /** [generation, when it was first seen in ms], ascending. Older ones are thinned out: see `remembered`. */
   seen: [generation: number, at: number][]
 }
 
-/** How long a past generation is still answered, in milliseconds since its successor was first seen. */
+/** How long a past generation is accepted, in milliseconds since its successor was first seen. */
 export interface Rules {
-  /** From anywhere: a parallel call. */
+  /** From any client: a parallel call. */
   grace: number
-  /** From the browser of the session: another of its tabs. 0 in sessions that no browser has begun. */
+  /** From the browser of the session: another tab. 0 in sessions that were not started by a browser. */
   tolerance: number
 }
 
 export type Verdict =
-  /** The presented token was the current one: a new generation begins. */
+  /** The current token was used: a new generation begins. */
   | { kind: 'advanced'; next: Generations }
-  /** The same again, or a parallel call: the current generation is handed out once more. */
+  /** A repeated or parallel call: the current generation is issued again. */
   | { kind: 'repeated' }
-  /** A past generation came from the same browser: a tab that was left behind is handed the current one. */
+  /** A past generation from the same browser: a tab with outdated tokens gets the current generation. */
   | { kind: 'stale' }
-  /** A past generation came back: somebody else may hold a copy. The session must end. */
+  /** A past generation from another client: the token may have been copied, so the session must end. */
   | { kind: 'reused' }
 
-/** More generations than this within one grace time are not remembered: the oldest count as past. */
+/** The number of generations remembered within one grace period. If there are more, the oldest count as past. */
 const MAX_REMEMBERED_GENERATIONS = 16
-/** Into so many parts the tolerance is divided; of each part, one generation is remembered. */
+/** The tolerance is divided into this many parts; one generation of each part is remembered. */
 const TOLERANCE_PARTS = 24
 
-/** The column that counts them ends at 2^31 - 1, and there must be room for the next one. */
+/** The column is a 32-bit integer and needs room for the next generation. */
 const MAX_GENERATION = 2 ** 31 - 2
 
-/** Whether a value can be the number of a generation. */
+/** Returns whether a value is a valid generation number. */
 export const isGeneration = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_GENERATION
 
 export const firstGeneration = (): Generations => ({ current: 0, seen: [] })
 
 /**
- * Judges the use of a refresh token whose MAC has been checked. `now` is in milliseconds; `sameBrowser` is what
- * `isSameBrowser` says.
- *
- * A generation that is newer than the current one can only come from before a database was restored or failed over: we
- * did hand it out, so the session goes on from there instead of signing the device out.
+ * Decides about a refresh token with a valid MAC. `now` is in ms, `sameBrowser` the result of `isSameBrowser`.
+ * A generation newer than the current one was issued before a restore or failover, so the session continues from it.
  */
-export function refresh(
-  state: Generations,
-  presented: number,
-  now: number,
-  rules: Rules,
-  sameBrowser = false,
-): Verdict {
-  if (presented >= state.current) {
-    const seen = see({ current: presented, seen: state.seen }, presented, now, rules) ?? { seen: state.seen }
-    return { kind: 'advanced', next: { current: presented + 1, seen: seen.seen } }
+export function refresh(state: Generations, used: number, now: number, rules: Rules, sameBrowser = false): Verdict {
+  if (used >= state.current) {
+    const seen = see({ current: used, seen: state.seen }, used, now, rules) ?? { seen: state.seen }
+    return { kind: 'advanced', next: { current: used + 1, seen: seen.seen } }
   }
-  const successor = presented + 1
+  const successor = used + 1
   const at = state.seen.find(([generation]) => generation === successor)?.[1]
   const isUnseen = successor === state.current && at === undefined
   const isParallel = at !== undefined && now - at <= rules.grace
   if (isUnseen || isParallel) return { kind: 'repeated' }
-  // Where the successor itself is not remembered, the next one that is was seen later, by a part of the tolerance.
-  const past = state.seen.find(([generation]) => generation >= successor)?.[1]
-  const isTab = sameBrowser && past !== undefined && now - past <= rules.tolerance
+  // If the successor is not remembered, the next remembered generation was seen at most one part of the tolerance
+  // later.
+  const supersededAt = state.seen.find(([generation]) => generation >= successor)?.[1]
+  const isTab = sameBrowser && supersededAt !== undefined && now - supersededAt <= rules.tolerance
   return { kind: isTab ? 'stale' : 'reused' }
 }
 
-/** Whether the use of a generation is its first. */
-export const isNews = ({ current, seen }: Generations, used: number): boolean =>
+/** Returns whether this is the first use of a generation. */
+export const isFirstUse = ({ current, seen }: Generations, used: number): boolean =>
   used > current || (used === current && seen.at(-1)?.[0] !== used)
 
-/** Notes the first use of a generation, by either of its tokens; null where there is nothing new to note. */
+/** Records the first use of a generation, by either of its tokens. Returns null if it is not the first. */
 export function see(state: Generations, used: number, now: number, rules: Rules): Generations | null {
-  if (!isNews(state, used)) return null
+  if (!isFirstUse(state, used)) return null
   return { current: used, seen: [...remembered(state.seen, now, rules), [used, now]] }
 }
 
-/** Every generation of the grace time; of the tolerance before it, the last one of each part, and one that is older. */
+/** Keeps every generation of the grace period, the last one of each part of the tolerance, and one that is older. */
 function remembered(seen: Generations['seen'], now: number, { grace, tolerance }: Rules): Generations['seen'] {
   const recent = seen.filter(([, at]) => now - at <= grace).slice(1 - MAX_REMEMBERED_GENERATIONS)
   if (tolerance === 0) return recent
@@ -92,40 +80,41 @@ function remembered(seen: Generations['seen'], now: number, { grace, tolerance }
   const older = seen
     .filter(([generation]) => generation < (recent[0]?.[0] ?? Number.POSITIVE_INFINITY))
     .filter(([, at], index, all) => part(at) !== part(all[index + 1]?.[1] ?? Number.NaN))
-  // Whatever is not younger than the newest of those that are out of it, is out of it too.
+  // Older generations than the newest one outside the tolerance are not needed.
   const end = older.findLastIndex(([, at]) => now - at > tolerance)
   return [...older.slice(Math.max(0, end)).slice(-(TOLERANCE_PARTS + 2)), ...recent]
 }
 
-/** From where a session was continued last, or is to be now. */
+/** Where a session was last continued from, or is being continued from. */
 export interface Use {
-  /** Whether the cookie came that names the device of the session; `lost`: it had come before, and then no more. */
+  /** Whether the request had the cookie of the session's device. `lost`: an earlier one had it, this one did not. */
   cookie: 'none' | 'shown' | 'lost'
   network: string | null
   userAgent: string | null
 }
 
 /**
- * Whether a request comes from the browser that continued the session last. A cookie that scripts cannot read proves it:
- * once it has come, nothing else does. Until then, network and user agent are all there is.
+ * Returns whether a request comes from the browser that last continued the session. Once the device cookie was sent,
+ * only
+ * the cookie proves it; until then, network and user agent are compared.
  */
-export function isSameBrowser(last: Use, present: Use): boolean {
-  if (last.cookie !== 'none') return last.cookie === 'shown' && present.cookie === 'shown'
+export function isSameBrowser(last: Use, current: Use): boolean {
+  if (last.cookie !== 'none') return last.cookie === 'shown' && current.cookie === 'shown'
   return (
     last.network !== null &&
-    last.network === present.network &&
+    last.network === current.network &&
     last.userAgent !== null &&
-    last.userAgent === present.userAgent
+    last.userAgent === current.userAgent
   )
 }
 
-/** What is kept of a use that has begun a new generation: the next one is compared with it. */
-export const lastUse = (last: Use, present: Use): Use => ({
-  ...present,
-  cookie: present.cookie === 'none' && last.cookie !== 'none' ? 'lost' : present.cookie,
+/** Returns what is stored of a use that begins a new generation, to compare the next use with. */
+export const lastUse = (last: Use, current: Use): Use => ({
+  ...current,
+  cookie: current.cookie === 'none' && last.cookie !== 'none' ? 'lost' : current.cookie,
 })
 
-/** The state as a session's row holds it. */
+/** Parses the state stored in a session row. */
 export const parseGenerations = (row: { generation: number; seen: string }): Generations => ({
   current: row.generation,
   seen: JSON.parse(row.seen),

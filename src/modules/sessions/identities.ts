@@ -5,7 +5,7 @@ import { type IdentityRow, identityBySession } from './sessions.store.ts'
 
 const MAX_CACHED_IDENTITIES = 10_000
 
-/** Session and user as they are stored, and what every request asks of them, worked out once. */
+/** Session and user as stored, with parsed values. */
 export interface StoredIdentity {
   row: IdentityRow
   generations: Generations
@@ -14,17 +14,17 @@ export interface StoredIdentity {
 }
 
 /**
- * Session and user of a request, as they are now. Where the engine tells for almost nothing that no commit has happened
- * since (SQLite's `data_version`, asked on every request), the row of before is exact and is used again; anywhere else
- * each request reads it.
+ * Reads session and user of each request. With SQLite, a row is reused while `data_version` shows that nothing has been
+ * committed since: docs/decisions/0003.
  */
 export function createIdentities(database: Database) {
   const cache = new LRUCache<string, { identity: StoredIdentity; version: number }>({ max: MAX_CACHED_IDENTITIES })
 
   return {
     /**
-     * Asks the engine for its version each time (2 µs): one turn of the event loop can bring a request that was sent after an
-     * answer of the same turn.
+     * Reads `data_version` each time (2 µs): one iteration of the event loop can contain a request that was sent after
+     * a
+     * response of the same iteration.
      */
     find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
       const version = database.dataVersion()

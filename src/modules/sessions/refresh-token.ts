@@ -11,8 +11,9 @@ export interface RefreshClaims {
 }
 
 /**
- * Refresh tokens: session id, generation and their HMAC-SHA256, base64url, 70 characters. One generation has one token,
- * so a repeated refresh gives the same again without anything being stored that could be stolen from the database.
+ * Refresh tokens: session id, generation and an HMAC-SHA256 over both, base64url, 70 characters. Each generation has
+ * one
+ * token, so it can be issued again without being stored: docs/decisions/0001.
  */
 export function createRefreshTokens(keys: Buffer[]) {
   const { sign, verify } = createMac(keys)
@@ -24,7 +25,7 @@ export function createRefreshTokens(keys: Buffer[]) {
     return sign(body)
   }
 
-  /** What a token says, or null when it is not one of ours. */
+  /** Returns the claims of a token, or null if it is invalid. */
   function decode(token: string): RefreshClaims | null {
     const body = verify(token)
     if (body?.length !== BODY_BYTES) return null

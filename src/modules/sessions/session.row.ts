@@ -15,8 +15,8 @@ export const useOf = ({ ip, user_agent }: Pick<Device, 'ip' | 'user_agent'>, coo
 export const lastUseOf = ({ session_ip, session_user_agent, browser_cookie }: store.SessionState): Use =>
   useOf({ ip: session_ip, user_agent: session_user_agent }, browser_cookie ?? 'none')
 
-/** What a device tells about itself now; what it leaves out stays as it was. */
-export const known = (device: Device): Partial<Device> =>
+/** Returns the properties that a device has sent; the others keep their stored value. */
+export const withoutNulls = (device: Device): Partial<Device> =>
   Object.fromEntries(Object.entries(device).filter(([, value]) => value !== null))
 
 export const toSession = (row: store.SessionRow, currentId: string | null): Session => ({

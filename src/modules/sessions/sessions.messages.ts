@@ -1,6 +1,6 @@
 import { defineMessages } from '../../kernel/i18n/messages.ts'
 
-/** Confirmations, the `message` of an answer. */
+/** The `message` of successful responses. */
 export const sessionsMessages = defineMessages({
   session_ended: { en: 'The session has been ended.', ru: 'Сеанс завершён.' },
   sessions_ended: { en: 'The sessions have been ended.', ru: 'Сеансы завершены.' },

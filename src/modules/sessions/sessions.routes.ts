@@ -11,7 +11,7 @@ import type { Sessions } from './sessions.service.ts'
 
 const tags = ['Sessions']
 
-/** The devices on which the person is signed in. */
+/** Routes for the sessions of the signed-in user. */
 export const ownSessionsRoutes = (sessions: Sessions) => async (app: App) => {
   app.get(
     '/sessions',

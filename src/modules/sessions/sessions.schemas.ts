@@ -18,7 +18,7 @@ export const Session = Strict(
   { $id: 'Session' },
 )
 export type Session = Static<typeof Session>
-/** Every session of a user that is still stored, also those that are over. */
+/** All stored sessions of a user, including ended ones. */
 export const SessionHistory = Type.Array(
   Strict({
     ...(Session.properties as typeof Session.properties),

@@ -14,7 +14,7 @@ import type { Users } from '../users/users.service.ts'
 import { createActing } from './acting.ts'
 import {
   firstGeneration,
-  isNews,
+  isFirstUse,
   isSameBrowser,
   lastUse,
   parseGenerations,
@@ -23,7 +23,7 @@ import {
   see,
 } from './generations.ts'
 import { createIdentities } from './identities.ts'
-import { columns, known, lastUseOf, toSession, useOf } from './session.row.ts'
+import { columns, lastUseOf, toSession, useOf, withoutNulls } from './session.row.ts'
 import { sessionsErrors } from './sessions.errors.ts'
 import { sessionsEvents } from './sessions.events.ts'
 import { type Session, SessionHistory } from './sessions.schemas.ts'
@@ -33,20 +33,20 @@ import { createSurplus } from './surplus.ts'
 
 export { isGeneration } from './generations.ts'
 export type Identity = store.IdentityRow
-export type SessionEdge = store.Edge
+export type SessionCutoff = store.Cutoff
 export type { EndReason } from './sessions.tables.ts'
 
-/** A live session whose refresh generation may be handed out. */
+/** A live session, and the refresh generation to issue. */
 export interface Grant {
   sessionId: string
   generation: number
   /** The known device of the session. */
   device: string
-  /** Milliseconds since 1970 at which the session ends if nobody refreshes it. */
+  /** When the session ends unless it is refreshed, in milliseconds since 1970. */
   expiresAt: number
 }
 
-/** How long sessions that are over can still be looked up. */
+/** How long ended sessions are stored. */
 const RETENTION_MS = 30 * DAY
 
 interface Parts {
@@ -57,25 +57,25 @@ interface Parts {
   audit: Audit
 }
 
-/** How a session was continued, or that it was ended. */
+/** The result of continuing a session, or of ending it because of a reused token. */
 export type Continued =
   | { identity: Identity; reused: true }
   | {
       identity: Identity
       grant: Grant
-      /** The generation came from a tab that was left behind. */
+      /** The token came from a tab with outdated tokens. */
       stale: boolean
-      /** The first time on this day (UTC). */
+      /** Whether this is the first refresh of the day (UTC). */
       firstOfDay: boolean
     }
 
-/** Sessions: begun, continued, seen in use, and ended. The rules of continuing are in `generations.ts`. */
+/** Sessions: starts, continues, authenticates and ends them. `generations.ts` decides about refresh tokens. */
 export function createSessions({ database, clock, config, users, audit }: Parts) {
   const identities = createIdentities(database)
   const expiry = (now: number, createdAt: number) =>
     Math.min(now + config.sessionIdle, createdAt + config.sessionMaxAge)
 
-  /** Begins a session, of a device that is known (`knownDevice`) or that will be known by the id of the session. */
+  /** Starts a session of a known device, or of a new one that gets the id of the session. */
   async function start(
     trx: Db,
     userId: string,
@@ -104,15 +104,14 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
   }
 
   /**
-   * Who a verified access token speaks for, as they are now. Notes the first use of its generation; where the database
-   * cannot write just now, as on a full disk, the next call does. Throws AppError `session_ended` when the session or its
-   * user is over.
+   * Returns the current user and session of a verified access token. Records the first use of its generation; if the
+   * database cannot write, the next call does. Throws AppError `session_ended`.
    */
   function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
     return thenMaybeSync(identities.find(sessionId), (identity) => {
       if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError(sessionsErrors.session_ended)
-      return isNews(identity.generations, generation)
-        ? noteUse(sessionId, generation).then(
+      return isFirstUse(identity.generations, generation)
+        ? recordUse(sessionId, generation).then(
             () => identity.row,
             (error) => {
               if (isUnavailable(error)) return identity.row
@@ -123,7 +122,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     })
   }
 
-  async function noteUse(sessionId: string, generation: number): Promise<void> {
+  async function recordUse(sessionId: string, generation: number): Promise<void> {
     await database.transaction(async (trx) => {
       const state = await store.stateForUpdate(trx, sessionId)
       const now = clock.now()
@@ -138,9 +137,10 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
   })
 
   /**
-   * Continues a session by a refresh token of a generation. `hasCookieOf` tells whether the request came with the cookie
-   * of a device. A reused token ends the session; that is for the caller to tell, after the transaction: `reused`.
-   * Throws AppError `session_ended`.
+   * Continues a session with a refresh token of a generation. A reused token ends the session: the caller reports
+   * `reused`
+   * after the transaction. Throws AppError `session_ended`.
+   * @param hasCookieOf returns whether the request has the cookie of a device
    */
   async function proceed(
     trx: Db,
@@ -156,8 +156,8 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     const state = parseGenerations(identity)
     const knownDevice = identity.known_device_id ?? sessionId
     const cookie = hasCookieOf({ userId: identity.id, device: knownDevice }) ? 'shown' : 'none'
-    const [last, present] = [lastUseOf(identity), useOf(device, cookie)]
-    const verdict = refresh(state, generation, now, rulesOf(identity), isSameBrowser(last, present))
+    const [last, current] = [lastUseOf(identity), useOf(device, cookie)]
+    const verdict = refresh(state, generation, now, rulesOf(identity), isSameBrowser(last, current))
     if (verdict.kind === 'reused') {
       await store.endSessions(
         trx,
@@ -176,11 +176,11 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     const expiresAt = expiry(now, Date.parse(identity.session_created_at))
     await store.updateSession(trx, sessionId, {
       ...columns(verdict.next),
-      ...known(device),
+      ...withoutNulls(device),
       ...(identity.browser_cookie !== null && {
-        // Exact, also where it tells less than before: the next tab is compared with it.
+        // Set exactly, even to null, because the next request is compared with it.
         user_agent: device.user_agent,
-        browser_cookie: lastUse(last, present).cookie,
+        browser_cookie: lastUse(last, current).cookie,
       }),
       last_used_at: timestamp(now),
       expires_at: timestamp(expiresAt),
@@ -199,8 +199,9 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
   const acting = createActing({ database, users, isAlive })
 
   /**
-   * A text that stays the same for as long as a session lives and its user keeps the password, and tells neither; null once
-   * the session is over.
+   * Returns a text that stays the same while a session lives and the password is unchanged, and reveals neither. Null
+   * for
+   * an ended session.
    */
   async function standingOf(sessionId: string): Promise<string | null> {
     const identity = await identities.find(sessionId)
@@ -213,33 +214,33 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     return rows.map((row) => toSession(row, currentId))
   }
 
-  /** The known device from which a session was begun. */
+  /** Returns the known device of a session. */
   const deviceOf = async (db: Db, sessionId: string): Promise<string> =>
     (await store.deviceOfSession(db, sessionId))?.known_device_id ?? sessionId
 
-  /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many there were. */
-  const end = (db: Db, userId: string, which: store.Which, reason: EndReason): Promise<number> =>
-    store.endSessions(db, userId, which, timestamp(clock.now()), reason)
+  /** Ends live sessions of a user: all, `only` one, or all `except` one. Returns how many. */
+  const end = (db: Db, userId: string, selector: store.SessionSelector, reason: EndReason): Promise<number> =>
+    store.endSessions(db, userId, selector, timestamp(clock.now()), reason)
 
-  /** The same, on request: with its event in the audit log. */
-  async function revoke(trx: Db, origin: Origin, userId: string, which: store.Which, reason: EndReason) {
-    const ended = await end(trx, userId, which, reason)
-    if (ended && which.only !== undefined)
+  /** Ends sessions on request, and records it in the audit log. */
+  async function revoke(trx: Db, origin: Origin, userId: string, selector: store.SessionSelector, reason: EndReason) {
+    const ended = await end(trx, userId, selector, reason)
+    if (ended && selector.only !== undefined)
       await audit.record(trx, origin, {
         event: sessionsEvents['session.ended'],
         target: userId,
-        sessionId: which.only,
+        sessionId: selector.only,
       })
     else if (ended)
       await audit.record(trx, origin, { event: sessionsEvents['sessions.ended'], target: userId, details: { ended } })
     return ended
   }
 
-  /** Ends live sessions of the caller. Returns how many there were. Throws AppError `session_ended`. */
-  const revokeOwn = (caller: Identity, which: store.Which, origin: Origin): Promise<number> =>
+  /** Ends live sessions of the caller. Returns how many. Throws AppError `session_ended`. */
+  const revokeOwn = (caller: Identity, selector: store.SessionSelector, origin: Origin): Promise<number> =>
     acting.actAs(caller, (trx) => {
-      const isLogout = which.only === caller.session_id || which.only === undefined
-      return revoke(trx, origin, caller.id, which, isLogout ? 'logout' : 'revoked')
+      const isLogout = selector.only === caller.session_id || selector.only === undefined
+      return revoke(trx, origin, caller.id, selector, isLogout ? 'logout' : 'revoked')
     })
 
   const declares: Declaration = {

@@ -7,7 +7,7 @@ import type { SessionsTable } from './sessions.tables.ts'
 
 export type SessionRow = Selectable<SessionsTable>
 
-/** A user, and the session by which they are here. */
+/** A user and the session of the request. */
 export type IdentityRow = UserRow & {
   session_id: string
   generation: number
@@ -18,7 +18,7 @@ export type IdentityRow = UserRow & {
   device_id: string | null
 }
 
-/** The same, with what continuing the session asks for besides. */
+/** An identity with the columns needed to continue the session. */
 export type SessionState = IdentityRow &
   Pick<SessionRow, 'known_device_id' | 'browser_cookie'> & {
     session_ip: string | null
@@ -41,7 +41,7 @@ const identities = (db: Db) =>
       'sessions.device_id',
     ])
 
-/** The one query of an authenticated request. */
+/** The query of an authenticated request. */
 export const identityBySession = preparedQuery<{ id: string }, IdentityRow>('identity_by_session', (db, p) =>
   identities(db).where('sessions.id', '=', p('id')),
 )
@@ -59,13 +59,13 @@ const stateBySession = preparedQuery<{ id: string }, SessionState>('state_by_ses
   states(db).where('sessions.id', '=', p('id')),
 )
 
-/** The same, with the session locked until the transaction ends, so that of many refreshes at once one advances it. */
+/** Reads an identity and locks its session until the transaction ends, so that concurrent refreshes advance it once. */
 export async function stateForUpdate(trx: Db, id: string): Promise<SessionState | undefined> {
   if (engineOf(trx) === 'sqlite') return (await stateBySession(trx, { id }))[0]
   return states(trx).where('sessions.id', '=', id).forUpdate(['sessions']).executeTakeFirst()
 }
 
-/** The known device of a session. */
+/** Returns the known device of a session. */
 export const deviceOfSession = (db: Db, id: string) =>
   db.selectFrom('sessions').select(['id', 'known_device_id']).where('id', '=', id).executeTakeFirst()
 
@@ -83,19 +83,19 @@ const lastUsedFirst = (db: Db, userId: string, now: string) =>
 export const liveSessions = (db: Db, userId: string, now: string, limit: number): Promise<SessionRow[]> =>
   lastUsedFirst(db, userId, now).selectAll().limit(limit).execute()
 
-/** A place in the order of last use. */
-export interface Edge {
+/** A position in the order of last use. */
+export interface Cutoff {
   id: string
   last_used_at: string
 }
 
-/** The live session that was used last beyond the `kept` ones before it, `newest` not counted. */
-export const edgeOfSessions = (
+/** Returns the most recently used live session after the `kept` most recent ones, not counting `newest`. */
+export const cutoffOfSessions = (
   db: Db,
   userId: string,
   now: string,
   { newest, kept }: { newest: string; kept: number },
-): Promise<Edge | undefined> =>
+): Promise<Cutoff | undefined> =>
   lastUsedFirst(db, userId, now)
     .where('id', '<>', newest)
     .select(['id', 'last_used_at'])
@@ -103,20 +103,20 @@ export const edgeOfSessions = (
     .limit(1)
     .executeTakeFirst()
 
-/** Up to `limit` live sessions at the edge or beyond it, in no order: each is looked at once, however many there are. */
-export async function sessionsBeyond(
+/** Returns up to `limit` live sessions at the cutoff or used before it, in no particular order. */
+export async function sessionsUpToCutoff(
   db: Db,
   userId: string,
   now: string,
-  { edge, newest, limit }: { edge: Edge; newest: string; limit: number },
+  { cutoff, newest, limit }: { cutoff: Cutoff; newest: string; limit: number },
 ): Promise<string[]> {
   const rows = await live(db, userId, now)
     .select('id')
     .where('id', '<>', newest)
     .where((eb) =>
       eb.or([
-        eb('last_used_at', '<', edge.last_used_at),
-        eb.and([eb('last_used_at', '=', edge.last_used_at), eb('id', '<=', edge.id)]),
+        eb('last_used_at', '<', cutoff.last_used_at),
+        eb.and([eb('last_used_at', '=', cutoff.last_used_at), eb('id', '<=', cutoff.id)]),
       ]),
     )
     .limit(limit)
@@ -127,7 +127,7 @@ export async function sessionsBeyond(
 export const endTheseSessions = (db: Db, ids: string[], now: string, reason: string) =>
   db.updateTable('sessions').set({ ended_at: now, end_reason: reason }).where('id', 'in', ids).execute()
 
-/** Up to `limit` sessions of a user after one of them, the oldest first. */
+/** Returns up to `limit` sessions of a user after one of them, oldest first. */
 export const sessionsAfter = (db: Db, userId: string, after: string, limit: number): Promise<SessionRow[]> =>
   db
     .selectFrom('sessions')
@@ -139,32 +139,38 @@ export const sessionsAfter = (db: Db, userId: string, after: string, limit: numb
     .limit(limit)
     .execute()
 
-/** Deletes up to `limit` sessions that were over before a time; returns how many. Each way of being over has an index. */
+/** Deletes up to `limit` sessions that ended or expired before a time. Returns how many. Each column has an index. */
 export async function deleteSessionsBefore(db: Db, before: string, limit: number): Promise<number> {
-  const over = async (column: 'expires_at' | 'ended_at', most: number): Promise<number> => {
-    const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(most)
+  const deleteBy = async (column: 'expires_at' | 'ended_at', max: number): Promise<number> => {
+    const old = db.selectFrom('sessions').select('id').where(column, '<', before).orderBy(column).limit(max)
     return countDeleted(db.deleteFrom('sessions').where('id', 'in', old))
   }
-  const ended = await over('ended_at', limit)
-  return ended < limit ? ended + (await over('expires_at', limit - ended)) : ended
+  const ended = await deleteBy('ended_at', limit)
+  return ended < limit ? ended + (await deleteBy('expires_at', limit - ended)) : ended
 }
 
-/** Which sessions of a user: all, `only` one, or all `except` one. */
-export interface Which {
+/** Selects sessions of a user: all, `only` one, or all `except` one. */
+export interface SessionSelector {
   only?: string
   except?: string
 }
 
-/** Ends live sessions of a user: all, one, or all but one. Returns how many there were. */
-export async function endSessions(db: Db, userId: string, which: Which, now: string, reason: string): Promise<number> {
+/** Ends live sessions of a user. Returns how many. */
+export async function endSessions(
+  db: Db,
+  userId: string,
+  selector: SessionSelector,
+  now: string,
+  reason: string,
+): Promise<number> {
   let query = db
     .updateTable('sessions')
     .set({ ended_at: now, end_reason: reason })
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
     .where('expires_at', '>', now)
-  if (which.only !== undefined) query = query.where('id', '=', which.only)
-  if (which.except !== undefined) query = query.where('id', '<>', which.except)
+  if (selector.only !== undefined) query = query.where('id', '=', selector.only)
+  if (selector.except !== undefined) query = query.where('id', '<>', selector.except)
   const { numUpdatedRows } = await query.executeTakeFirst()
   return Number(numUpdatedRows)
 }

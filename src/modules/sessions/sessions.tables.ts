@@ -9,7 +9,7 @@ declare module '../../kernel/db/tables.ts' {
 export interface SessionsTable {
   id: string
   user_id: string
-  /** The refresh generation that is current, and when it and the ones before it were first seen: `generations.ts`. */
+  /** The current refresh generation, and when recent ones were first seen: `generations.ts`. */
   generation: number
   seen: string
   device_id: string | null
@@ -17,9 +17,9 @@ export interface SessionsTable {
   app_version: string | null
   user_agent: string | null
   ip: string | null
-  /** The known device from which it was begun; null where that was unknown till then: its id is then the session's. */
+  /** The known device of the session; null for a device that became known with the id of the session. */
   known_device_id: string | null
-  /** Null where no browser has begun it; else whether its last use showed the cookie of its device: `generations.ts`. */
+  /** Null unless a browser started the session; else whether its last use had the device cookie: `generations.ts`. */
   browser_cookie: 'none' | 'shown' | 'lost' | null
   created_at: Time
   last_used_at: Time
@@ -28,7 +28,7 @@ export interface SessionsTable {
   end_reason: string | null
 }
 
-/** Why a session is over. */
+/** Why a session ended. */
 export type EndReason =
   | 'logout'
   | 'revoked'

@@ -1,12 +1,13 @@
 import { domainToASCII } from 'node:url'
 
 /**
- * What makes an e-mail address unique: Unicode NFC, case folded, the domain as IDNA encodes it. Two addresses of one
- * account differ in none of these; confusable letters stay different.
+ * Returns the key that makes an e-mail address unique: NFC, case-folded, with an IDNA-encoded domain. Confusable
+ * letters
+ * stay distinct.
  */
 export const emailKey = (email: string): string => keyBy(email, foldCase)
 
-/** The key of before migration 0009, which a few accounts still have: two that one folded address would have merged. */
+/** Returns the key used before migration 0009, which accounts keep whose folded addresses would have collided. */
 export const earlierEmailKey = (email: string): string => keyBy(email, (local) => local.normalize('NFC').toLowerCase())
 
 function keyBy(email: string, fold: (local: string) => string): string {
@@ -16,27 +17,28 @@ function keyBy(email: string, fold: (local: string) => string): string {
 }
 
 /**
- * Unicode's full case folding, which JavaScript lacks: lower case alone keeps apart what differs in the final sigma or in
- * ß and SS. To upper case and back is the same for every character but the dotless ı, which is a letter of its own.
+ * Applies full Unicode case folding, which JavaScript lacks: lower-casing alone distinguishes final sigma, and ß from
+ * ss.
+ * Upper-casing and lower-casing does the same for every character except dotless ı, a letter of its own.
  */
 const foldCase = (text: string): string =>
   text
-    .normalize('NFD') // the iota below a letter becomes one beside it: marks are put in order first
+    .normalize('NFD') // decomposes the iota subscript, with the marks in canonical order
     .split('ı')
-    .map((part) => part.toLowerCase().toUpperCase().toLowerCase()) // ẞ has no upper case, its lower case has
+    .map((part) => part.toLowerCase().toUpperCase().toLowerCase()) // ẞ has no upper case, but its lower case ß has
     .join('ı')
     .replaceAll('ς', 'σ')
 
-/** A name as it is kept: NFC, without space at its ends. */
+/** Returns a name in its stored form: NFC, trimmed. */
 export const cleanName = (name: string): string => name.normalize('NFC').trim()
 
-/** Text without the differences that a search overlooks: letter case, Unicode form, ё and е. */
+/** Removes the differences that a search ignores: letter case, Unicode form, white space, ё and е. */
 export const fold = (text: string): string =>
   text.normalize('NFC').toLowerCase().replaceAll('ё', 'е').normalize('NFC').replace(/\s+/g, ' ').trim()
 
 /**
- * What a search looks in. Two spaces stand before the e-mail and before each word of the name, so that a single letter
- * with its two spaces is a trigram: the one index that finds parts of words also finds their beginnings.
+ * Returns the text that is searched. Two spaces precede the e-mail and each word of the name, so that the trigram index
+ * also finds words by their first letters: docs/decisions/0004.
  */
 export const searchText = (email: string, name: string): string =>
   `  ${fold(email)}\n${fold(name)
@@ -44,7 +46,7 @@ export const searchText = (email: string, name: string): string =>
     .map((word) => `  ${word}`)
     .join('')}`
 
-/** What is looked for in `searchText`: at least three characters, or null where `q` is empty. */
+/** Returns the term to look for in `searchText`, at least three characters, or null if `q` is empty. */
 export function searchTerm(q: string): string | null {
   const folded = fold(q)
   if (!folded) return null

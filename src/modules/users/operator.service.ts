@@ -23,7 +23,7 @@ interface Parts {
   userManagement: UserManagement
 }
 
-/** What whoever runs the machine does from the command line: users by their e-mail, under the same rules as by the API. */
+/** User management for the command line: users by their e-mail, under the same rules as over the API. */
 export function createOperator({ database, config, passwords, users, audit, credentials, userManagement }: Parts) {
   /** Throws AppError `not_found`. */
   async function byEmail(email: string): Promise<UserRow> {

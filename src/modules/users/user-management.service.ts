@@ -24,10 +24,10 @@ interface Parts {
   credentials: Credentials
 }
 
-/** Fields of a user that the person may change without an administrator. */
+/** Fields that users may change themselves. */
 const OWN_FIELDS = ['name', 'locale'] as const
 
-/** What administrators do with users, and users with their own entry under `/users`. */
+/** What administrators do with users, and what users do with their own record under `/users`. */
 export function createUserManagement({ config, passwords, users, sessions, audit, credentials }: Parts) {
   /** Throws AppError `password_refused`, `email_taken`. */
   async function create(input: CreateUser, locale: Locale, origin: Origin): Promise<UserRow> {
@@ -50,8 +50,9 @@ export function createUserManagement({ config, passwords, users, sessions, audit
   }
 
   /**
-   * Changes a user; one who is no administrator changes only their own name and language, though the app may send the
-   * other fields along as they are. Throws AppError `forbidden`, and what `users.update` throws.
+   * Changes a user. Users without the role `admin` may change only their own `name` and `locale`; the app may send
+   * other
+   * fields with their current values. Throws AppError `forbidden`, and the errors of `users.update`.
    */
   async function update(
     caller: Identity,
@@ -60,17 +61,17 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     origin: Origin,
     versions?: readonly number[],
   ): Promise<UserRow> {
-    const work = async (trx: Db, present: Identity) => {
-      if (present.role !== 'admin') {
-        if (present.id !== id) throw new AppError(kernelErrors.forbidden)
-        refuseForeignFields(present, changes)
+    const work = async (trx: Db, current: Identity) => {
+      if (current.role !== 'admin') {
+        if (current.id !== id) throw new AppError(kernelErrors.forbidden)
+        refuseForeignFields(current, changes)
       }
       return applyChanges(trx, id, changes, origin, versions)
     }
     return sessions.actAs(caller, work, id)
   }
 
-  /** A user who is deactivated is signed out in the same transaction. */
+  /** Deactivating a user ends their sessions in the same transaction. */
   async function applyChanges(
     trx: Db,
     id: string,
@@ -80,9 +81,9 @@ export function createUserManagement({ config, passwords, users, sessions, audit
   ): Promise<UserRow> {
     const { before, after, fields } = await users.update(trx, id, changes, versions)
     if (fields.length === 0) return after
-    const isShutOut = before.is_active && !after.is_active
-    if (isShutOut) await sessions.end(trx, id, {}, 'deactivated')
-    if (isShutOut || before.email !== after.email) await credentials.revokeLinks(trx, id)
+    const isDeactivated = before.is_active && !after.is_active
+    if (isDeactivated) await sessions.end(trx, id, {}, 'deactivated')
+    if (isDeactivated || before.email !== after.email) await credentials.revokeLinks(trx, id)
     if (emailKey(before.email) !== emailKey(after.email)) await credentials.notifyEmailChanged(trx, before, after)
     const details = {
       fields: fields.join(', '),
@@ -103,7 +104,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     await sessions.administer(origin, work, id)
   }
 
-  /** Mails the person a link by which they set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
+  /** Sends the user a link to set a password themselves (ASVS 6.4.6). Throws AppError `not_found`. */
   async function sendReset(id: string, origin: Origin): Promise<void> {
     const work = async (trx: Db) => {
       await credentials.sendReset(trx, await users.lock(trx, id))
@@ -118,29 +119,29 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     return user
   }
 
-  /** The same for an administrator or the operator alone. */
+  /** Changes a user on behalf of an administrator or the operator. Throws the errors of `users.update`. */
   const change = (id: string, changes: UpdateUser, origin: Origin) =>
     sessions.administer(origin, (trx) => applyChanges(trx, id, changes, origin), id)
 
   async function view(id: string, origin: Origin): Promise<UserRow> {
     const user = await find(id)
-    audit.noteView(origin, usersEvents['user.viewed'], id)
+    audit.recordView(origin, usersEvents['user.viewed'], id)
     return user
   }
 
   async function list(query: ListUsers, origin: Origin) {
     const page = await users.list(query)
-    audit.noteView(origin, usersEvents['users.listed'])
+    audit.recordView(origin, usersEvents['users.listed'])
     return page
   }
 
   async function sessionsOf(id: string, caller: Identity, origin: Origin) {
     await find(id)
-    audit.noteView(origin, sessionsEvents['sessions.viewed'], id)
+    audit.recordView(origin, sessionsEvents['sessions.viewed'], id)
     return sessions.list(id, caller.session_id)
   }
 
-  /** Ends one session of a user, or all. Throws AppError `not_found`. */
+  /** Ends one session of a user, or all of them. Throws AppError `not_found`. */
   async function endSessions(id: string, origin: Origin, only?: string): Promise<number> {
     await find(id)
     const work = async (trx: Db) => {
@@ -171,7 +172,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
 
 export type UserManagement = ReturnType<typeof createUserManagement>
 
-/** Whether a change is of nothing but what everybody changes of themselves. */
+/** Returns whether a change affects only fields that users may change themselves. */
 const isProfile = (changes: UpdateUser): boolean =>
   Object.entries(changes).every(
     ([field, value]) => (OWN_FIELDS as readonly string[]).includes(field) || value === null || value === undefined,

@@ -3,10 +3,10 @@ import { etag } from '../../kernel/http/etag.ts'
 import type { User } from './users.schemas.ts'
 import { NEVER, type UsersTable } from './users.tables.ts'
 
-/** A user as the service handles one: all but what only the lookups of the store need. */
+/** A user without the columns that only queries use. */
 export type UserRow = Omit<Selectable<UsersTable>, 'email_key' | 'name_key' | 'search_text'>
 
-/** What every query for a user selects, those of other modules that join one in too. */
+/** The columns of every query for a user, including joins in other modules. */
 export const USER_COLUMNS = [
   'users.id',
   'users.email',
@@ -24,11 +24,11 @@ export const USER_COLUMNS = [
   'users.delete_after',
 ] as const
 
-/** The entity tag of a user as the API shows it: signing in changes it, and is no edit. */
+/** Returns the entity tag of a user in responses. Signing in changes it through `last_login_at`, but not `version`. */
 export const userEtag = ({ version, last_login_at }: Pick<UserRow, 'version' | 'last_login_at'>): string =>
   etag(version, last_login_at)
 
-/** A row as the API shows it. */
+/** Converts a row to a user in responses. */
 export const toUser = (
   row: Omit<UserRow, 'password_hash' | 'version' | 'security_version' | 'delete_after'>,
 ): User => ({

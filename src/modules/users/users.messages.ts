@@ -1,6 +1,6 @@
 import { defineMessages } from '../../kernel/i18n/messages.ts'
 
-/** Confirmations, the `message` of an answer. */
+/** The `message` of successful responses. */
 export const usersMessages = defineMessages({
   reset_sent_to_user: {
     en: 'The user will receive a link by e-mail.',

@@ -16,7 +16,7 @@ import { userEtag } from './users.service.ts'
 
 const tags = ['Users']
 
-/** For administrators. */
+/** Routes for administrators. */
 export const usersRoutes = (userManagement: UserManagement) => async (app: App) => {
   app.get(
     '',
@@ -149,7 +149,7 @@ export const usersRoutes = (userManagement: UserManagement) => async (app: App) 
   )
 }
 
-/** For administrators, and for users under their own id. */
+/** Routes for administrators, and for users under their own id. */
 export const userRoutes = (userManagement: UserManagement) => async (app: App) => {
   app.get(
     '/:id',

@@ -6,8 +6,8 @@ export const Role = Type.Unsafe<'user' | 'admin'>({ type: 'string', title: 'Role
 export const PersonName = Type.String({
   title: 'PersonName',
   maxLength: 100,
-  // Any script; no control characters, no line or direction overrides, and something to see. One class after another
-  // over the same letters would take quadratic time on a long text: hence the look ahead (ASVS 1.3.12).
+  // Any script, at least one visible character, no control characters and no line or direction overrides.
+  // The lookahead avoids adjacent classes over the same letters, which would take quadratic time (ASVS 1.3.12).
   pattern: '^(?![\\s\\p{C}]*$)[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$',
   description: 'In any script, without control characters.',
   examples: ['Анна Каренина'],
@@ -26,7 +26,7 @@ const properties = {
   last_login_at: Nullable(Time),
 }
 
-/** A person as the API shows them: no more than this ever leaves the service (ASVS 15.3.1). */
+/** A user in responses. No other data of a user is returned (ASVS 15.3.1). */
 export const User = Strict(properties, { $id: 'User' })
 export type User = Static<typeof User>
 export const UserRef = Type.Unsafe<User>({ $ref: 'User#' })

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/lib/clock.ts'
 import { timestamp } from '../../kernel/lib/clock.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { cleanName, earlierEmailKey, emailKey, fold, searchTerm, searchText } from './normalization.ts'
-import { createPlanner, MAX_WALKED_ROWS } from './search.plan.ts'
+import { createPlanner, MAX_SCANNED_ROWS } from './search.plan.ts'
 import { type AccessPath, type Filters, hasFilters, type Page, pageOfUsers, pageWithin } from './search.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import { usersErrors } from './users.errors.ts'
@@ -21,7 +21,7 @@ export { type UserRow, userEtag } from './user.row.ts'
 interface NewUser {
   email: string
   name: string
-  /** Already hashed; null for one who sets a password by a link. */
+  /** Null for a user who sets a password with a link. */
   passwordHash: string | null
   role?: 'user' | 'admin' | undefined
   is_active?: boolean | undefined
@@ -36,7 +36,10 @@ const COLUMNS: Record<Sort, Page['column']> = {
   last_login_at: 'last_login_at',
 }
 
-/** People: made, found, changed and removed. Functions that take `trx` first leave the transaction to their caller. */
+/**
+ * Accounts: creates, finds, changes and deletes them. Functions that take `trx` first run in the transaction of the
+ * caller.
+ */
 export function createUsers({ database, clock, cursors }: { database: Database; clock: Clock; cursors: Cursors }) {
   const planner = createPlanner(clock)
 
@@ -57,14 +60,15 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       updated_at: now,
       last_login_at: NEVER,
     }
-    await refuseEarlier(trx, input.email, row.id)
+    await refuseEarlierKey(trx, input.email, row.id)
     await refuseTaken(() => store.insertUser(trx, { ...row, ...keys(input.email, name) }))
     return { ...row, version: 1, security_version: 0, delete_after: null }
   }
 
   /**
-   * Changes a user; `null` and absent fields stay. `versions` are those that the caller has seen, where it says so. What
-   * is as it was changes nothing, and `fields` names the rest. Throws AppError `not_found`, `precondition_failed`, `email_taken`, `last_admin`.
+   * Changes a user. `null`, absent and unchanged fields are ignored; `fields` lists the others.
+   * Throws AppError `not_found`, `precondition_failed`, `email_taken`, `last_admin`.
+   * @param versions the versions accepted by `If-Match`, if given
    */
   async function update(
     trx: Db,
@@ -76,14 +80,14 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     const given = changesOf(before, changes)
     const fields = Object.keys(given)
     if (fields.length === 0) return { before, after: before, fields }
-    const leavesAdmins = given.role === 'user' || given.is_active === false
-    if (leavesAdmins) await keepOneAdmin(trx, before)
-    // Another address is not verified by the old one’s verification.
+    const losesAdmin = given.role === 'user' || given.is_active === false
+    if (losesAdmin) await keepOneAdmin(trx, before)
+    // A new address is unverified.
     if (given.email !== undefined && emailKey(given.email) !== emailKey(before.email))
       given.email_verified = changes.email_verified ?? false
-    if (given.email !== undefined) await refuseEarlier(trx, given.email, id)
+    if (given.email !== undefined) await refuseEarlierKey(trx, given.email, id)
     if ((given.email ?? before.email) !== before.email || (before.is_active && given.is_active === false))
-      await store.countSecurityVersion(trx, id)
+      await store.bumpSecurityVersion(trx, id)
     const renamed = given.email !== undefined || given.name !== undefined
     await refuseTaken(() =>
       store.updateUser(
@@ -114,8 +118,8 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     return user
   }
 
-  /** Throws AppError `email_taken` where another account has the address under its earlier key. */
-  async function refuseEarlier(trx: Db, email: string, id: string): Promise<void> {
+  /** Throws AppError `email_taken` if another account has the address under its earlier key. */
+  async function refuseEarlierKey(trx: Db, email: string, id: string): Promise<void> {
     const earlier = earlierEmailKey(email)
     if (earlier === emailKey(email)) return
     const [holder] = await store.userByEmail(trx, { email_key: earlier })
@@ -132,11 +136,11 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   }
 
   async function keepOneAdmin(trx: Db, user: UserRow): Promise<void> {
-    const counts = user.role === 'admin' && user.is_active
-    if (counts && (await store.otherAdmins(trx, user.id)) === 0) throw new AppError(usersErrors.last_admin)
+    const isActiveAdmin = user.role === 'admin' && user.is_active
+    if (isActiveAdmin && (await store.countOtherAdmins(trx, user.id)) === 0) throw new AppError(usersErrors.last_admin)
   }
 
-  /** One page. Throws AppError `invalid_cursor`. */
+  /** Returns one page. Throws AppError `invalid_cursor`. */
   async function list(
     query: ListUsers,
   ): Promise<{ users: User[]; total: number; page: number; limit: number; next_cursor: string | null }> {
@@ -150,8 +154,8 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
       created_from: query.created_from && timestamp(Date.parse(query.created_from)),
       created_to: query.created_to && timestamp(Date.parse(query.created_to)),
     }
-    const { total, lead } = await planner.of(database.reads, filters)
-    const rows = await pageBy(lead, filters, {
+    const { total, path } = await planner.of(database.reads, filters)
+    const rows = await pageBy(path, filters, {
       column: COLUMNS[order.replace('-', '') as Sort],
       direction: order.startsWith('-') ? 'desc' : 'asc',
       limit: limit + 1,
@@ -171,29 +175,29 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     }
   }
 
-  async function pageBy(lead: AccessPath, filters: Filters, page: Page) {
+  async function pageBy(path: AccessPath, filters: Filters, page: Page) {
     const db = database.reads
-    const isBare = !filters.term && !hasFilters(filters)
-    if (lead !== 'order' || isBare) return pageOfUsers(db, filters, page, lead)
-    const soon = await pageWithin(db, filters, page, MAX_WALKED_ROWS + page.offset)
-    return soon ?? pageOfUsers(db, filters, page, await planner.instead(db, filters))
+    const isUnfiltered = !filters.term && !hasFilters(filters)
+    if (path !== 'order' || isUnfiltered) return pageOfUsers(db, filters, page, path)
+    const found = await pageWithin(db, filters, page, MAX_SCANNED_ROWS + page.offset)
+    return found ?? pageOfUsers(db, filters, page, await planner.fallback(db, filters))
   }
 
   const byId = async (id: string, db: Db = database.db) => (await store.userById(db, { id }))[0]
 
-  /** Reads a user and keeps others from changing it, as `lock` does, where there is one. */
-  const lockIfThere = (trx: Db, id: string) => store.userForUpdate(trx, id)
+  /** Reads a user and locks it, if it exists. */
+  const lockIfExists = (trx: Db, id: string) => store.userForUpdate(trx, id)
 
-  /** Makes the pending change of an e-mail worthless. */
-  const bumpSecurityVersion = (trx: Db, id: string) => store.countSecurityVersion(trx, id)
+  /** Invalidates the pending change of an e-mail. */
+  const bumpSecurityVersion = (trx: Db, id: string) => store.bumpSecurityVersion(trx, id)
 
   const touchLogin = (trx: Db, id: string, now: string) => store.touchLogin(trx, { id, now })
 
-  /** Keeps a hash made with better parameters; nothing that anybody could see has changed. */
+  /** Stores a hash with the current parameters. `version` stays, because nothing visible changes. */
   const rehash = (trx: Db, id: string, hash: string) => store.setPasswordHash(trx, id, hash)
 
-  /** Marks an account to be deleted at a time. Throws AppError `last_admin`. */
-  async function deleteLater(trx: Db, id: string, at: string): Promise<void> {
+  /** Schedules the deletion of an account. Throws AppError `last_admin`. */
+  async function scheduleDeletion(trx: Db, id: string, at: string): Promise<void> {
     await keepOneAdmin(trx, await lock(trx, id))
     await store.updateUser(trx, id, { delete_after: at }, timestamp(clock.now()))
   }
@@ -201,16 +205,16 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   const cancelDeletion = (trx: Db, id: string) =>
     store.updateUser(trx, id, { delete_after: null }, timestamp(clock.now()))
 
-  /** Users whose time to be deleted has come. */
+  /** Returns users whose deletion is due. */
   const dueForDeletion = (limit: number) => store.usersToDelete(database.db, timestamp(clock.now()), limit)
 
-  /** Verifies the address that was proved, and no other that has come meanwhile. Tells whether the user still has it. */
+  /** Marks an address as verified unless the user has another one by now. Returns whether it is still theirs. */
   const verifyEmail = (trx: Db, id: string, email: string): Promise<boolean> =>
     store.verifyEmail(trx, id, email, timestamp(clock.now()))
 
   async function setPassword(trx: Db, id: string, hash: string): Promise<void> {
     await store.updateUser(trx, id, { password_hash: hash }, timestamp(clock.now()))
-    await store.countSecurityVersion(trx, id)
+    await store.bumpSecurityVersion(trx, id)
   }
 
   return {
@@ -223,11 +227,11 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
     toUser,
     byId,
     byEmail,
-    lockIfThere,
+    lockIfExists,
     bumpSecurityVersion,
     touchLogin,
     rehash,
-    deleteLater,
+    scheduleDeletion,
     cancelDeletion,
     dueForDeletion,
     verifyEmail,
@@ -245,7 +249,7 @@ const keys = (email: string, name: string) => ({
 
 type Changes = { [K in keyof UpdateUser]?: NonNullable<UpdateUser[K]> }
 
-/** What of a request really changes a user: neither nulls nor what is so already. */
+/** Returns the fields that change a user: neither null nor equal to the stored value. */
 function changesOf(user: UserRow, { name, ...others }: UpdateUser): Changes {
   const wanted = { ...others, ...(typeof name === 'string' && { name: cleanName(name) }) }
   const changed = Object.entries(wanted).filter(([field, value]) => {

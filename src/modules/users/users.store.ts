@@ -16,7 +16,7 @@ export const insertUser = (db: Db, user: Insertable<UsersTable>) => db.insertInt
 
 export type UserChanges = Omit<Updateable<UsersTable>, 'id' | 'version' | 'created_at' | 'updated_at'>
 
-/** Changes a user and counts its version up. */
+/** Changes a user and increments the version. */
 export const updateUser = (db: Db, id: string, changes: UserChanges, now: string) =>
   db
     .updateTable('users')
@@ -24,7 +24,7 @@ export const updateUser = (db: Db, id: string, changes: UserChanges, now: string
     .where('id', '=', id)
     .execute()
 
-/** Verifies an e-mail where it is still the user's. Tells whether it is. */
+/** Marks an e-mail as verified if it is still that of the user. Returns whether it is. */
 export async function verifyEmail(db: Db, id: string, email: string, now: string): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('users')
@@ -35,15 +35,15 @@ export async function verifyEmail(db: Db, id: string, email: string, now: string
   return numUpdatedRows > 0n
 }
 
-/** Nothing that anybody could see has changed, so `version` stays. */
-export const countSecurityVersion = (db: Db, id: string) =>
+/** Increments `security_version`. Nothing visible changes, so `version` stays. */
+export const bumpSecurityVersion = (db: Db, id: string) =>
   db
     .updateTable('users')
     .set((eb) => ({ security_version: eb('security_version', '+', 1) }))
     .where('id', '=', id)
     .execute()
 
-/** The last login is no change that anybody could overwrite, so neither the version nor `updated_at` moves. */
+/** Sets the last login. It is not an edit, so neither `version` nor `updated_at` changes. */
 export const touchLogin = preparedQuery<{ id: string; now: string }, never>(
   'user_touch_login',
   (db, p) =>
@@ -61,27 +61,27 @@ export const deleteUser = (db: Db, id: string) => db.deleteFrom('users').where('
 export const usersToDelete = (db: Db, now: string, limit: number): Promise<UserRow[]> =>
   db.selectFrom('users').select(USER_COLUMNS).where('delete_after', '<=', now).limit(limit).execute()
 
-/** Reads a user and keeps others from changing it until the transaction ends (SQLite has one writer anyway). */
+/** Reads a user and locks it until the transaction ends. SQLite has a single writer and needs no lock. */
 export async function userForUpdate(trx: Db, id: string): Promise<UserRow | undefined> {
   if (engineOf(trx) === 'sqlite') return (await userById(trx, { id }))[0]
   return trx.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', id).forNoKeyUpdate().executeTakeFirst()
 }
 
-/** Keeps others from changing these users until the transaction ends; always in the order of their ids. */
+/** Locks users until the transaction ends, always in the order of their ids. */
 export async function lockUsers(trx: Db, ids: readonly string[]): Promise<void> {
   if (engineOf(trx) === 'sqlite') return
   await trx.selectFrom('users').select('id').where('id', 'in', ids).orderBy('id').forNoKeyUpdate().execute()
 }
 
-/** Any number that no other program uses on the same database, nor the migrator. */
+/** The key of the advisory lock. The migrator and other programs on the same database must not use it. */
 const ADMINS_LOCK = 7_206_514_204
 
 /**
- * How many active administrators there are beside one. Of those who ask, one after another gets an answer, and keeps the
- * next waiting until its transaction ends: two that leave at once must not each see the other as the one who stays. Not
- * the rows are locked, since other transactions hold some of them and would want the rest.
+ * Counts the active administrators other than one user. An advisory lock serializes the callers until their
+ * transactions
+ * end; locking the rows would lead to deadlocks: docs/decisions/0011.
  */
-export async function otherAdmins(trx: Db, id: string): Promise<number> {
+export async function countOtherAdmins(trx: Db, id: string): Promise<number> {
   if (engineOf(trx) === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(ADMINS_LOCK)})`.execute(trx)
   const admins = await trx
     .selectFrom('users')

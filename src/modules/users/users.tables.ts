@@ -11,31 +11,31 @@ export type Role = 'user' | 'admin'
 
 export interface UsersTable {
   id: string
-  /** As the person typed it. */
+  /** As entered by the user. */
   email: string
-  /** What makes an address unique, see `emailKey`. */
+  /** The unique form of the address: see `emailKey`. */
   email_key: string
   name: string
-  /** The folded name: what a list is sorted by. */
+  /** The folded name, for sorting. */
   name_key: string
-  /** What a search looks in, see `searchText`. */
+  /** The text that is searched: see `searchText`. */
   search_text: string
   password_hash: string | null
   role: Role
   is_active: Flag
   email_verified: Flag
   locale: 'ru' | 'en'
-  /** Counts the changes that others may not overwrite unseen: the ETag. */
+  /** Counts the changes that must not be overwritten unseen. Part of the ETag. */
   version: Generated<number>
   created_at: Time
   updated_at: Time
-  /** `NEVER` until the first login, so that a list sorted by it has no NULLs to step over. */
+  /** `NEVER` until the first login, so that the sort order has no NULLs. */
   last_login_at: Time
-  /** Counts what makes links to change the e-mail worthless: another address or password, and being shut out. */
+  /** Counts the events that invalidate links to change the e-mail: docs/decisions/0035. */
   security_version: Generated<number>
-  /** Set when the person has deleted the account: until then they can undo it. */
+  /** When the data is deleted, if the user has requested it. Until then the request can be canceled. */
   delete_after: Generated<Time | null>
 }
 
-/** The `last_login_at` of a person who has not signed in yet. */
+/** The `last_login_at` of a user who has not signed in yet. */
 export const NEVER: Time = '1970-01-01T00:00:00.000Z'

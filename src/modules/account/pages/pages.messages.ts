@@ -7,7 +7,7 @@ interface PageTexts {
     error: string
     expired: string
     expiredText: string
-    /** What stands before the address of the account, or before the address that it gets. */
+    /** Labels before the current or the new address. */
     account: string
     newAddress: string
     password: string

@@ -32,19 +32,20 @@ interface Form {
 }
 
 /**
- * The pages that links in e-mails open. Opening one changes nothing, since mail scanners open links as well; its button
- * does. There is no session that another site could abuse: what authorises the form is the token in it.
+ * The pages that links in e-mails open. Opening one changes nothing, because mail scanners open links too; its button
+ * does.
+ * The token in the form authorizes it: there is no session that another site could abuse.
  */
 export const accountPages =
   (account: Account, credentials: Credentials, minPasswordLength: number, cookie: RefreshCookie) =>
   async (app: App) => {
-    app.removeContentTypeParser('application/json') // which would let in fields of any type
+    app.removeContentTypeParser('application/json') // JSON would allow fields of any type
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
       done(null, readForm(new URLSearchParams(body as string))),
     )
 
-    /** Each may give the token of a device that is known from now on. */
-    const acts: Record<LinkKind, (form: Form, origin: Origin) => Promise<unknown>> = {
+    /** The action of each flow. Some return the token of a device that is known from now on. */
+    const actions: Record<LinkKind, (form: Form, origin: Origin) => Promise<unknown>> = {
       verify_email: ({ token }, origin) => account.verifyEmail(token, origin),
       change_email: ({ token }, origin) => account.changeEmail(token, origin),
       undo_deletion: ({ token }, origin) => account.undoDeletion(token, origin),
@@ -79,18 +80,18 @@ export const accountPages =
         const { email } = link
         try {
           if (flow === 'reset_password' && form.password !== form.passwordAgain)
-            return again([PAGE_TEXTS[locale].common.mismatch])
-          const deviceToken = await acts[flow](form, originOf(request))
+            return showForm([PAGE_TEXTS[locale].common.mismatch])
+          const deviceToken = await actions[flow](form, originOf(request))
           if (typeof deviceToken === 'string') cookie.setDevice(request, reply, deviceToken)
           return reply.headers(PAGE).send(donePage({ flow, locale, email }))
         } catch (error) {
           if (!(error instanceof AppError) || error.status >= 500) throw error
           if (error.definition === credentialsErrors.link_invalid)
             return reply.code(400).headers(PAGE).send(failedPage({ flow, locale }))
-          return again(sentences(error, locale), error.status)
+          return showForm(sentences(error, locale), error.status)
         }
 
-        function again(errors: string[], status = 400) {
+        function showForm(errors: string[], status = 400) {
           const options = { flow, locale, token, email, errors, minPasswordLength }
           return reply.code(status).headers(FORM).send(confirmPage(options))
         }
@@ -98,11 +99,11 @@ export const accountPages =
     }
   }
 
-/** That of the person, which the link names; else that of the browser. */
+/** Returns the language of the link, or else of the browser. */
 const languageOf = (lang: unknown, request: FastifyRequest): Locale =>
   LOCALES.find((locale) => locale === lang) ?? localeOf(request)
 
-/** What a person is told: the faults of the fields, or the error itself. */
+/** Returns the messages of the invalid fields, or of the error itself. */
 const sentences = (error: AppError, locale: Locale): string[] =>
   error.options.fields?.map((fault) => fieldMessage(fault, locale)) ?? [error.definition.text[locale]]
 

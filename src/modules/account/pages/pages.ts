@@ -5,27 +5,27 @@ import type { Locale } from '../../../kernel/i18n/locale.ts'
 import { LINK_PATHS, type LinkKind } from '../../credentials/one-time-tokens.service.ts'
 import { PAGE_TEXTS } from './pages.messages.ts'
 
-/** The script of the page that sets a password, and where it is served. */
+/** The script of the page that sets a password, and its path. */
 export const SCRIPT = readFileSync(new URL('./show-password.js', import.meta.url), 'utf8')
 export const SCRIPT_PATH = '/assets/show-password.js'
 const SCRIPT_HREF = versioned(SCRIPT_PATH, SCRIPT)
 
-/** Whether the page of a flow has a script. */
+/** Returns whether the page of a flow has a script. */
 export const hasScript = (flow: LinkKind): boolean => flow === 'reset_password'
 
 interface ConfirmOptions {
   flow: LinkKind
   locale: Locale
   token: string
-  /** The address of the link: that of the account, or the new one. Password managers keep the new password under it. */
+  /** The address of the account, or the new one. Password managers store the new password under it. */
   email?: string
-  /** Sentences for the person about the last try; the form keeps the token. */
+  /** Messages about the last attempt; the form keeps the token. */
   errors?: string[]
-  /** Least length of a new password, in code points. */
+  /** Minimum length of a new password, in code points. */
   minPasswordLength?: number
 }
 
-/** Which address a page is about, and what it is. */
+/** The address that a page is about, with its label. */
 interface AddressLine {
   label: string
   email: string
@@ -40,7 +40,7 @@ interface ConfirmData {
   token: string
   errors: string[]
   address: AddressLine | null
-  /** What the form that asks for a new password shows; null where none is asked for. */
+  /** The fields for a new password; null on other pages. */
   password: { email: string; label: string; labelAgain: string; hint: string; show: string } | null
 }
 
@@ -55,8 +55,8 @@ const confirm = htmlTemplate<ConfirmData>(new URL('./confirm.html.eta', import.m
 const result = htmlTemplate<ResultData>(new URL('./result.html.eta', import.meta.url))
 
 /**
- * The page that a link opens: it changes nothing by itself, because mail scanners open links too. Its one button posts
- * `token` and `lang` (and for a reset `new_password` and `new_password_again`) as a form to the page's own path.
+ * Renders the page that a link opens. Its button posts `token` and `lang` (and for a reset `new_password` and
+ * `new_password_again`) as a form to the same path.
  */
 export function confirmPage({
   flow,
@@ -91,7 +91,7 @@ export function confirmPage({
   })
 }
 
-/** After the button, when it worked. */
+/** Renders the page after the action has succeeded. */
 export function donePage({ flow, locale, email = '' }: Pick<ConfirmOptions, 'flow' | 'locale' | 'email'>): string {
   const { title, text } = PAGE_TEXTS[locale].done[flow]
   return page({
@@ -101,7 +101,7 @@ export function donePage({ flow, locale, email = '' }: Pick<ConfirmOptions, 'flo
   })
 }
 
-/** When the link is used, expired, replaced or not ours; says what to do next, and tells nothing of any account. */
+/** Renders the page for a link that is used, expired, replaced or invalid. It reveals nothing about any account. */
 export function failedPage({ flow, locale }: { flow: LinkKind; locale: Locale }): string {
   const { failed, common } = PAGE_TEXTS[locale]
   const text = [common.expiredText, failed[flow]]

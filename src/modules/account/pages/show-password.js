@@ -1,4 +1,4 @@
-// Offers to show what is typed. Without scripts, the form works without this checkbox.
+// Shows a checkbox that reveals the password. Without scripts, the form works without it.
 const box = document.getElementById('show_password')
 const fields = [...document.querySelectorAll('input[type="password"]')]
 const show = (isShown) => {
@@ -7,5 +7,5 @@ const show = (isShown) => {
 box.checked = false
 box.closest('label').hidden = false
 box.addEventListener('change', () => show(box.checked))
-// Browsers remember what was typed into a field of text, and offer it again.
+// Browsers store the values of text fields and suggest them again.
 box.form.addEventListener('submit', () => show(false))

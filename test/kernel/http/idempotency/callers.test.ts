@@ -26,7 +26,7 @@ const startHour = ({ clock }: TestApp) => clock.advance(HOUR - (clock.now() % HO
 
 /** Counts all the keys that somebody may have: the first in memory, the others in the database at once. */
 async function useUp({ services: { rateLimits, database } }: TestApp, by: string): Promise<void> {
-  for (let n = 0; n <= IDEMPOTENCY_KEYS.unshared; n++) await rateLimits.limit(IDEMPOTENCY_KEYS, by)
+  for (let n = 0; n <= IDEMPOTENCY_KEYS.localQuota; n++) await rateLimits.limit(IDEMPOTENCY_KEYS, by)
   const counted = await database.db
     .updateTable('throttles')
     .set({ count: IDEMPOTENCY_KEYS.quota })
