@@ -58,7 +58,7 @@ const INDEXES = {
   'actor_id, target_id': 'audit_events_actor_target',
 }
 
-/** Returns events, newest first, by an index of at most two of the filters: docs/decisions/0036. */
+/** Returns events, newest first, by an index of at most two of the filters: docs/decisions/0031. */
 export async function listEvents(db: Db, { from, to, before, limit, ...exact }: Filters): Promise<AuditRow[]> {
   const path = accessPathOf(exact)
   const oldest = from ? firstIdOf(Date.parse(from) - CLOCK_SLACK_MS) : LEAST_ID

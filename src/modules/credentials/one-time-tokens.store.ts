@@ -23,7 +23,7 @@ export const replaceToken = (trx: Db, row: Insertable<OneTimeTokensTable>) =>
 
 /**
  * Matches tokens that are still valid for the current state of their account. A change of e-mail is bound to
- * `security_version`, other links to the address they were sent to: docs/decisions/0035.
+ * `security_version`, other links to the address they were sent to: docs/decisions/0030.
  */
 const isBoundToAccount = (eb: ExpressionBuilder<Tables, 'one_time_tokens'>) =>
   eb.exists(

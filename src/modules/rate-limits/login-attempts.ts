@@ -47,7 +47,7 @@ const UNLIMITED = 2 ** 31 - 1
 
 /**
  * Limits password attempts across all instances. Free attempts are counted after they fail, five at once in a process;
- * later ones are claimed before the password is checked: docs/decisions/0034.
+ * later ones are claimed before the password is checked: docs/decisions/0029.
  */
 export function createLoginAttempts({ database, clock }: { database: Database; clock: Clock }) {
   const semaphore = createSemaphore({ slots: MAX_CONCURRENT_ATTEMPTS, queueLimit: MAX_QUEUED_ATTEMPTS })

@@ -31,7 +31,7 @@ export interface UsersTable {
   updated_at: Time
   /** `NEVER` until the first login, so that the sort order has no NULLs. */
   last_login_at: Time
-  /** Counts the events that invalidate links to change the e-mail: docs/decisions/0035. */
+  /** Counts the events that invalidate links to change the e-mail: docs/decisions/0030. */
   security_version: Generated<number>
   /** When the data is deleted, if the user has requested it. Until then the request can be canceled. */
   delete_after: Generated<Time | null>

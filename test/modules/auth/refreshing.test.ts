@@ -4,6 +4,7 @@ import { DAY, MINUTE, SECOND } from '../../../src/kernel/lib/clock.ts'
 import type { SignedInUser } from '../../../src/modules/auth/auth.schemas.ts'
 import { describeOnEachEngine, register, signIn, startApp, useApp } from '../../support/app.ts'
 import { requireStatus } from '../../support/auth-calls.ts'
+import { createFrozenClock } from '../../support/login-attempts.ts'
 
 describeOnEachEngine('A refresh', (engine) => {
   const app = useApp(engine)
@@ -129,14 +130,14 @@ function changed(token: string, index: number): string {
 }
 
 describeOnEachEngine('A session', (engine) => {
-  const app = useApp(engine)
+  const app = useApp(engine, { clock: createFrozenClock() })
   const refresh = (refresh_token: string) => app.api.refresh(refresh_token)
 
   test('ends after 30 days without use', async () => {
     const { refresh_token } = await signIn(app.api, await register(app.api))
-    app.clock.advance(30 * DAY - MINUTE)
+    app.clock.advance(30 * DAY - 1)
     const { user } = (await refresh(refresh_token)).body
-    app.clock.advance(30 * DAY + SECOND)
+    app.clock.advance(30 * DAY)
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
@@ -151,12 +152,28 @@ describeOnEachEngine('A session', (engine) => {
     assert.equal((await refresh(user.refresh_token)).body.reason, 'session_ended')
   })
 
-  test('is not listed after it has expired', async () => {
+  test('is neither listed nor ended after it has expired', async () => {
     const person = await register(app.api)
     await signIn(app.api, person)
     app.clock.advance(31 * DAY)
     const { access_token: token } = await signIn(app.api, person)
     assert.equal((await app.api.get('/api/v1/auth/sessions', { token })).body.sessions.length, 1)
+    assert.equal((await app.api.post('/api/v1/auth/logout-all', { token })).body.revoked, 1)
+  })
+
+  test('is served while the first use of its token cannot be stored', async () => {
+    const { access_token } = await signIn(app.api, await register(app.api))
+    const { database } = app.services
+    const { transaction } = database
+    let attempts = 0
+    database.transaction = () => {
+      attempts++
+      return Promise.reject(Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' }))
+    }
+    const answer = await app.api.me(access_token)
+    database.transaction = transaction
+    assert.deepEqual([answer.status, attempts], [200, 1])
+    assert.equal((await app.api.me(access_token)).status, 200)
   })
 
   test('is not extended by a clock that jumps forward and back', async () => {

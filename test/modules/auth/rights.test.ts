@@ -233,6 +233,12 @@ describeOnEachEngine('Rights count when a request acts', (engine) => {
     assert.deepEqual([status, JSON.parse(text).name, JSON.parse(text).role], [200, 'Renamed', 'user'])
   })
 
+  test('a session acts for its own user only', async () => {
+    const caller = await restored()
+    const acts = t.services.sessions.actAs({ id: other.id, session_id: caller.session_id }, async () => 'done')
+    await assert.rejects(acts, { reason: 'session_ended' })
+  })
+
   test('the old password confirms nothing after the same session has changed it', async () => {
     for (const [method, path, body] of [
       ['POST', '/change-email', { new_email: `later-${engine}@example.org`, password: PASSWORD }],

@@ -55,6 +55,7 @@ describe('Common passwords', () => {
     'Dragon#1987',
     'D0g2024!',
     'drowssap1',
+    'ylfrettub7',
     'MonkeyMonkey1',
     'Пароль2026!',
     'Gfhjkm2026!',

@@ -157,6 +157,8 @@ describe('An unknown account', () => {
     '$firebase-scrypt$ln=14,r=8$$$$',
     'pbkdf2_sha256$99999999$NaCl$TdzY9guYviGDDO5e8icB+Q',
     '$pbkdf2-sha256$1000$TmFDbA$TdzY',
+    // Right, but a digest of 15 bytes is too short.
+    '$pbkdf2-sha256$1000$TmFDbA$n/LILiQ/oka3iDQaUyEf',
     '$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
     '$argon2id$v=19$m=19456,t=2,p=1$AAAA',
   ])

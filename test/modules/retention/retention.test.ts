@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DAY, HOUR, MINUTE } from '../../../src/kernel/lib/clock.ts'
+import { DAY, HOUR, MINUTE, timestamp } from '../../../src/kernel/lib/clock.ts'
 import { newId } from '../../../src/kernel/lib/ids.ts'
 import { createRetention } from '../../../src/modules/retention/retention.service.ts'
 import { describeOnEachEngine, register, signIn, useApp } from '../../support/app.ts'
@@ -79,14 +79,34 @@ describeOnEachEngine('Retention', (engine) => {
     app.clock.advance(25 * HOUR)
     await retention.run()
     assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0 })
-    app.clock.advance(31 * DAY)
+    app.clock.advance(29 * DAY - 2 * HOUR)
+    await retention.run()
+    assert.equal((await count()).sessions, 1, 'less than 30 days after its end')
+    app.clock.advance(2 * HOUR)
     await retention.run()
     assert.deepEqual(await count(), { ...full, throttles: 1, one_time_tokens: 0, idempotency_keys: 0, sessions: 0 })
-    app.clock.advance(60 * DAY)
+    app.clock.advance(61 * DAY)
     await retention.run()
     assert.equal((await count()).outbox, 0)
     app.clock.advance(400 * DAY)
     await retention.run()
     assert.deepEqual(Object.values(await count()), [0, 0, 0, 0, 0, 0])
+  })
+
+  test('deletes no more sessions at once than a batch has, however they ended', async () => {
+    const person = await register(app.api)
+    const [ended, ...expired] = [
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+      await signIn(app.api, person),
+    ]
+    const { db } = app.services.database
+    const long = timestamp(app.clock.now() - 31 * DAY)
+    const set = (id: string, over: { ended_at: string } | { expires_at: string }) =>
+      db.updateTable('sessions').set(over).where('id', '=', id).execute()
+    await set(ended.session_id, { ended_at: long })
+    for (const { session_id } of expired) await set(session_id, { expires_at: long })
+    const { sessions } = app.services.declared.retention
+    assert.deepEqual([await sessions?.(2), await sessions?.(2)], [2, 1])
   })
 })

@@ -10,6 +10,7 @@ import {
   see,
   type Use,
 } from '../../../src/modules/sessions/generations.ts'
+import { useOf } from '../../../src/modules/sessions/session.row.ts'
 import { GRACE, type Kind, type Machine, play, stories, TOLERANCE } from './simulation.ts'
 
 const RUNS = 10_000
@@ -249,4 +250,10 @@ describe('Refresh generations', () => {
   ]
   for (const [name, last, present, expected] of pairs)
     test(name, () => assert.equal(isSameBrowser(last, present), expected))
+
+  test('compare IPv6 addresses by their /64 network, as a device changes the rest', () => {
+    const from = (ip: string) => useOf({ ip, user_agent: 'browser' }, 'none')
+    assert.ok(isSameBrowser(from('2001:db8:1:2::1'), from('2001:db8:1:2:ffff::9')))
+    assert.ok(!isSameBrowser(from('2001:db8:1:2::1'), from('2001:db8:1:3::1')))
+  })
 })
