@@ -1,6 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { Id, Nullable, Strict, Time } from '../../kernel/http/schemas.ts'
 
+/** Events on a page where the request does not say. */
+export const DEFAULT_PAGE_SIZE = 50
+
 /** The schemas of the audit log for the events that the modules declare. */
 export function auditSchemas(events: readonly string[]) {
   const ActionName = Type.Unsafe<string>({ type: 'string', title: 'AuditAction', enum: events })
@@ -41,7 +44,7 @@ export function auditSchemas(events: readonly string[]) {
     target_id: Type.Optional(Id),
     from: Type.Optional(Type.String({ format: 'date-time', description: 'At this time or later' })),
     to: Type.Optional(Type.String({ format: 'date-time', description: 'Before this time' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: DEFAULT_PAGE_SIZE })),
     cursor: Type.Optional(Type.String({ maxLength: 1000 })),
   })
   return { AuditEvent, AuditEventList, ListAuditEvents }

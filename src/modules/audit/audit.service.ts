@@ -9,7 +9,7 @@ import { newId } from '../../kernel/lib/ids.ts'
 import { pagesOf } from '../../kernel/lib/json-text.ts'
 import type { Config } from '../../settings/config.ts'
 import { auditEvents } from './audit.events.ts'
-import type { AuditEvent, ListAuditEvents } from './audit.schemas.ts'
+import { type AuditEvent, DEFAULT_PAGE_SIZE, type ListAuditEvents } from './audit.schemas.ts'
 import * as store from './audit.store.ts'
 
 export interface AuditEventInput {
@@ -86,7 +86,7 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
 
   /** Returns one page, newest first. Throws AppError `invalid_cursor`. */
   async function list(query: ListAuditEvents): Promise<{ events: AuditEvent[]; next_cursor: string | null }> {
-    const { limit = 50, cursor, from, to, ...filters } = query
+    const { limit = DEFAULT_PAGE_SIZE, cursor, from, to, ...filters } = query
     const before = cursor ? cursors.decode(cursor, SORT).id : undefined
     const range = { from: from && timestamp(Date.parse(from)), to: to && timestamp(Date.parse(to)) }
     const rows = await store.listEvents(database.reads, { ...filters, ...range, before, limit: limit + 1 })

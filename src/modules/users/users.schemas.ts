@@ -63,12 +63,15 @@ export const UpdateUser = Strict(
 )
 export type UpdateUser = Static<typeof UpdateUser>
 
+/** What a list is like where the request does not say. */
+export const LIST_DEFAULTS = { sort: '-created_at', limit: 20, page: 1 } as const
+
 export const SORTS = ['created_at', 'email', 'name', 'last_login_at'] as const
 export type Sort = (typeof SORTS)[number]
 
 export const ListUsers = Strict({
-  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 20 })),
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: LIST_DEFAULTS.page })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: LIST_DEFAULTS.limit })),
   cursor: Type.Optional(
     Type.String({
       maxLength: 1000,
@@ -94,7 +97,7 @@ export const ListUsers = Strict({
       type: 'string',
       title: 'UserSort',
       enum: SORTS.flatMap((sort) => [sort, `-${sort}`]),
-      default: '-created_at',
+      default: LIST_DEFAULTS.sort,
     }),
   ),
 })

@@ -11,7 +11,7 @@ import { createPlanner, MAX_SCANNED_ROWS } from './search.plan.ts'
 import { type AccessPath, type Filters, hasFilters, type Page, pageOfUsers, pageWithin } from './search.store.ts'
 import { toUser, type UserRow } from './user.row.ts'
 import { usersErrors } from './users.errors.ts'
-import type { ListUsers, Sort, UpdateUser, User } from './users.schemas.ts'
+import { LIST_DEFAULTS, type ListUsers, type Sort, type UpdateUser, type User } from './users.schemas.ts'
 import * as store from './users.store.ts'
 import { NEVER } from './users.tables.ts'
 
@@ -144,7 +144,7 @@ export function createUsers({ database, clock, cursors }: { database: Database; 
   async function list(
     query: ListUsers,
   ): Promise<{ users: User[]; total: number; page: number; limit: number; next_cursor: string | null }> {
-    const { sort: order = '-created_at', limit = 20, page = 1 } = query
+    const { sort: order, limit, page } = { ...LIST_DEFAULTS, ...query }
     const after = query.cursor ? cursors.decode(query.cursor, order) : null
     const filters: Filters = {
       term: searchTerm(query.q ?? ''),
