@@ -87,7 +87,7 @@ describe('Instances with different clocks on one PostgreSQL', { skip }, () => {
       const warning = server
         .output()
         .split('\n')
-        .find((line) => line.includes('let NTP keep both'))
+        .find((line) => line.includes('synchronize both with NTP'))
       assert.ok(Math.abs(JSON.parse(warning ?? '{}').difference_ms - difference) < MINUTE)
       const ready = await client.get('/health/ready')
       assert.deepEqual([ready.status, ready.body.checks.clock], [200, 'differs'])
