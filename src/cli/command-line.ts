@@ -7,8 +7,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, ''
 const ENTRY = resolve(ROOT, 'bin/bukhindor.js')
 
 /**
- * Returns a shell command that runs the command line on the same database: `COMMAND_LINE` if set, otherwise derived from
- * how this process was started. Never a bare name, which npm would look up in its registry.
+ * Returns a shell command that runs the command line on the same database: `COMMAND_LINE` if set, otherwise derived
+ * from how this process was started. Never a bare name, which npm would look up in its registry.
  */
 export function commandLine(config: Pick<Config, 'commandLine' | 'dataDir'>, folder = process.cwd()): string {
   if (config.commandLine) return config.commandLine.replaceAll('{hostname}', hostname())

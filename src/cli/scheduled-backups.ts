@@ -20,8 +20,8 @@ const RETRY_MS = 60_000
 const STOP_MS = 1000
 
 /**
- * Backs up the embedded database to DATA_DIR/backups every `BACKUP_EVERY`, counted from the newest backup, and keeps the
- * newest `BACKUP_KEEP`. Returns a function that stops this and cancels a running backup.
+ * Backs up the embedded database to DATA_DIR/backups every `BACKUP_EVERY`, counted from the newest backup, and keeps
+ * the newest `BACKUP_KEEP`. Returns a function that stops this and cancels a running backup.
  * @see docs/decisions/0028-scheduled-backups.md
  */
 export function scheduleBackups(

@@ -16,8 +16,8 @@ const MAX_PAUSE_MS = 10_000
 const CLOSING_INTERVAL_MS = 1500
 
 /**
- * Starts `workers` processes of this command, which share one port, and replaces each that exits. Resolves with the port
- * when all of them listen. Throws DatabaseError when one exits before it listens.
+ * Starts `workers` processes of this command, which share one port, and replaces each that exits. Resolves with the
+ * port when all of them listen. Throws DatabaseError when one exits before it listens.
  */
 export async function startWorkers({ workers: count, port }: Pick<Config, 'workers' | 'port'>, log: Log) {
   let isStopping = false

@@ -12,8 +12,8 @@ interface StoredKey {
 }
 
 /**
- * Returns the key of fingerprints, which stays the same on all instances and through a rotation of secrets. It is stored
- * in the database, encrypted once for each current secret.
+ * Returns the key of fingerprints, which stays the same on all instances and through a rotation of secrets. It is
+ * stored in the database, encrypted once for each current secret.
  * @see docs/decisions/0015-lookup-key.md
  */
 export async function loadLookupKey(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {

@@ -12,7 +12,8 @@ export interface DatabaseClock extends Clock {
 }
 
 /**
- * Returns the clock of PostgreSQL, so that instances with different clocks agree; with SQLite, the clock of the machine.
+ * Returns the clock of PostgreSQL, so that instances with different clocks agree; with SQLite, the clock of the
+ * machine.
  * @see docs/decisions/0016-database-clock.md
  */
 export async function createDatabaseClock(database: Database, log: Log, local = systemClock): Promise<DatabaseClock> {

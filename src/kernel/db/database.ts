@@ -20,13 +20,13 @@ export interface Database {
   readonly engine: Engine
   readonly db: Db
   /**
-   * For selects whose cost grows with the data, such as lists and exports. A deadline interrupts them, and on SQLite they
-   * run in another process. They see what was committed before they began. No writes, no transactions.
+   * For selects whose cost grows with the data, such as lists and exports. A deadline interrupts them, and on SQLite
+   * they run in another process. They see what was committed before they began. No writes, no transactions.
    */
   readonly reads: Db
   /**
-   * Runs `work` in a transaction (SQLite: BEGIN IMMEDIATE, so that reads and later writes are atomic). `work` runs again
-   * after a deadlock or serialization failure in PostgreSQL, so it must have no effects except through `trx`.
+   * Runs `work` in a transaction (SQLite: BEGIN IMMEDIATE, so that reads and later writes are atomic). `work` runs
+   * again after a deadlock or serialization failure in PostgreSQL, so it must have no effects except through `trx`.
    */
   transaction<T>(work: (trx: Db) => Promise<T>): Promise<T>
   /** Returns the first row of a prepared query, outside of transactions, bypassing Kysely; synchronously on SQLite. */

@@ -11,8 +11,8 @@ const RENEW_INTERVAL_MS = 10 * SECOND
 const LEASE_MS = 30 * SECOND
 
 /**
- * Creates the lease of a serving process, a row that `migrate down` checks for. A row instead of an advisory lock works on
- * both engines and behind a pooler.
+ * Creates the lease of a serving process, a row that `migrate down` checks for. A row instead of an advisory lock works
+ * on both engines and behind a pooler.
  */
 export function createInstance({ database }: { database: Database }) {
   const name = `${INSTANCE_PREFIX}${randomUUID()}`

@@ -2,8 +2,8 @@ import { timestamp } from '../lib/clock.ts'
 import type { Db } from './database.ts'
 
 /**
- * Takes or renews a lease for `duration` ms. Returns false if another holder has it. A row instead of an advisory lock works
- * on both engines and behind a pooler, and expires when its holder dies.
+ * Takes or renews a lease for `duration` ms. Returns false if another holder has it. A row instead of an advisory lock
+ * works on both engines and behind a pooler, and expires when its holder dies.
  */
 export async function takeLease(db: Db, name: string, holder: string, now: number, duration: number): Promise<boolean> {
   const until = timestamp(now + duration)

@@ -10,8 +10,8 @@ import { requireNoInstance } from './running.ts'
 /** A migration file. `up` and `down` each run in a transaction. */
 export interface Migration {
   /**
-   * The oldest schema version whose program can also run after this migration, because it does not use what the migration
-   * changes or drops. Without it, no older program starts on the database.
+   * The oldest schema version whose program can also run after this migration, because it does not use what the
+   * migration changes or drops. Without it, no older program starts on the database.
    */
   compatibleFrom?: number
   up(db: Db, types: ColumnTypes): Promise<void>
@@ -190,8 +190,8 @@ class PreviewResult extends Error {
 }
 
 /**
- * Rolls back the latest migration. Returns its name, or null if none is applied. Throws DatabaseError while an instance is
- * running, or if the migration is from a newer version.
+ * Rolls back the latest migration. Returns its name, or null if none is applied. Throws DatabaseError while an instance
+ * is running, or if the migration is from a newer version.
  */
 export async function migrateDown(database: Database): Promise<string | null> {
   const reverted = await inLockedTransaction(database, (trx, state) => revertLatest(trx, database.engine, state))

@@ -9,9 +9,7 @@ export interface DatabaseConfig {
   requestTimeout: number
 }
 
-/**
- * Opens the configured database, with the deadlines of migrations if `forMigration` is set. Throws DatabaseError.
- */
+/** Opens the configured database, with the deadlines of migrations if `forMigration` is set. Throws DatabaseError. */
 export async function openDatabase(
   { database, requestTimeout }: DatabaseConfig,
   { forMigration = false } = {},

@@ -15,8 +15,8 @@ class Named {
 export const namedStatements = new Map<string, string>()
 
 /**
- * Declares a prepared query: `build` uses `p('name')` for each parameter, and `query(db, { name: … })` runs it. It is built
- * and compiled once per engine, which costs more than running a query for one row.
+ * Declares a prepared query: `build` uses `p('name')` for each parameter, and `query(db, { name: … })` runs it. It is
+ * built and compiled once per engine, which costs more than running a query for one row.
  */
 export function preparedQuery<P extends Params, R>(
   statement: string,

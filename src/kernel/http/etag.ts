@@ -14,8 +14,8 @@ export const etag = (version: number, shown: string): string =>
   `"${version}-${Math.max(0, Date.parse(shown) || 0).toString(36)}"`
 
 /**
- * Returns the versions in `If-Match`; undefined if it is absent or `*`. Only the version is compared, and weak tags never
- * match (RFC 9110, 13.1.1). Throws AppError `precondition_failed` if the header is not a list of tags.
+ * Returns the versions in `If-Match`; undefined if it is absent or `*`. Only the version is compared, and weak tags
+ * never match (RFC 9110, 13.1.1). Throws AppError `precondition_failed` if the header is not a list of tags.
  */
 export function ifMatch(request: FastifyRequest): readonly number[] | undefined {
   const header = request.headers['if-match']?.trim()

@@ -94,8 +94,8 @@ export const openApi = fp<DocumentOptions>(
 )
 
 /**
- * Returns the schema of a route with its headers, error responses and security. Called when the document is built, because
- * scopes set `config.access` after this plugin's `onRoute` hook.
+ * Returns the schema of a route with its headers, error responses and security. Called when the document is built,
+ * because scopes set `config.access` after this plugin's `onRoute` hook.
  */
 function documentedSchema(
   schema: FastifySchema,

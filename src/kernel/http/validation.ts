@@ -57,8 +57,8 @@ export function requireValid(schema: object, value: unknown): void {
 }
 
 /**
- * Whether a text is an e-mail address (RFC 5321 lengths, RFC 6531 letters): an unquoted local part, and a domain of at least
- * two labels that IDNA can encode.
+ * Whether a text is an e-mail address (RFC 5321 lengths, RFC 6531 letters): an unquoted local part, and a domain of at
+ * least two labels that IDNA can encode.
  */
 export function isEmail(text: string): boolean {
   if (text.length > 254) return false

@@ -9,8 +9,8 @@ const given = { lastMillisecond: 0, counter: 0 }
 const local = { lastMillisecond: 0, counter: 0 }
 
 /**
- * Returns a UUIDv7 (RFC 9562, 5.7). IDs of a process are in order of creation even if the clock goes back: `rand_a` is a
- * 12-bit counter (section 6.2, method 1) that carries into the time when it overflows.
+ * Returns a UUIDv7 (RFC 9562, 5.7). IDs of a process are in order of creation even if the clock goes back: `rand_a` is
+ * a 12-bit counter (section 6.2, method 1) that carries into the time when it overflows.
  */
 export function newId(time?: number): string {
   const now = time ?? Date.now()

@@ -44,8 +44,8 @@ function parse(text: string): IP | null {
 }
 
 /**
- * Returns network and site. Addresses that embed IPv4 count as that: otherwise all of IPv4 behind a NAT64 (RFC 6052) would
- * be one network, and one IPv4 address would have the 65,536 networks of its 6to4 prefix (RFC 3056).
+ * Returns network and site. Addresses that embed IPv4 count as that: otherwise all of IPv4 behind a NAT64 (RFC 6052)
+ * would be one network, and one IPv4 address would have the 65,536 networks of its 6to4 prefix (RFC 3056).
  */
 function networksOf(ip: IP): [network: string, site: string | null] {
   if (ip.kind() === 'ipv4') return ip.range() === 'loopback' ? [LOOPBACK, null] : [ip.toString(), null]

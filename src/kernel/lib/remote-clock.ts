@@ -27,8 +27,8 @@ export interface RemoteClock extends Clock {
 }
 
 /**
- * Creates a clock that follows that of another machine, accurate to half of a round trip. In between, the monotonic clock
- * continues it. Rejects if the first queries fail.
+ * Creates a clock that follows that of another machine, accurate to half of a round trip. In between, the monotonic
+ * clock continues it. Rejects if the first queries fail.
  * @see docs/decisions/0016-database-clock.md
  */
 export async function createRemoteClock({

@@ -5,8 +5,8 @@ export interface Slot {
 }
 
 /**
- * Creates a semaphore per key: `slots` callers run at a time, and up to `queueLimit` more wait, first come, first served.
- * `acquire` resolves to null at once if the queue is full.
+ * Creates a semaphore per key: `slots` callers run at a time, and up to `queueLimit` more wait, first come, first
+ * served. `acquire` resolves to null at once if the queue is full.
  */
 export function createSemaphore({ slots, queueLimit }: { slots: number; queueLimit: number }) {
   const states = new Map<string, { taken: number; queue: (() => void)[] }>()

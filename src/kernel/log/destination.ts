@@ -19,8 +19,8 @@ export interface LogDestination {
 }
 
 /**
- * Writes log lines to a file descriptor in large chunks, off the main thread. Each line is encoded into the buffer as soon
- * as it is logged.
+ * Writes log lines to a file descriptor in large chunks, off the main thread. Each line is encoded into the buffer as
+ * soon as it is logged.
  * @see docs/decisions/0008-own-waits-on-the-hot-path.md
  */
 export function createLogDestination(fd: number): LogDestination {

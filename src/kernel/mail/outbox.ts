@@ -54,8 +54,8 @@ interface Parts {
 }
 
 /**
- * Transactional outbox: `put` queues an e-mail in the transaction that causes it, and each instance sends due e-mails. If
- * a process crashes during a delivery, the e-mail may be sent twice, with the same Message-ID.
+ * Transactional outbox: `put` queues an e-mail in the transaction that causes it, and each instance sends due e-mails.
+ * If a process crashes during a delivery, the e-mail may be sent twice, with the same Message-ID.
  */
 export function createOutbox({ database, clock, log, sealer, transport, render }: Parts) {
   let timer: NodeJS.Timeout | undefined

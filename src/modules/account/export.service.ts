@@ -39,8 +39,7 @@ export function createExports({ database, clock, users, audit, lists }: Parts) {
 
   /**
    * Returns one JSON file as a stream, which reads the database as it is consumed and is destroyed on errors. Throws
-   * AppError
-   * `rate_limited` while another export of the user runs, `overloaded` while too many run.
+   * AppError `rate_limited` while another export of the user runs, `overloaded` while too many run.
    */
   async function of(caller: Identity, origin: Origin): Promise<Readable> {
     if (running.has(caller.id))

@@ -71,8 +71,7 @@ export function createAudit({ database, clock, config, cursors }: Parts) {
 
   /**
    * Records that a user views data of others. The response does not wait for it: if the write fails, as on a full disk,
-   * the
-   * next view tries again.
+   * the next view tries again.
    */
   function recordView(origin: Origin, event: AuditEventDefinition, target: string | null = null): void {
     const { actor } = origin

@@ -81,8 +81,7 @@ export function createAuth(parts: Parts) {
 
   /**
    * Checks the password and starts a session. Throws AppError `rate_limited`, `invalid_credentials`,
-   * `account_inactive`,
-   * `email_not_verified`, `account_deletion_pending`, `overloaded`.
+   * `account_inactive`, `email_not_verified`, `account_deletion_pending`, `overloaded`.
    */
   async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = await claimedDevices(evidence)
@@ -141,8 +140,7 @@ export function createAuth(parts: Parts) {
 
   /**
    * Returns the devices whose tokens a request contains, the strongest proof first. Whether they are still known is
-   * checked
-   * in the database.
+   * checked in the database.
    */
   async function claimedDevices({ deviceToken, deviceCookies, accessToken }: Evidence): Promise<DeviceClaims[]> {
     const fromAccessToken = accessToken === null ? null : await tokens.deviceOf(accessToken)

@@ -21,8 +21,7 @@ interface DeliverableTokens {
 
 /**
  * Cookies for the refresh token and the device token, which scripts cannot read (ASVS 3.3). They are limited to PATH,
- * so
- * they cannot have the prefix `__Host-`, and are not sent with cross-site requests.
+ * so they cannot have the prefix `__Host-`, and are not sent with cross-site requests.
  */
 export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl' | 'corsAllowedOrigins'>) {
   const isSecure = config.production || config.appUrl.startsWith('https:')
@@ -40,8 +39,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
 
   /**
    * Returns whether a request comes from an allowed origin on the same site, by Sec-Fetch-Site (W3C Fetch Metadata), or
-   * by
-   * Origin in browsers without it.
+   * by Origin in browsers without it.
    */
   function isOwnSite({ headers }: FastifyRequest): boolean {
     const { origin, 'sec-fetch-site': site = 'same-site' } = headers
@@ -103,8 +101,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
 
   /**
    * A `preHandler` that refuses cookie delivery if the browser would drop the cookie or not send it back. Clients
-   * without
-   * Origin and Sec-Fetch-Site are accepted. Throws AppError `cookie_not_deliverable`.
+   * without Origin and Sec-Fetch-Site are accepted. Throws AppError `cookie_not_deliverable`.
    */
   async function requireDeliverable(request: FastifyRequest): Promise<void> {
     if ((request.body as { delivery?: unknown } | null)?.delivery !== 'cookie') return
@@ -124,8 +121,7 @@ export function createRefreshCookie(config: Pick<Config, 'production' | 'appUrl'
 
   /**
    * A `preValidation` that moves the refresh token from the cookie to the body, for limits and idempotency keys, and
-   * selects
-   * cookie delivery. Throws AppError `cross_site_request`, or `refresh_invalid` without any token.
+   * selects cookie delivery. Throws AppError `cross_site_request`, or `refresh_invalid` without any token.
    */
   async function intoBody(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const body: unknown = request.body ?? {}

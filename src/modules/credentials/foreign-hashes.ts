@@ -19,8 +19,7 @@ type Verifier = (password: string) => boolean
 
 /**
  * Cost limits of about a second of one core, so that no imported hash can stall the service. A hash above them counts
- * as
- * unknown. Firebase's limits are those of Firebase itself.
+ * as unknown. Firebase's limits are those of Firebase itself.
  */
 const LIMITS = {
   bcryptCost: 14,

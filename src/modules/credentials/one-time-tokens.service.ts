@@ -71,8 +71,7 @@ export function createOneTimeTokens({ database, clock, config }: Parts) {
 
   /**
    * Uses a token: of several concurrent calls, one succeeds. Locks the account first, so that the checks still hold
-   * when
-   * the caller acts. Throws AppError `link_invalid`.
+   * when the caller acts. Throws AppError `link_invalid`.
    */
   async function use(trx: Db, kind: LinkKind, token: string): Promise<store.TokenRow> {
     const { user_id } = requireValid(await store.findToken(trx, hashOf(token), kind))

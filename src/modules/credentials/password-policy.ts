@@ -46,8 +46,8 @@ function isPersonal(password: string, words: string[]): boolean {
 }
 
 /**
- * Returns why a new password is refused, or null. It has length limits and a blocklist, but no composition rules
- * (NIST SP 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.5, 6.2.11).
+ * Returns why a new password is refused, or null. It has length limits and a blocklist, but no composition rules (NIST
+ * SP 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.5, 6.2.11).
  */
 export function checkPassword(
   password: string,

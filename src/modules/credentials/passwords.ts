@@ -23,8 +23,7 @@ export interface PasswordsOptions {
   memoryMib?: number
   /**
    * How many tasks may wait without priority, and as many with it. The default is a wait of about 0.3 s at 9 ms per
-   * hash,
-   * or twice that without priority while the priority part is full.
+   * hash, or twice that without priority while the priority part is full.
    */
   queueLimit?: number
 }
@@ -39,8 +38,8 @@ interface Task {
 
 /**
  * Hashes and verifies passwords in worker threads of the lowest priority behind a bounded, fair queue
- * (docs/decisions/0006). Threads start at first use and keep the process alive only while they work.
- * Passwords are compared in NFC (NIST SP 800-63B-4, 3.1.1.2).
+ * (docs/decisions/0006). Threads start at first use and keep the process alive only while they work. Passwords are
+ * compared in NFC (NIST SP 800-63B-4, 3.1.1.2).
  */
 export function createPasswords({
   threads = availableParallelism(),

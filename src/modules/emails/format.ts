@@ -1,6 +1,6 @@
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { describeAddress, describeDevice } from './devices.ts'
-import type { Instant, Origin } from './templates.ts'
+import type { Instant, SignInOrigin } from './templates.ts'
 
 /** Returns the formatters of one language. Times are in UTC and marked as such. */
 export function formats(locale: Locale) {
@@ -30,7 +30,7 @@ export function maskEmail(email: string): string {
 export function originFacts(
   locale: Locale,
   labels: { device: string; ip: string; time: string },
-  origin: Origin,
+  origin: SignInOrigin,
   time: (at: Instant) => string,
 ): [string, string][] {
   const ip = describeAddress(origin.ip)

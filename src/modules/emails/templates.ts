@@ -14,7 +14,7 @@ interface Link {
 }
 
 /** Where a request came from, as far as known. */
-export interface Origin {
+export interface SignInOrigin {
   /** The user agent. E-mails name only a device recognized in it: see `devices.ts`. */
   device?: string | null
   appType?: string | null
@@ -36,12 +36,12 @@ export interface MailData {
   /** Sent to the old address when the change is complete. */
   email_changed: Person & { newEmail: string; at: Instant }
   /** A sign-in from an unknown device. */
-  new_sign_in: Person & Origin
+  new_sign_in: Person & SignInOrigin
   /** `link` cancels the deletion. */
   account_deletion: Person & { deleteAfter: Instant; link: string }
   account_deleted: Person
   /** An outdated refresh token was used: it may have been stolen. */
-  session_ended_reuse: Person & Origin
+  session_ended_reuse: Person & SignInOrigin
 }
 
 export type MailKind = keyof MailData

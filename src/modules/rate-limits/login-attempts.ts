@@ -54,8 +54,7 @@ export function createLoginAttempts({ database, clock }: { database: Database; c
 
   /**
    * Begins an attempt within the limits that `read` returns. They are read again after a wait, because other attempts
-   * may
-   * have used them. Throws AppError `rate_limited`, without writing.
+   * may have used them. Throws AppError `rate_limited`, without writing.
    */
   async function begin(read: () => Promise<AttemptSubject>): Promise<Attempt> {
     const first = requireAdmitted(await read())

@@ -2,8 +2,7 @@ import { DAY, HOUR, MINUTE, SECOND } from '../../kernel/lib/clock.ts'
 
 /**
  * How often a secret may be entered wrongly. After `freeFailures`, each further failure doubles the delay before the
- * next
- * attempt, from a second up to `maxDelay`.
+ * next attempt, from a second up to `maxDelay`.
  */
 export interface AttemptPolicy {
   name: string
@@ -34,8 +33,7 @@ export const DEVICE_RETENTION_MS = 400 * DAY
 
 /**
  * By account, for all unknown devices together and for each known device. Five failures are free for typing errors;
- * NIST
- * SP 800-63B-4 (3.2.2) allows at most a hundred in a row, which take about a day.
+ * NIST SP 800-63B-4 (3.2.2) allows at most a hundred in a row, which take about a day.
  */
 export const LOGIN: AttemptPolicy = {
   name: 'login',
@@ -79,8 +77,7 @@ export const REGISTRATION_SITE: WindowPolicy = { name: 'registration-site', quot
 
 /**
  * By e-mail. Any client can use it up, so its window is half of the lifetime of a link: whenever a request is refused,
- * a
- * link sent in that window still works.
+ * a link sent in that window still works.
  */
 export const RESET: WindowPolicy = { name: 'reset', quota: 3, window: 15 * MINUTE }
 /** By address, so that one client cannot send e-mails to many recipients. */

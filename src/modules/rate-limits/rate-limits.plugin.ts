@@ -55,8 +55,7 @@ export const rateLimitsPlugin = (rateLimits: Pick<RateLimits, 'limit'>) =>
 
 /**
  * Counts a new idempotency key. Throws AppError `rate_limited` for a user with too many. Returns false for an address
- * with
- * too many: its requests run without the key, so that clients behind one address do not block each other.
+ * with too many: its requests run without the key, so that clients behind one address do not block each other.
  */
 export const admitKey =
   (rateLimits: Pick<RateLimits, 'limit'>) =>

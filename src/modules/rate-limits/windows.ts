@@ -48,8 +48,8 @@ export function createWindows({ database, clock }: { database: Database; clock: 
   }
 
   /**
-   * Counts one use of a key in a transaction, unless it is rolled back. Returns whether it was within the quota;
-   * beyond it, nothing is written.
+   * Counts one use of a key in a transaction, unless it is rolled back. Returns whether it was within the quota; beyond
+   * it, nothing is written.
    */
   async function take(trx: Db, { quota, window }: WindowPolicy, key: string): Promise<boolean> {
     const now = clock.now()

@@ -17,8 +17,7 @@ interface Parts {
 
 /**
  * Transactions of signed-in callers. They read and lock the caller first, so that a permission revoked before is
- * noticed
- * and a later revocation waits: docs/decisions/0011.
+ * noticed and a later revocation waits: docs/decisions/0011.
  */
 export function createActing({ database, users, isAlive }: Parts) {
   /**

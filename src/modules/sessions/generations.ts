@@ -42,8 +42,8 @@ export const isGeneration = (value: unknown): value is number =>
 export const firstGeneration = (): Generations => ({ current: 0, seen: [] })
 
 /**
- * Decides about a refresh token with a valid MAC. `now` is in ms, `sameBrowser` the result of `isSameBrowser`.
- * A generation newer than the current one was issued before a restore or failover, so the session continues from it.
+ * Decides about a refresh token with a valid MAC. `now` is in ms, `sameBrowser` the result of `isSameBrowser`. A
+ * generation newer than the current one was issued before a restore or failover, so the session continues from it.
  */
 export function refresh(state: Generations, used: number, now: number, rules: Rules, sameBrowser = false): Verdict {
   if (used >= state.current) {
@@ -95,8 +95,7 @@ export interface Use {
 
 /**
  * Returns whether a request comes from the browser that last continued the session. Once the device cookie was sent,
- * only
- * the cookie proves it; until then, network and user agent are compared.
+ * only the cookie proves it; until then, network and user agent are compared.
  */
 export function isSameBrowser(last: Use, current: Use): boolean {
   if (last.cookie !== 'none') return last.cookie === 'shown' && current.cookie === 'shown'

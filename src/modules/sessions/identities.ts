@@ -23,8 +23,7 @@ export function createIdentities(database: Database) {
   return {
     /**
      * Reads `data_version` each time (2 µs): one iteration of the event loop can contain a request that was sent after
-     * a
-     * response of the same iteration.
+     * a response of the same iteration.
      */
     find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
       const version = database.dataVersion()

@@ -12,8 +12,7 @@ export interface RefreshClaims {
 
 /**
  * Refresh tokens: session id, generation and an HMAC-SHA256 over both, base64url, 70 characters. Each generation has
- * one
- * token, so it can be issued again without being stored: docs/decisions/0001.
+ * one token, so it can be issued again without being stored: docs/decisions/0001.
  */
 export function createRefreshTokens(keys: Buffer[]) {
   const { sign, verify } = createMac(keys)

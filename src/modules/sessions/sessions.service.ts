@@ -138,8 +138,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
 
   /**
    * Continues a session with a refresh token of a generation. A reused token ends the session: the caller reports
-   * `reused`
-   * after the transaction. Throws AppError `session_ended`.
+   * `reused` after the transaction. Throws AppError `session_ended`.
    * @param hasCookieOf returns whether the request has the cookie of a device
    */
   async function proceed(
@@ -200,8 +199,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
 
   /**
    * Returns a text that stays the same while a session lives and the password is unchanged, and reveals neither. Null
-   * for
-   * an ended session.
+   * for an ended session.
    */
   async function standingOf(sessionId: string): Promise<string | null> {
     const identity = await identities.find(sessionId)

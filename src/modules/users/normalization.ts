@@ -2,8 +2,7 @@ import { domainToASCII } from 'node:url'
 
 /**
  * Returns the key that makes an e-mail address unique: NFC, case-folded, with an IDNA-encoded domain. Confusable
- * letters
- * stay distinct.
+ * letters stay distinct.
  */
 export const emailKey = (email: string): string => keyBy(email, foldCase)
 
@@ -18,8 +17,7 @@ function keyBy(email: string, fold: (local: string) => string): string {
 
 /**
  * Applies full Unicode case folding, which JavaScript lacks: lower-casing alone distinguishes final sigma, and ß from
- * ss.
- * Upper-casing and lower-casing does the same for every character except dotless ı, a letter of its own.
+ * ss. Upper-casing and lower-casing does the same for every character except dotless ı, a letter of its own.
  */
 const foldCase = (text: string): string =>
   text

@@ -126,8 +126,8 @@ const collected = (db: Db, filters: Filters, path: AccessPath, column: Column): 
 
 /**
  * Returns a query for the users that match, written so that the planner follows `path`. On SQLite, `+` excludes a
- * column
- * from indexes, and flags without a filter are listed with all their values. On PostgreSQL only `like` needs a hint.
+ * column from indexes, and flags without a filter are listed with all their values. On PostgreSQL only `like` needs a
+ * hint.
  */
 function matching(db: Db, filters: Filters, path: AccessPath, order?: Column): Query {
   const sqlite = engineOf(db) === 'sqlite'

@@ -51,8 +51,7 @@ export function createUserManagement({ config, passwords, users, sessions, audit
 
   /**
    * Changes a user. Users without the role `admin` may change only their own `name` and `locale`; the app may send
-   * other
-   * fields with their current values. Throws AppError `forbidden`, and the errors of `users.update`.
+   * other fields with their current values. Throws AppError `forbidden`, and the errors of `users.update`.
    */
   async function update(
     caller: Identity,

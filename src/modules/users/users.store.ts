@@ -78,8 +78,7 @@ const ADMINS_LOCK = 7_206_514_204
 
 /**
  * Counts the active administrators other than one user. An advisory lock serializes the callers until their
- * transactions
- * end; locking the rows would lead to deadlocks: docs/decisions/0011.
+ * transactions end; locking the rows would lead to deadlocks: docs/decisions/0011.
  */
 export async function countOtherAdmins(trx: Db, id: string): Promise<number> {
   if (engineOf(trx) === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(ADMINS_LOCK)})`.execute(trx)

@@ -10,8 +10,8 @@ import { masked } from './url.ts'
 const MIN_VERSION = 15_00_00
 
 /**
- * Opens a pool of connections to the PostgreSQL primary. Throws DatabaseError if no primary accepts a connection or it is
- * older than 15.
+ * Opens a pool of connections to the PostgreSQL primary. Throws DatabaseError if no primary accepts a connection or it
+ * is older than 15.
  */
 export async function openPostgres(url: string, options: PoolOptions): Promise<Database> {
   const pool = createPool(url, options)

@@ -6,8 +6,8 @@ const SEARCH_PAUSE_MS = 100
 const ROLE = "select pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only"
 
 /**
- * Tracks the host that accepts writes, like `target_session_attrs=read-write` of libpq. With several hosts it is searched
- * at startup; after a failed connection or a refused write it is searched again, on all hosts in parallel.
+ * Tracks the host that accepts writes, like `target_session_attrs=read-write` of libpq. With several hosts it is
+ * searched at startup; after a failed connection or a refused write it is searched again, on all hosts in parallel.
  * @see docs/decisions/0018-finding-the-primary.md
  */
 export function createTarget(urls: string[], timeoutMs: number, onChange: () => void) {

@@ -6,8 +6,8 @@ export interface PostgresAddress {
   /** One URL per host: `postgres://u:p@h1,h2/db` gives two. */
   urls: string[]
   /**
-   * `?pgbouncer=true`: behind PgBouncer before 1.21 or without `max_prepared_statements`. Statements then have no names,
-   * and timeouts are not set when connecting.
+   * `?pgbouncer=true`: behind PgBouncer before 1.21 or without `max_prepared_statements`. Statements then have no
+   * names, and timeouts are not set when connecting.
    */
   pooled: boolean
 }

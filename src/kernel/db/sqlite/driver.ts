@@ -25,7 +25,8 @@ const MAX_WAITING = 200
 
 /**
  * Kysely dialect over two connections. Selects outside of transactions use `read` and never wait for writes. Writes and
- * transactions are queued; they wait for locks without blocking the thread, and after `lockWait` ms fail with SQLITE_BUSY.
+ * transactions are queued; they wait for locks without blocking the thread, and after `lockWait` ms fail with
+ * SQLITE_BUSY.
  */
 export function sqliteDialect(writer: Connection, write: Statements, read: Statements, lockWait: number): Dialect {
   return {

@@ -25,8 +25,8 @@ interface Task extends ReadQuery {
 }
 
 /**
- * Runs selects on an SQLite file in separate processes, which are started on demand. A read that exceeds its deadline is
- * interrupted by killing its process.
+ * Runs selects on an SQLite file in separate processes, which are started on demand. A read that exceeds its deadline
+ * is interrupted by killing its process.
  * @see docs/decisions/0020-reading-process.md
  */
 export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'lock' | 'statement'>) {
@@ -36,8 +36,8 @@ export function createSqliteReader(file: string, deadlines: Pick<Deadlines, 'loc
   let isClosed = false
 
   /**
-   * Runs a select. Throws AppError `overloaded` if no process is free in time, `deadline_exceeded` if the select takes too
-   * long, `shutting_down`, or `database_unavailable` if the process fails.
+   * Runs a select. Throws AppError `overloaded` if no process is free in time, `deadline_exceeded` if the select takes
+   * too long, `shutting_down`, or `database_unavailable` if the process fails.
    */
   function run(query: ReadQuery): Promise<unknown[]> {
     if (isClosed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))

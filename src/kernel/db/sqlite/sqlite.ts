@@ -32,8 +32,8 @@ export function openSqlite(file: string, deadlines: SqliteDeadlines): Database {
 }
 
 /**
- * Updates the statistics of tables that have grown or shrunk tenfold (https://sqlite.org/lang_analyze.html). Takes 0.2 s per
- * index of a million rows, so it does not run while serving (docs/decisions/0020).
+ * Updates the statistics of tables that have grown or shrunk tenfold (https://sqlite.org/lang_analyze.html). Takes 0.2
+ * s per index of a million rows, so it does not run while serving (docs/decisions/0020).
  */
 const OPTIMIZE = 'pragma optimize = 0x10002'
 

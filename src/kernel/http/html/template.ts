@@ -9,8 +9,8 @@ export type Markup = string & { readonly [escaped]: true }
 const eta = new Eta()
 
 /**
- * Compiles an HTML template in Eta; `<%= %>` escapes for text and quoted attributes. Call it when a module is loaded, so
- * that a broken template fails at startup.
+ * Compiles an HTML template in Eta; `<%= %>` escapes for text and quoted attributes. Call it when a module is loaded,
+ * so that a broken template fails at startup.
  */
 export function htmlTemplate<Data extends object>(file: URL): (data: Data) => Markup {
   const template = eta.compile(readFileSync(file, 'utf8'))

@@ -72,8 +72,8 @@ const HEADERS = {
 }
 
 /**
- * Implements `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock; it contains keyed
- * hashes of the key and the request, and the encrypted response.
+ * Implements `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). The row of a key is its lock; it contains
+ * keyed hashes of the key and the request, and the encrypted response.
  * @see docs/decisions/0027-idempotency-keys.md
  */
 export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
@@ -93,31 +93,35 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
 
   function open(sealed: string, id: string): StoredResponse {
     const answer = sealer.open(sealed, id)
-    if (answer === null) throw new Error('the answer that was kept for an idempotency key does not open')
+    if (answer === null) throw new Error('the stored response of an idempotency key cannot be decrypted')
     return JSON.parse(answer)
   }
 
-  const replay = (reply: FastifyReply, { status, headers, body }: StoredResponse): FastifyReply =>
+  /** Sends a stored response. Returns true, not the reply: awaiting a reply waits until it has been read, and is void. */
+  function replay(reply: FastifyReply, { status, headers, body }: StoredResponse): true {
     reply
       .code(status)
       .headers({ ...headers, 'idempotency-replayed': 'true' })
       .send(body)
+    return true
+  }
 
-  /** Replays the stored response, if there is one; otherwise claims the key and lets the request run. */
-  async function handleKey(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  /** Replays the stored response and returns true, or claims the key for the request, which then runs. */
+  async function handleKey(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const now = clock.now()
     const id = keyOf(request, request.actor?.userId ?? anonymousCaller(request))
     const claim = { id, request: requestHash(request), holder: newId(now), until: now + claimMs }
     const known = await findKey(db, id, now)
     if (!known) {
       if ((await admit(request)) && !(await claimKey(request, claim))) throw inProgress()
-      return
+      return false
     }
     if (known.request !== claim.request) throw new AppError(kernelErrors.idempotency_key_reused)
     if (!known.answer) throw inProgress()
     const answer = open(known.answer, id)
     if (request.actor || (await isReplayable(answer))) return replay(reply, answer)
     if (!(await claimKey(request, claim, known.answer))) throw inProgress()
+    return false
   }
 
   /** Whether the session of a stored response still has the same standing. */
@@ -166,14 +170,18 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     return !known.answer || endedSession(open(known.answer, id), sessionId)
   }
 
-  /** Replays the response to such a repeat. Returns undefined if it is another request. */
-  async function repeat(request: FastifyRequest, reply: FastifyReply, { userId, sessionId }: Repeater) {
+  /** Replays the response to such a repeat. Returns false if it is another request. */
+  async function repeat(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { userId, sessionId }: Repeater,
+  ): Promise<boolean> {
     const id = keyOf(request, userId)
     const known = await findKey(db, id, clock.now())
-    if (known?.request !== requestHash(request)) return
+    if (known?.request !== requestHash(request)) return false
     if (!known.answer) throw inProgress()
     const answer = open(known.answer, id)
-    return endedSession(answer, sessionId) ? replay(reply, answer) : undefined
+    return endedSession(answer, sessionId) && replay(reply, answer)
   }
 
   return {
@@ -194,7 +202,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
         })
         app.addHook('preHandler', (request, reply, done) => {
           if (request.headers['idempotency-key'] === undefined || !isRepeatable(request.routeOptions)) return done()
-          handleKey(request, reply).then((replayed) => replayed ?? done(), done)
+          handleKey(request, reply).then((isReplayed) => (isReplayed ? undefined : done()), done)
         })
         app.addHook('onSend', (request, reply, payload, done) => {
           if (!request.claim) return done(null, payload)

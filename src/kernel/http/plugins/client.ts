@@ -38,8 +38,8 @@ const CLIENT = Symbol('client')
 const UNKNOWN_CLIENT: Client = { ip: null, network: null, site: null }
 
 /**
- * Adds `request.client`: the nearest address that is not a trusted proxy (`TRUST_PROXY`), or the proxy that forwarded an
- * invalid one. Loopback is exempt from limits only in development, without signs of a proxy.
+ * Adds `request.client`: the nearest address that is not a trusted proxy (`TRUST_PROXY`), or the proxy that forwarded
+ * an invalid one. Loopback is exempt from limits only in development, without signs of a proxy.
  */
 export const client = fp<{ config: ClientConfig }>(
   async (app, { config: { trustProxy, production } }) => {

@@ -21,8 +21,8 @@ interface Entry {
 }
 
 /**
- * Enforces the deadline of requests: sends 503 `deadline_exceeded` if no headers are sent yet; later, destroys connections
- * whose response makes no progress. One interval checks all requests.
+ * Enforces the deadline of requests: sends 503 `deadline_exceeded` if no headers are sent yet; later, destroys
+ * connections whose response makes no progress. One interval checks all requests.
  * @see docs/decisions/0008-own-waits-on-the-hot-path.md
  */
 export const deadline = fp<{ milliseconds: number }>(

@@ -19,8 +19,8 @@ const REFUSAL = new AppError(kernelErrors.overloaded, {
 })
 
 /**
- * Refuses excess requests with 503 `overloaded` when an event loop iteration uses too much processor time. Health checks
- * are always answered. Logs the number of refused requests once per second.
+ * Refuses excess requests with 503 `overloaded` when an event loop iteration uses too much processor time. Health
+ * checks are always answered. Logs the number of refused requests once per second.
  * @see docs/decisions/0026-own-overload-control.md
  */
 export const overload = fp(

@@ -21,8 +21,9 @@ const CLIENT_ERRORS: Record<string, ErrorDefinition> = {
 const ORIGIN = /\r\norigin:[ \t]*([^\r\n]{1,300})\r\n/i
 
 /**
- * Writes error responses to sockets without a request: invalid HTTP, timeouts, headers that are too large. The origin for
- * CORS is taken from the packet or an earlier request; if unknown, it is `*`, since the responses contain no user data.
+ * Writes error responses to sockets without a request: invalid HTTP, timeouts, headers that are too large. The origin
+ * for CORS is taken from the packet or an earlier request; if unknown, it is `*`, since the responses contain no user
+ * data.
  */
 export function createRawErrors(security: Pick<Security, 'fixed' | 'corsFor'>, log: Log) {
   /** Sockets whose request was answered before it was complete: the rest of it gets no response. */

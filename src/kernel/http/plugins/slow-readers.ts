@@ -13,8 +13,8 @@ interface Progress {
 }
 
 /**
- * Destroys connections with unsent bytes whose client reads less than `minBytes` per window, since pending responses use
- * memory and may keep files open.
+ * Destroys connections with unsent bytes whose client reads less than `minBytes` per window, since pending responses
+ * use memory and may keep files open.
  * @see docs/decisions/0009-slow-readers.md
  */
 export function createSlowReaderGuard(
@@ -60,8 +60,8 @@ export const slowReaders = fp(
 )
 
 /**
- * Returns how many bytes of a socket the system has taken, and how many are unsent. Only its handle knows the progress of a
- * single large write; `socket.setTimeout` of Node.js reads it as well.
+ * Returns how many bytes of a socket the system has taken, and how many are unsent. Only its handle knows the progress
+ * of a single large write; `socket.setTimeout` of Node.js reads it as well.
  */
 export function progressOf(socket: Socket): { taken: number; unsent: number } {
   const { _handle: handle } = socket as unknown as {

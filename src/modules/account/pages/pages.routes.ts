@@ -33,8 +33,7 @@ interface Form {
 
 /**
  * The pages that links in e-mails open. Opening one changes nothing, because mail scanners open links too; its button
- * does.
- * The token in the form authorizes it: there is no session that another site could abuse.
+ * does. The token in the form authorizes it: there is no session that another site could abuse.
  */
 export const accountPages =
   (account: Account, credentials: Credentials, minPasswordLength: number, cookie: RefreshCookie) =>
