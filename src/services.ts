@@ -83,7 +83,7 @@ export async function createServices(config: Config, log: Log, { clock: injected
     clock,
     config,
     keys: { sealing: keys.of('sealing'), lookup: lookupKey },
-    standingOf: sessions.standingOf,
+    fingerprintOf: sessions.fingerprintOf,
     admit: admitKey(rateLimits),
     refusals: [rateLimitsErrors.rate_limited],
   })

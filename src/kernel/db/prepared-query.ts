@@ -1,4 +1,4 @@
-import type { Compilable, CompiledQuery } from 'kysely'
+import type { Compilable, CompiledQuery, InsertResult, UpdateResult } from 'kysely'
 import { type Db, type Engine, engineOf, type Params, type PreparedQuery } from './database.ts'
 
 /** A placeholder for a parameter. */
@@ -20,14 +20,17 @@ export const namedStatements = new Map<string, string>()
  */
 export function preparedQuery<P extends Params, R>(
   statement: string,
-  build: (db: Db, p: (name: keyof P & string) => Placeholder) => Compilable<R>,
+  build: (
+    db: Db,
+    p: (name: keyof P & string) => Placeholder,
+  ) => Compilable<R> | Compilable<UpdateResult> | Compilable<InsertResult>,
 ): PreparedQuery<P, R> {
   const byEngine: Partial<Record<Engine, { query: CompiledQuery<R>; sql: string; names: string[] }>> = {}
   const compiled = (db: Db) => {
     const engine = engineOf(db)
     let entry = byEngine[engine]
     if (!entry) {
-      const query = build(db, (name) => new Named(name)).compile()
+      const query = build(db, (name) => new Named(name)).compile() as CompiledQuery<R>
       const names = query.parameters.map((parameter) => {
         if (!(parameter instanceof Named)) throw new Error(`${statement}: a value that is not a placeholder`)
         return parameter.name

@@ -18,6 +18,8 @@ export interface ErrorDefinition {
   readonly about: string
   /** The `error` of the `WWW-Authenticate` challenge of a 401 (RFC 6750, 3.1); without it, the challenge has only a realm. */
   readonly challenge?: 'invalid_token'
+  /** The text is followed by the messages of `fields`, because clients may show only the text. */
+  readonly showsFields?: true
   /** The `fields` of its example in the OpenAPI document. */
   readonly exampleFields?: FieldFault[]
 }

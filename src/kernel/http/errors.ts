@@ -50,14 +50,16 @@ export function toAppError(thrown: unknown): AppError {
 
 /** Returns the JSON body of an error (RFC 9457). */
 export function problem(error: AppError, locale: Locale, requestId: string): string {
-  const { status, action, title, text, about } = error.definition
+  const { status, action, title, text, about, showsFields } = error.definition
   const { fields, detail, members } = error.options
   return JSON.stringify({
     type: `/docs/errors#${error.reason}`,
     title,
     status,
     detail: status === 500 ? about : (detail ?? (fields ? explainFields(title, fields) : about)),
-    error: text[locale],
+    error: [text[locale], ...(showsFields && fields ? fields.map((fault) => fieldMessage(fault, locale)) : [])].join(
+      ' ',
+    ),
     code: status,
     reason: error.reason,
     action,

@@ -1,4 +1,4 @@
-import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Insertable, type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { countDeleted } from '../../kernel/db/deleted.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
@@ -23,10 +23,10 @@ const COLUMNS = [
   'details',
 ] as const satisfies (keyof AuditEventsTable)[]
 
-const insert = preparedQuery<Record<string, unknown>, never>(
-  'audit_event_insert',
-  (db, p) =>
-    db.insertInto('audit_events').values(Object.fromEntries(COLUMNS.map((name) => [name, p(name)])) as never) as never,
+const insert = preparedQuery<Record<string, unknown>, never>('audit_event_insert', (db, p) =>
+  db
+    .insertInto('audit_events')
+    .values(Object.fromEntries(COLUMNS.map((name) => [name, p(name)])) as Insertable<AuditEventsTable>),
 )
 
 export const insertEvent = (db: Db, event: AuditEventsTable) => insert(db, { ...event })

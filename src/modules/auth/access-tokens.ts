@@ -1,5 +1,6 @@
-import { calculateJwkThumbprint, errors, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { calculateJwkThumbprint, errors, exportJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
+import type { Static } from 'typebox'
 import { ed25519Pair } from '../../kernel/crypto/secrets.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import type { Clock } from '../../kernel/lib/clock.ts'
@@ -8,6 +9,7 @@ import type { Config } from '../../settings/config.ts'
 import type { DeviceClaims } from '../rate-limits/known-devices.ts'
 import { isGeneration } from '../sessions/sessions.service.ts'
 import { authErrors } from './auth.errors.ts'
+import type { Jwks } from './auth.schemas.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'at+jwt' // RFC 9068, section 2.1
@@ -40,7 +42,7 @@ export interface AccessTokens {
   /** Throws AppError `token_invalid` or `token_expired`. */
   verify(token: string): AccessClaims | Promise<AccessClaims>
   /** The public keys as a JWK Set (RFC 7517). */
-  readonly jwks: { keys: JWK[] }
+  readonly jwks: Static<typeof Jwks>
 }
 
 /**
@@ -54,7 +56,7 @@ export async function createAccessTokens(
 ): Promise<AccessTokens> {
   const signingKeys = await Promise.all(
     seeds.map(ed25519Pair).map(async (pair) => {
-      const jwk = await exportJWK(pair.publicKey)
+      const jwk = (await exportJWK(pair.publicKey)) as { kty: string; crv: string; x: string }
       return { ...pair, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: ALGORITHM, use: 'sig' } } // RFC 7638
     }),
   )

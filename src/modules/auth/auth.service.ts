@@ -95,9 +95,9 @@ export function createAuth(parts: Parts) {
     })
     const knownDevice = attempt.device
     // Known devices have a reserved share of the hashing threads, fair by account; all others share fairly by network.
-    const turn = user && knownDevice ? { key: user.id, priority: true } : { key: origin.network ?? '' }
+    const queue = user && knownDevice ? { key: user.id, priority: true } : { key: origin.network ?? '' }
     const { ok, rehash } = await passwords
-      .verify(user?.password_hash ?? null, input.password, turn)
+      .verify(user?.password_hash ?? null, input.password, queue)
       .catch(attempt.abandon)
     if (!user || !ok) {
       const { headers, throttled } = await attempt.fail()
@@ -111,7 +111,7 @@ export function createAuth(parts: Parts) {
     }
     await attempt.succeed()
     await requireSignInAllowed(user, input.undo_deletion ?? false, origin)
-    const newHash = rehash ? await passwords.hash(input.password, turn).catch(() => null) : null
+    const newHash = rehash ? await passwords.hash(input.password, queue).catch(() => null) : null
 
     const signedInAt = timestamp(clock.now())
     const { grant, surplus } = await database.transaction(async (trx) => {

@@ -3,6 +3,7 @@ import { credentialsMessages } from './credentials.messages.ts'
 
 export const credentialsErrors = defineErrors({
   password_refused: {
+    showsFields: true,
     exampleFields: [{ path: '/password', reason: 'too_common', text: credentialsMessages.too_common }],
     status: 400,
     action: 'fix',

@@ -13,8 +13,8 @@ export const credentialsMessages = defineMessages({
   },
   // The `message` of a refused password field.
   too_common: {
-    en: 'This password is too common. Please choose a less common one.',
-    ru: 'Слишком распространённый пароль. Выберите менее очевидный.',
+    en: 'This password is too common.',
+    ru: 'Этот пароль слишком распространённый.',
   },
   personal: {
     en: 'The password must not consist of your e-mail, your name or the name of the service.',

@@ -59,7 +59,7 @@ export function createCredentials(parts: Parts) {
       throw new AppError(credentialsErrors.password_refused, {
         fields: [{ path, reason: 'same_password', text: credentialsMessages.same_password }],
       })
-    const hash = await passwords.hash(input.new_password, turnOf(caller.id))
+    const hash = await passwords.hash(input.new_password, queueOf(caller.id))
     await actConfirmed(caller, async (trx, current) => {
       const device = await sessions.deviceOf(trx, caller.session_id)
       await set(trx, current, hash, 'password_changed', { except: caller.session_id, device })
@@ -98,7 +98,7 @@ export function createCredentials(parts: Parts) {
       { minLength: config.minPasswordLength, email: user.email, name: user.name },
       '/new_password',
     )
-    const hash = await passwords.hash(input.new_password, turnOf(user_id))
+    const hash = await passwords.hash(input.new_password, queueOf(user_id))
     const device = newId(clock.now())
     await database.transaction(async (trx) => {
       const { email } = await oneTimeTokens.use(trx, 'reset_password', input.token)
@@ -165,7 +165,7 @@ export function createCredentials(parts: Parts) {
   /** Checks the current password of a signed-in user. Throws AppError `password_wrong`, `rate_limited`. */
   async function confirmPassword(caller: Identity, password: string, origin: Origin): Promise<void> {
     const attempt = await rateLimits.beginConfirmation(caller.id)
-    const { ok } = await passwords.verify(caller.password_hash, password, turnOf(caller.id)).catch(attempt.abandon)
+    const { ok } = await passwords.verify(caller.password_hash, password, queueOf(caller.id)).catch(attempt.abandon)
     if (ok) {
       await attempt.succeed()
       return
@@ -197,4 +197,4 @@ export function createCredentials(parts: Parts) {
 export type Credentials = ReturnType<typeof createCredentials>
 
 /** Hashing with priority, for signed-in users and holders of a valid link. */
-const turnOf = (userId: string) => ({ key: userId, priority: true })
+const queueOf = (userId: string) => ({ key: userId, priority: true })

@@ -109,14 +109,14 @@ export function createPasswords({
   /** Returns whether the memory suffices for one more task. Otherwise it waits until a running one is done. */
   const fits = (task: Task) => tasks().reduce((sum, other) => sum + other.memoryMib, task.memoryMib) <= memoryMib
 
-  function run(job: Job, turn: QueueOptions, needed = HASH_MEMORY_MIB): Promise<unknown> {
+  function run(job: Job, options: QueueOptions, needed = HASH_MEMORY_MIB): Promise<unknown> {
     if (closed) return Promise.reject(new AppError(kernelErrors.shutting_down, { retryAfter: 1 }))
     if (needed > memoryMib) {
       const cause = new Error(`Verifying this hash takes ${needed} MiB, and the hashing threads have ${memoryMib} MiB`)
       return Promise.reject(new AppError(kernelErrors.overloaded, { retryAfter: 60, cause }))
     }
     return new Promise((resolve, reject) => {
-      waiting.push({ job, memoryMib: needed, resolve, reject }, turn)
+      waiting.push({ job, memoryMib: needed, resolve, reject }, options)
       next()
     })
   }
@@ -136,18 +136,18 @@ export function createPasswords({
      * Returns an argon2id hash of the password as a PHC string.
      * @throws AppError `overloaded` when the queue is full, `shutting_down` after `close`
      */
-    hash: (password: string, turn: QueueOptions = {}) =>
-      run({ kind: 'hash', password: password.normalize('NFC') }, turn) as Promise<string>,
+    hash: (password: string, options: QueueOptions = {}) =>
+      run({ kind: 'hash', password: password.normalize('NFC') }, options) as Promise<string>,
 
     /**
      * Verifies a password against a hash of `hash` or of a format listed in `foreign-hashes.ts`. Null (no account) and
      * unknown formats take as long as a wrong password.
      * @throws AppError as `hash` does
      */
-    verify: async (hash: string | null, password: string, turn: QueueOptions = {}) =>
+    verify: async (hash: string | null, password: string, options: QueueOptions = {}) =>
       run(
         { kind: 'verify', hash, password: password.normalize('NFC') },
-        turn,
+        options,
         hashMemoryMib(hash),
       ) as Promise<Verification>,
 

@@ -201,7 +201,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
    * Returns a text that stays the same while a session lives and the password is unchanged, and reveals neither. Null
    * for an ended session.
    */
-  async function standingOf(sessionId: string): Promise<string | null> {
+  async function fingerprintOf(sessionId: string): Promise<string | null> {
     const identity = await identities.find(sessionId)
     if (!identity || !isAlive(identity.row, identity.expiresAt)) return null
     return createHash('sha256').update(`${sessionId}\n${identity.row.password_hash}`).digest('base64url')
@@ -265,7 +265,7 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
     start,
     ...createSurplus({ clock, config }),
     identify,
-    standingOf,
+    fingerprintOf,
     proceed,
     ...acting,
     list,

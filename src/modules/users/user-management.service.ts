@@ -34,8 +34,8 @@ export function createUserManagement({ config, passwords, users, sessions, audit
     const { password, ...rest } = input
     if (password !== undefined)
       requirePassword(password, { minLength: config.minPasswordLength, email: input.email, name: input.name })
-    const turn = { key: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
-    const passwordHash = password === undefined ? null : await passwords.hash(password, turn)
+    const queue = { key: origin.actor.type === 'user' ? origin.actor.id : origin.actor.type, priority: true }
+    const passwordHash = password === undefined ? null : await passwords.hash(password, queue)
     return sessions.administer(origin, async (trx) => {
       const user = await users.create(trx, { ...rest, passwordHash, locale: input.locale ?? locale })
       if (passwordHash === null) await credentials.sendReset(trx, user)

@@ -44,13 +44,11 @@ export const bumpSecurityVersion = (db: Db, id: string) =>
     .execute()
 
 /** Sets the last login. It is not an edit, so neither `version` nor `updated_at` changes. */
-export const touchLogin = preparedQuery<{ id: string; now: string }, never>(
-  'user_touch_login',
-  (db, p) =>
-    db
-      .updateTable('users')
-      .set({ last_login_at: p('now') })
-      .where('id', '=', p('id')) as never,
+export const touchLogin = preparedQuery<{ id: string; now: string }, never>('user_touch_login', (db, p) =>
+  db
+    .updateTable('users')
+    .set({ last_login_at: p('now') })
+    .where('id', '=', p('id')),
 )
 
 export const setPasswordHash = (db: Db, id: string, password_hash: string) =>

@@ -41,7 +41,9 @@ describeOnEachEngine('A password change', (engine) => {
       const same = await change(other.access_token, password, password.normalize(form))
       assert.deepEqual([same.body.reason, same.body.fields?.[0].reason], ['password_refused', 'same_password'], form)
     }
-    assert.equal((await change(token, PASSWORD, 'password123')).body.fields[0].reason, 'too_common')
+    const common = (await change(token, PASSWORD, 'password123')).body
+    assert.equal(common.fields[0].reason, 'too_common')
+    assert.equal(common.error, 'Please choose a different password. This password is too common.')
     assert.equal((await change(token, PASSWORD, person.email)).body.fields[0].reason, 'personal')
     await signIn(app.api, person)
   })

@@ -35,8 +35,8 @@ interface StoredResponse {
   status: number
   headers: Record<string, unknown>
   body: string
-  /** The session of the request, or the one that it started, and the result of `standingOf` after the request. */
-  session: { id: string; standing: string | null } | null
+  /** The session of the request, or the one that it started, and the result of `fingerprintOf` after the request. */
+  session: { id: string; fingerprint: string | null } | null
 }
 
 interface Parts {
@@ -45,7 +45,7 @@ interface Parts {
   config: { requestTimeout: number }
   keys: { sealing: Buffer[]; lookup: Buffer }
   /** Returns a text that changes when the password of a session's user changes; null if the session has ended. */
-  standingOf(sessionId: string): Promise<string | null>
+  fingerprintOf(sessionId: string): Promise<string | null>
   /** Counts a new key of the client. Resolves to false if the request should run as if it had no key. */
   admit(request: FastifyRequest): Promise<boolean>
   /** The errors that `admit` throws, for the documentation of routes. */
@@ -76,7 +76,7 @@ const HEADERS = {
  * keyed hashes of the key and the request, and the encrypted response.
  * @see docs/decisions/0027-idempotency-keys.md
  */
-export function createIdempotency({ database: { db }, clock, config, keys, standingOf, admit, refusals }: Parts) {
+export function createIdempotency({ database: { db }, clock, config, keys, fingerprintOf, admit, refusals }: Parts) {
   const sealer = createSealer(keys.sealing)
   const { run, enqueue } = createRetryQueue(clock)
   // A request that exceeded its deadline may still be running: its statements have their own deadlines.
@@ -124,9 +124,9 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     return false
   }
 
-  /** Whether the session of a stored response still has the same standing. */
+  /** Whether the session of a stored response has the same fingerprint as then. */
   const isReplayable = async ({ session }: StoredResponse): Promise<boolean> =>
-    session === null || (session.standing !== null && (await standingOf(session.id)) === session.standing)
+    session === null || (session.fingerprint !== null && (await fingerprintOf(session.id)) === session.fingerprint)
 
   /** Claims a key that is new or has the stored response `old`. Returns whether the request holds it. */
   async function claimKey(request: FastifyRequest, claim: Claim & { until: number }, old?: string): Promise<boolean> {
@@ -155,7 +155,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, stand
     const expiresAt = clock.now() + KEY_LIFETIME_MS
     const write = async () => {
       if (!isStored) return releaseKey(db, claim)
-      const session = sessionId === null ? null : { id: sessionId, standing: await standingOf(sessionId) }
+      const session = sessionId === null ? null : { id: sessionId, fingerprint: await fingerprintOf(sessionId) }
       return storeAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), expiresAt)
     }
     await run({ write, until: claim.until })
@@ -231,7 +231,7 @@ const isFinal = (status: number, isSignedIn: boolean): boolean =>
 
 /** Whether the request was made by this session and ended it. */
 const endedSession = ({ session }: StoredResponse, sessionId: string): boolean =>
-  session?.id === sessionId && session.standing === null
+  session?.id === sessionId && session.fingerprint === null
 
 const inProgress = () => new AppError(kernelErrors.idempotency_in_progress, { retryAfter: 1 })
 
