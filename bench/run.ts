@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -6,7 +7,6 @@ import { parseArgs } from 'node:util'
 import { createBench } from './lib/bench.ts'
 import { chart } from './lib/chart.ts'
 import { describeMachine } from './lib/machine.ts'
-import { run } from './lib/processes.ts'
 import { head, type Report, table } from './lib/report.ts'
 import type { Scenario } from './lib/results.ts'
 import { list } from './scenarios/list.ts'
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     return
   }
   const chosen = scenarios.filter(({ name }) => !positionals.length || positionals.includes(name))
-  await installPeer()
+  installPeer()
 
   const bench = await createBench({
     ...(values.quick ? quick : values.short ? short : full),
@@ -105,11 +105,14 @@ async function save(report: Report, file: string | undefined, whole: boolean): P
 }
 
 /** The peer has a lock file of its own, so that nobody who only wants the service has to fetch it. */
-async function installPeer(): Promise<void> {
+function installPeer(): void {
   const folder = fileURLToPath(new URL('.', import.meta.url))
   if (existsSync(new URL('node_modules/better-auth', import.meta.url))) return
   process.stdout.write('Installing better-auth, to measure beside it …\n')
-  await run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--omit=peer'])
+  // With the whole environment: npm may need a proxy or certificates from it.
+  const args = ['ci', '--prefix', folder, '--ignore-scripts', '--omit=peer', '--no-audit', '--no-fund']
+  const { status } = spawnSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  if (status !== 0) process.stdout.write('better-auth could not be installed: its rows are left out.\n')
 }
 
 await main()

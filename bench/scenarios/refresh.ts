@@ -4,8 +4,8 @@ import { fsyncMilliseconds } from '../lib/machine.ts'
 import { post, signUp } from '../lib/people.ts'
 import { alternate, type Contender, type Scenario } from '../lib/results.ts'
 
-const connections = 16
-const SESSIONS_PER_SECOND = 25
+const connections = 64
+const SESSIONS_PER_SECOND = 100
 
 export const refresh: Scenario = {
   name: 'refresh',

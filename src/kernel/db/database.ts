@@ -15,6 +15,9 @@ export interface PreparedQuery<P extends Params, R> {
   compiled(db: Db): { sql: string; names: string[] }
 }
 
+/** A prepared query for rows by a unique key; declared with `lookupQuery`. */
+export type LookupQuery<R> = PreparedQuery<{ keys: unknown }, R>
+
 /** An open database; see `openDatabase`. */
 export interface Database {
   readonly engine: Engine
@@ -29,8 +32,8 @@ export interface Database {
    * again after a deadlock or serialization failure in PostgreSQL, so it must have no effects except through `trx`.
    */
   transaction<T>(work: (trx: Db) => Promise<T>): Promise<T>
-  /** Returns the first row of a prepared query, outside of transactions, bypassing Kysely; synchronously on SQLite. */
-  first<P extends Params, R>(query: PreparedQuery<P, R>, params: P): Promise<R | undefined> | (R | undefined)
+  /** Returns a function that finds the committed rows of some keys, bypassing Kysely; synchronously on SQLite. */
+  lookup<R>(query: LookupQuery<R>): (keys: string[]) => Promise<R[]> | R[]
   /** Returns a number that changes with every commit of any process; null on PostgreSQL. */
   dataVersion(): number | null
   /** Updates the statistics of SQLite's query planner. May block for seconds: not for use while serving. */

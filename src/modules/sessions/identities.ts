@@ -1,9 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../../kernel/db/database.ts'
+import { gathered } from '../../kernel/lib/gathered.ts'
 import { type Generations, parseGenerations } from './generations.ts'
-import { type IdentityRow, identityBySession } from './sessions.store.ts'
+import { type IdentityRow, identitiesBySession } from './sessions.store.ts'
 
 const MAX_CACHED_IDENTITIES = 10_000
+/** Maximum number of sessions in one query. */
+const MAX_GATHERED = 500
 
 /** Session and user as stored, with parsed values. */
 export interface StoredIdentity {
@@ -14,32 +17,34 @@ export interface StoredIdentity {
 }
 
 /**
- * Reads session and user of each request. With SQLite, a row is reused while `data_version` shows that nothing has been
- * committed since: docs/decisions/0003.
+ * Reads session and user of each request, for all requests of one turn of the event loop together. With SQLite, a row is
+ * reused while `data_version` shows that nothing has been committed since: docs/decisions/0003.
  */
 export function createIdentities(database: Database) {
+  const read = database.lookup(identitiesBySession)
   const cache = new LRUCache<string, { identity: StoredIdentity; version: number }>({ max: MAX_CACHED_IDENTITIES })
 
-  return {
-    /**
-     * Reads `data_version` each time (2 µs): one iteration of the event loop can contain a request that was sent after
-     * a response of the same iteration.
-     */
-    find(sessionId: string): Promise<StoredIdentity | undefined> | (StoredIdentity | undefined) {
-      const version = database.dataVersion()
-      const cached = version === null ? undefined : cache.get(sessionId)
-      if (cached?.version === version) return cached?.identity
-      const row = database.first(identityBySession, { id: sessionId })
-      if (row instanceof Promise) return row.then((found) => found && read(found))
-      if (row === undefined) return undefined
-      const identity = read(row)
-      if (version !== null) cache.set(sessionId, { identity, version })
-      return identity
-    },
+  async function findAll(ids: string[]): Promise<Map<string, StoredIdentity>> {
+    const found = new Map<string, StoredIdentity>()
+    const version = database.dataVersion()
+    const unknown = ids.filter((id) => {
+      const cached = version === null ? undefined : cache.get(id)
+      if (cached?.version !== version || !cached) return true
+      found.set(id, cached.identity)
+      return false
+    })
+    for (const row of unknown.length > 0 ? await read(unknown) : []) {
+      const identity = parse(row)
+      found.set(row.session_id, identity)
+      if (version !== null) cache.set(row.session_id, { identity, version })
+    }
+    return found
   }
+
+  return { find: gathered(findAll, MAX_GATHERED) }
 }
 
-const read = (row: IdentityRow): StoredIdentity => ({
+const parse = (row: IdentityRow): StoredIdentity => ({
   row,
   generations: parseGenerations(row),
   expiresAt: Date.parse(row.expires_at),

@@ -7,7 +7,6 @@ import { type Clock, DAY, timestamp } from '../../kernel/lib/clock.ts'
 import type { Declaration } from '../../kernel/lib/declaration.ts'
 import { newId } from '../../kernel/lib/ids.ts'
 import { pagesOf } from '../../kernel/lib/json-text.ts'
-import { thenMaybeSync } from '../../kernel/lib/then-maybe-sync.ts'
 import type { Config } from '../../settings/config.ts'
 import type { Audit } from '../audit/audit.service.ts'
 import type { Users } from '../users/users.service.ts'
@@ -107,19 +106,14 @@ export function createSessions({ database, clock, config, users, audit }: Parts)
    * Returns the current user and session of a verified access token. Records the first use of its generation; if the
    * database cannot write, the next call does. Throws AppError `session_ended`.
    */
-  function identify(sessionId: string, generation: number): Identity | Promise<Identity> {
-    return thenMaybeSync(identities.find(sessionId), (identity) => {
-      if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError(sessionsErrors.session_ended)
-      return isFirstUse(identity.generations, generation)
-        ? recordUse(sessionId, generation).then(
-            () => identity.row,
-            (error) => {
-              if (isUnavailable(error)) return identity.row
-              throw error
-            },
-          )
-        : identity.row
-    })
+  async function identify(sessionId: string, generation: number): Promise<Identity> {
+    const identity = await identities.find(sessionId)
+    if (!identity || !isAlive(identity.row, identity.expiresAt)) throw new AppError(sessionsErrors.session_ended)
+    if (isFirstUse(identity.generations, generation))
+      await recordUse(sessionId, generation).catch((error) => {
+        if (!isUnavailable(error)) throw error
+      })
+    return identity.row
   }
 
   async function recordUse(sessionId: string, generation: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { countDeleted } from '../../kernel/db/deleted.ts'
+import { lookupQuery } from '../../kernel/db/lookup-query.ts'
 import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
 import type { SessionsTable } from './sessions.tables.ts'
@@ -42,8 +43,8 @@ const identities = (db: Db) =>
     ])
 
 /** The query of an authenticated request. */
-export const identityBySession = preparedQuery<{ id: string }, IdentityRow>('identity_by_session', (db, p) =>
-  identities(db).where('sessions.id', '=', p('id')),
+export const identitiesBySession = lookupQuery<IdentityRow>('identities_by_session', (db, isKey) =>
+  identities(db).where(isKey('sessions.id')),
 )
 
 const states = (db: Db) =>

@@ -20,13 +20,14 @@ describe('The cache of sessions, on SQLite', () => {
     const another = new BetterSqlite(file) // As another process, or the connection that writes.
     const set = (ended: string | null) =>
       another.prepare('update sessions set ended_at = ? where id = ?').run(ended, id)
+    const ended = new AppError(sessionsErrors.session_ended)
     for (let times = 0; times < 40; times++) {
-      // From here to the end of the round nothing is waited for.
-      const identity = sessions.identify(id, 0)
-      assert.ok(!(identity instanceof Promise))
-      assert.equal(identity.session_id, id)
+      assert.equal((await sessions.identify(id, 0)).session_id, id)
+      // From here on no other turn begins before the sessions are read.
+      const before = sessions.identify(id, 0)
       set(new Date(t.clock.now()).toISOString())
-      assert.throws(() => sessions.identify(id, 0), new AppError(sessionsErrors.session_ended))
+      const after = sessions.identify(id, 0)
+      await Promise.all([before, after].map((answer) => assert.rejects(answer, ended)))
       set(null)
     }
     another.close()

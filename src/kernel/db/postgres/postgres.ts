@@ -44,14 +44,10 @@ export async function openPostgres(url: string, options: PoolOptions): Promise<D
     db,
     transaction: (work) => withRetries(() => db.transaction().execute(work)),
     reads: db, // The server interrupts statements at `statement_timeout`.
-    first: async (prepared, params) => {
-      const { sql, names } = prepared.compiled(db)
-      const { rows } = await query(
-        withStandbyCheck(sql),
-        names.map((name) => params[name]),
-      )
+    lookup: (prepared) => async (keys) => {
+      const { rows } = await query(withStandbyCheck(prepared.compiled(db).sql), [keys])
       const { standby, is_found } = rows[0]
-      if (!standby) return is_found ? rows[0] : undefined
+      if (!standby) return is_found ? rows : []
       target.markUncertain()
       throw Object.assign(new Error('the database has become a standby'), { code: '57P03' })
     },

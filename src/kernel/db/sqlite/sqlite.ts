@@ -1,10 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type BetterSqlite from 'better-sqlite3'
+import type { Statement } from 'better-sqlite3'
 import { Kysely, sql } from 'kysely'
 import type { Deadlines } from '../../config/deadlines.ts'
 import { makeFolder } from '../../lib/folders.ts'
-import type { Database } from '../database.ts'
+import type { Database, LookupQuery } from '../database.ts'
 import { DatabaseError, isUnavailable } from '../errors.ts'
 import type { Tables } from '../tables.ts'
 import { connect } from './connect.ts'
@@ -52,9 +53,13 @@ function createDatabase(
     db,
     reads: new Kysely<Tables>({ dialect: readDialect(reads.run) }),
     transaction: (work) => db.transaction().execute(work),
-    first: (query, params) => {
-      const { sql, names } = query.compiled(db)
-      return read(sql).get(names.map((name) => params[name])) as never
+    lookup: <R>(query: LookupQuery<R>) => {
+      let statement: Statement<[string], R> | undefined
+      return (keys) => {
+        statement ??= reader.prepare<[string], R>(query.compiled(db).sql)
+        const one = statement
+        return keys.map((key) => one.get(key)).filter((row) => row !== undefined)
+      }
     },
     dataVersion: () => version.get() as number,
     ping: async () => {

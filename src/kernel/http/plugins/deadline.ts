@@ -8,9 +8,18 @@ import { guarded } from '../../lib/guarded.ts'
 import { problem, problemHeaders } from '../errors.ts'
 import { progressOf } from './slow-readers.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    deadlineEntry: Entry | null
+  }
+}
+
 const CHECK_MS = 250
 
 interface Entry {
+  /** Its place in the list. */
+  index: number
+  request: FastifyRequest
   reply: FastifyReply
   /** The next deadline, by `performance.now()`. */
   until: number
@@ -27,34 +36,48 @@ interface Entry {
  */
 export const deadline = fp<{ milliseconds: number }>(
   async (app, { milliseconds }) => {
-    const running = new Map<FastifyRequest, Entry>()
+    // Not a Map: the tables that it replaces, and thereby most requests, would stay in memory until a full collection.
+    const running: Entry[] = []
+    app.decorateRequest('deadlineEntry', null)
 
     app.addHook('onRequest', (request, reply, done) => {
-      running.set(request, { reply, until: performance.now() + milliseconds, isSending: false, bytesWritten: -1 })
+      const until = performance.now() + milliseconds
+      request.deadlineEntry = { index: running.length, request, reply, until, isSending: false, bytesWritten: -1 }
+      running.push(request.deadlineEntry)
       done()
     })
     // The body has arrived: the deadline starts again.
     app.addHook('preValidation', (request, _reply, done) => {
-      const entry = request.body === undefined ? undefined : running.get(request)
-      if (entry) entry.until = performance.now() + milliseconds
+      const entry = request.deadlineEntry
+      if (entry && request.body !== undefined) entry.until = performance.now() + milliseconds
       done()
     })
     app.addHook('onSend', (request, _reply, _payload, done) => {
-      const entry = running.get(request)
-      if (entry) entry.isSending = true
+      if (request.deadlineEntry) request.deadlineEntry.isSending = true
       done()
     })
     app.addHook('onResponse', (request, _reply, done) => {
-      running.delete(request)
+      remove(request)
       done()
     })
 
-    function check(request: FastifyRequest, entry: Entry, now: number): void {
-      const { reply, until, isSending, bytesWritten } = entry
+    /** Moves the last entry to the place of a request that is done. */
+    function remove(request: FastifyRequest): void {
+      const entry = request.deadlineEntry
+      const last = entry && running.pop()
+      if (!last) return
+      request.deadlineEntry = null
+      if (last === entry) return
+      last.index = entry.index
+      running[entry.index] = last
+    }
+
+    function check(entry: Entry, now: number): void {
+      const { request, reply, until, isSending, bytesWritten } = entry
       const { socket, complete } = request.raw
       const areHeadersSent = reply.raw.headersSent
       if (socket.destroyed && (areHeadersSent || now >= until)) {
-        running.delete(request)
+        remove(request)
         app.logRequest(request, reply, true)
       } else if (now >= until && complete) {
         // The server responds to incomplete requests itself, with 408.
@@ -68,7 +91,7 @@ export const deadline = fp<{ milliseconds: number }>(
 
     const checkAll = () => {
       const now = performance.now()
-      for (const [request, entry] of running) guarded(app.log, 'deadlines', check)(request, entry, now)
+      for (const entry of running.slice()) guarded(app.log, 'deadlines', check)(entry, now)
     }
     const timer = setInterval(guarded(app.log, 'deadlines', checkAll), CHECK_MS).unref()
     app.addHook('onClose', async () => clearInterval(timer))

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Log, plainLog } from '../../log/log.ts'
+import { createLineWriter, type Log } from '../../log/log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -18,7 +18,7 @@ declare module 'fastify' {
 /** Writes one log line per request, after its response is sent. */
 export const requestLog = fp<{ log: Log }>(
   async (app, { log }) => {
-    const plain = plainLog(log)
+    const write = createLineWriter(log, 'request')
     app.decorateRequest('actor', null)
     app.decorateRequest('isLogged', false)
     app.decorate('logRequest', logRequest)
@@ -31,7 +31,7 @@ export const requestLog = fp<{ log: Log }>(
       if (request.isLogged) return
       request.isLogged = true
       const { failure, actor } = request
-      const line = {
+      write(reply.statusCode >= 500 ? 'error' : 'info', {
         request_id: request.id,
         client_request_id: clientRequestId(request.headers['x-request-id']),
         method: request.method,
@@ -44,9 +44,7 @@ export const requestLog = fp<{ log: Log }>(
         reason: failure?.reason,
         aborted: isAborted || undefined,
         err: reply.statusCode >= 500 ? (failure?.options.cause ?? failure) : undefined,
-      }
-      if (reply.statusCode >= 500) plain.error(line, 'request')
-      else plain.info(line, 'request')
+      })
     }
   },
   { name: 'request-log', fastify: '5.x', dependencies: ['client', 'problems'] },
