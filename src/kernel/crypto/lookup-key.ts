@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database, Db } from '../db/database.ts'
 import { isUnavailable } from '../db/errors.ts'
@@ -16,7 +17,11 @@ interface StoredKey {
  * stored in the database, encrypted once for each current secret.
  * @see docs/decisions/0015-lookup-key.md
  */
-export async function loadLookupKey(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
+export async function loadLookupKey(database: Database, clock: Clock, keys: Keys): Promise<KeyObject> {
+  return createSecretKey(await load(database, clock, keys))
+}
+
+async function load(database: Database, clock: Clock, keys: Keys): Promise<Buffer> {
   const known = await read(database.db, keys)
   const [oldest] = known
   if (oldest && isComplete(known, keys)) return oldest.key

@@ -37,7 +37,7 @@ export function ed25519Pair(seed: Buffer): { privateKey: KeyObject; publicKey: K
 }
 
 /** Returns HMAC-SHA256 of a text in base64url: equal for equal texts, and not computable without the key. */
-export const fingerprint = (key: Buffer, text: string): string =>
+export const fingerprint = (key: KeyObject, text: string): string =>
   createHmac('sha256', key).update(text).digest('base64url')
 
 /**

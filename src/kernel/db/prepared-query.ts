@@ -1,5 +1,6 @@
-import type { Compilable, CompiledQuery, InsertResult, UpdateResult } from 'kysely'
+import type { Compilable, CompiledQuery, Insertable, InsertResult, Kysely, Updateable, UpdateResult } from 'kysely'
 import { type Db, type Engine, engineOf, type Params, type PreparedQuery } from './database.ts'
+import type { Tables } from './tables.ts'
 
 /** A placeholder for a parameter. */
 // biome-ignore lint/suspicious/noExplicitAny: a placeholder takes the type of the column that it is compared with
@@ -47,4 +48,42 @@ export function preparedQuery<P extends Params, R>(
     return result.rows
   }
   return Object.assign(run, { statement, compiled })
+}
+
+/** Returns a prepared query for each set of columns: the names of the columns of a row whose values are not undefined. */
+function byColumns(build: (columns: string[], number: number) => PreparedQuery<Params, unknown>) {
+  const queries = new Map<string, PreparedQuery<Params, unknown>>()
+  return (db: Db, row: Params, more: Params = {}) => {
+    const columns = Object.keys(row).filter((column) => row[column] !== undefined)
+    const key = columns.join()
+    const query = queries.get(key) ?? build(columns, queries.size)
+    queries.set(key, query)
+    return query(db, { ...row, ...more })
+  }
+}
+
+const placeholders = (columns: string[], p: (name: string) => Placeholder) =>
+  Object.fromEntries(columns.map((column) => [column, p(column)]))
+
+/** Declares an insertion of a row, prepared once for each set of columns. */
+export function preparedInsert<T extends keyof Tables>(statement: string, table: T) {
+  const insert = byColumns((columns, number) =>
+    preparedQuery(`${statement}_${number}`, (db, p) =>
+      db.insertInto(table).values(placeholders(columns, p) as Insertable<Tables[T]>),
+    ),
+  )
+  return (db: Db, row: Insertable<Tables[T]>) => insert(db, row as Params)
+}
+
+/** Declares an update of the row with an id, prepared once for each set of columns. */
+export function preparedUpdate<T extends keyof Tables>(statement: string, table: T) {
+  const update = byColumns((columns, number) =>
+    preparedQuery(`${statement}_${number}`, (db, p) =>
+      (db as unknown as Kysely<Record<string, { id: string }>>)
+        .updateTable(table as string)
+        .set(placeholders(columns, p))
+        .where('id', '=', p('where_id')),
+    ),
+  )
+  return (db: Db, id: string, changes: Updateable<Tables[T]>) => update(db, changes as Params, { where_id: id })
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { LRUCache } from 'lru-cache'
 
 /** An IP address, and the networks that rate limits count it by. */
 export interface Address {
@@ -16,8 +17,19 @@ export interface Address {
 
 type IP = ipaddr.IPv4 | ipaddr.IPv6
 
+const MAX_CACHED_ADDRESSES = 10_000
+const addresses = new LRUCache<string, Address>({ max: MAX_CACHED_ADDRESSES })
+
 /** Parses an address as sockets and proxies write it, with or without a port. Returns null if it is not an address. */
 export function parseAddress(text: string): Address | null {
+  const known = addresses.get(text)
+  if (known) return known
+  const address = parseNew(text)
+  if (address) addresses.set(text, address)
+  return address
+}
+
+function parseNew(text: string): Address | null {
   const ip = parse(withoutPort(text.trim()))
   if (!ip) return null
   const [network, site] = networksOf(ip)

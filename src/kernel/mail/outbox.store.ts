@@ -1,11 +1,12 @@
 import { type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../db/database.ts'
 import { countDeleted } from '../db/deleted.ts'
+import { preparedInsert } from '../db/prepared-query.ts'
 import type { OutboxTable } from './outbox.tables.ts'
 
 export type OutboxRow = Selectable<OutboxTable>
 
-export const insertMail = (trx: Db, row: OutboxTable) => trx.insertInto('outbox').values(row).execute()
+export const insertMail = preparedInsert('mail_insert', 'outbox')
 
 /** Claims up to `limit` e-mails that are due. No other instance claims them before `until`, when the claim expires. */
 export function claimDue(db: Db, now: string, until: string, limit: number): Promise<OutboxRow[]> {

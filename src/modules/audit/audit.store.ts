@@ -1,7 +1,7 @@
-import { type Insertable, type RawBuilder, type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { countDeleted } from '../../kernel/db/deleted.ts'
-import { preparedQuery } from '../../kernel/db/prepared-query.ts'
+import { preparedInsert } from '../../kernel/db/prepared-query.ts'
 import { DAY, timestamp } from '../../kernel/lib/clock.ts'
 import { firstIdOf, GREATEST_ID, LEAST_ID } from '../../kernel/lib/ids.ts'
 import type { AuditEventsTable } from './audit.tables.ts'
@@ -23,13 +23,7 @@ const COLUMNS = [
   'details',
 ] as const satisfies (keyof AuditEventsTable)[]
 
-const insert = preparedQuery<Record<string, unknown>, never>('audit_event_insert', (db, p) =>
-  db
-    .insertInto('audit_events')
-    .values(Object.fromEntries(COLUMNS.map((name) => [name, p(name)])) as Insertable<AuditEventsTable>),
-)
-
-export const insertEvent = (db: Db, event: AuditEventsTable) => insert(db, { ...event })
+export const insertEvent = preparedInsert('audit_event_insert', 'audit_events')
 
 interface Filters {
   action?: string | undefined

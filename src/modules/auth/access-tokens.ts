@@ -1,4 +1,5 @@
-import { calculateJwkThumbprint, errors, exportJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { sign } from 'node:crypto'
+import { calculateJwkThumbprint, errors, exportJWK, type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Static } from 'typebox'
 import { ed25519Pair } from '../../kernel/crypto/secrets.ts'
@@ -28,13 +29,10 @@ export interface AccessClaims {
 
 export interface AccessTokens {
   /** Signs a token for a session. `expiresIn` is in seconds. */
-  sign(claims: {
-    userId: string
-    sessionId: string
-    generation: number
-    role: string
-    device: string
-  }): Promise<{ token: string; expiresIn: number }>
+  sign(claims: { userId: string; sessionId: string; generation: number; role: string; device: string }): {
+    token: string
+    expiresIn: number
+  }
   /** Returns the claims of a token with a valid signature, even if it has expired. Throws AppError `token_invalid`. */
   read(token: string): Promise<AccessClaims>
   /** Returns the known device of a token with a valid signature, even if it has expired; otherwise null. */
@@ -62,6 +60,7 @@ export async function createAccessTokens(
   )
   const [signer] = signingKeys
   if (!signer) throw new Error('no signing key')
+  const header = base64url({ alg: ALGORITHM, typ: TYPE, kid: signer.jwk.kid })
   const verified = new LRUCache<string, AccessClaims>({ max: MAX_CACHED_TOKENS })
   const seconds = () => Math.floor(clock.now() / 1000)
 
@@ -99,21 +98,15 @@ export async function createAccessTokens(
 
   return {
     jwks: { keys: signingKeys.map(({ jwk }) => jwk) },
-    async sign({ userId, sessionId, generation, role, device }) {
+    sign({ userId, sessionId, generation, role, device }) {
       const now = seconds()
       const expiresIn = Math.floor(config.accessTokenTtl / 1000)
       // A device with the id of the session needs no claim.
       const did = device === sessionId ? undefined : device
-      const token = await new SignJWT({ sid: sessionId, gen: generation, role, did })
-        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: signer.jwk.kid })
-        .setIssuer(config.appUrl)
-        .setAudience(AUDIENCE)
-        .setSubject(userId)
-        .setIssuedAt(now)
-        .setExpirationTime(now + expiresIn)
-        .setJti(newId(clock.now()))
-        .sign(signer.privateKey)
-      return { token, expiresIn }
+      const claims = { sid: sessionId, gen: generation, role, did, iss: config.appUrl, aud: AUDIENCE, sub: userId }
+      const body = base64url({ ...claims, iat: now, exp: now + expiresIn, jti: newId(clock.now()) })
+      const signature = sign(null, Buffer.from(`${header}.${body}`), signer.privateKey).toString('base64url')
+      return { token: `${header}.${body}.${signature}`, expiresIn }
     },
     read: async (token) => claimsOf(await payloadOf(token, 0)),
     async deviceOf(token) {
@@ -144,6 +137,8 @@ function claimsOf({ sub, sid, gen, exp }: JWTPayload): AccessClaims {
   if (!isUuid(sub) || !isUuid(sid) || !isGeneration(gen)) throw invalid('A claim is missing or malformed.')
   return { sub, sid, gen, exp: exp as number }
 }
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 const isUuid = (claim: unknown): claim is string => typeof claim === 'string' && isId(claim)
 

@@ -1,25 +1,30 @@
-import type { ExpressionBuilder, Insertable, Selectable } from 'kysely'
+import type { ExpressionBuilder, Selectable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { countDeleted } from '../../kernel/db/deleted.ts'
+import { preparedQuery } from '../../kernel/db/prepared-query.ts'
 import type { Tables } from '../../kernel/db/tables.ts'
 import type { OneTimeTokensTable } from './credentials.tables.ts'
 
 export type TokenRow = Selectable<OneTimeTokensTable>
 
-export const replaceToken = (trx: Db, row: Insertable<OneTimeTokensTable>) =>
-  trx
-    .insertInto('one_time_tokens')
-    .values(row)
-    .onConflict((conflict) =>
-      conflict.columns(['user_id', 'kind']).doUpdateSet({
-        token_hash: row.token_hash,
-        email: row.email,
-        security_version: row.security_version,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-      }),
-    )
-    .execute()
+export const replaceToken = preparedQuery<Record<keyof OneTimeTokensTable, unknown>, never>(
+  'one_time_token_replace',
+  (db, p) => {
+    const { user_id, kind, ...rest } = {
+      user_id: p('user_id'),
+      kind: p('kind'),
+      token_hash: p('token_hash'),
+      email: p('email'),
+      security_version: p('security_version'),
+      created_at: p('created_at'),
+      expires_at: p('expires_at'),
+    }
+    return db
+      .insertInto('one_time_tokens')
+      .values({ user_id, kind, ...rest })
+      .onConflict((conflict) => conflict.columns(['user_id', 'kind']).doUpdateSet(rest))
+  },
+)
 
 /**
  * Matches tokens that are still valid for the current state of their account. A change of e-mail is bound to

@@ -34,7 +34,7 @@ export function createKnownDevices({ clock, keys }: { clock: Clock; keys: Buffer
 
   /** Marks a device as known, and forgets the least recently used one beyond MAX_DEVICES_PER_USER. */
   async function remember(trx: Db, { userId, device }: DeviceClaims): Promise<void> {
-    await store.rememberDevice(trx, userId, device, timestamp(clock.now()))
+    await store.rememberDevice(trx, { user_id: userId, device, now: timestamp(clock.now()) })
     await store.forgetOldestDevices(trx, userId, { newest: device, kept: MAX_DEVICES_PER_USER - 1 })
   }
 

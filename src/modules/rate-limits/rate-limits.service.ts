@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import Type from 'typebox'
 import { fingerprint } from '../../kernel/crypto/secrets.ts'
 import type { Database, Db } from '../../kernel/db/database.ts'
@@ -38,7 +39,7 @@ const NOBODY = '00000000-0000-0000-0000-000000000000'
  * Limits password attempts and other actions. E-mails and addresses are stored as keyed fingerprints:
  * docs/decisions/0015.
  */
-export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: Buffer }) {
+export function createRateLimits({ database, clock, key }: { database: Database; clock: Clock; key: KeyObject }) {
   const attempts = createLoginAttempts({ database, clock })
   const windows = createWindows({ database, clock })
   const fingerprintOf = (text: string) => fingerprint(key, text)

@@ -97,12 +97,14 @@ export const clearAll = (db: Db, key: string) =>
     .where((eb) => eb.or([eb('key', '=', key), eb.and([eb('key', '>=', `${key}:`), eb('key', '<', `${key};`)])]))
     .execute()
 
-export const rememberDevice = (trx: Db, userId: string, device: string, now: string) =>
-  trx
-    .insertInto('known_devices')
-    .values({ user_id: userId, device, first_seen: now, last_seen: now })
-    .onConflict((conflict) => conflict.columns(['user_id', 'device']).doUpdateSet({ last_seen: now }))
-    .execute()
+export const rememberDevice = preparedQuery<{ user_id: string; device: string; now: string }, never>(
+  'device_remember',
+  (db, p) =>
+    db
+      .insertInto('known_devices')
+      .values({ user_id: p('user_id'), device: p('device'), first_seen: p('now'), last_seen: p('now') })
+      .onConflict((conflict) => conflict.columns(['user_id', 'device']).doUpdateSet({ last_seen: p('now') })),
+)
 
 export const touchDevice = (trx: Db, userId: string, device: string, now: string) =>
   trx
@@ -112,20 +114,27 @@ export const touchDevice = (trx: Db, userId: string, device: string, now: string
     .where('device', '=', device)
     .execute()
 
+const oldestDevices = preparedQuery<{ user_id: string; newest: string; kept: number }, { device: string }>(
+  'devices_oldest',
+  (db, p) =>
+    db
+      .selectFrom('known_devices')
+      .select('device')
+      .where('user_id', '=', p('user_id'))
+      .where('device', '<>', p('newest'))
+      .orderBy('last_seen', 'desc')
+      .orderBy('device', 'desc')
+      .offset(p('kept'))
+      .limit(sql.lit(1000)),
+)
+
 /** Deletes all known devices of a user except `newest` and the `kept` most recently used others. */
 export async function forgetOldestDevices(
   trx: Db,
   userId: string,
   { newest, kept }: { newest: string; kept: number },
 ): Promise<void> {
-  const others = trx
-    .selectFrom('known_devices')
-    .select('device')
-    .where('user_id', '=', userId)
-    .where('device', '<>', newest)
-    .orderBy('last_seen', 'desc')
-    .orderBy('device', 'desc')
-  const oldest = await others.offset(kept).limit(1000).execute()
+  const oldest = await oldestDevices(trx, { user_id: userId, newest, kept })
   if (oldest.length === 0) return
   const devices = oldest.map(({ device }) => device)
   await trx.deleteFrom('known_devices').where('user_id', '=', userId).where('device', 'in', devices).execute()

@@ -1,8 +1,8 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
 import { countDeleted } from '../../kernel/db/deleted.ts'
 import { lookupQuery } from '../../kernel/db/lookup-query.ts'
-import { preparedQuery } from '../../kernel/db/prepared-query.ts'
+import { preparedInsert, preparedQuery, preparedUpdate } from '../../kernel/db/prepared-query.ts'
 import { USER_COLUMNS, type UserRow } from '../users/user.row.ts'
 import type { SessionsTable } from './sessions.tables.ts'
 
@@ -56,24 +56,22 @@ const states = (db: Db) =>
     'sessions.last_used_at as session_last_used_at',
   ])
 
-const stateBySession = preparedQuery<{ id: string }, SessionState>('state_by_session', (db, p) =>
-  states(db).where('sessions.id', '=', p('id')),
-)
+const lockedState = preparedQuery<{ id: string }, SessionState>('state_for_update', (db, p) => {
+  const state = states(db).where('sessions.id', '=', p('id'))
+  return engineOf(db) === 'sqlite' ? state : state.forUpdate(['sessions'])
+})
 
 /** Reads an identity and locks its session until the transaction ends, so that concurrent refreshes advance it once. */
-export async function stateForUpdate(trx: Db, id: string): Promise<SessionState | undefined> {
-  if (engineOf(trx) === 'sqlite') return (await stateBySession(trx, { id }))[0]
-  return states(trx).where('sessions.id', '=', id).forUpdate(['sessions']).executeTakeFirst()
-}
+export const stateForUpdate = async (trx: Db, id: string): Promise<SessionState | undefined> =>
+  (await lockedState(trx, { id }))[0]
 
 /** Returns the known device of a session. */
 export const deviceOfSession = (db: Db, id: string) =>
   db.selectFrom('sessions').select(['id', 'known_device_id']).where('id', '=', id).executeTakeFirst()
 
-export const insertSession = (trx: Db, session: SessionsTable) => trx.insertInto('sessions').values(session).execute()
+export const insertSession = preparedInsert('session_insert', 'sessions')
 
-export const updateSession = (trx: Db, id: string, changes: Partial<SessionsTable>) =>
-  trx.updateTable('sessions').set(changes).where('id', '=', id).execute()
+export const updateSession = preparedUpdate('session_update', 'sessions')
 
 const live = (db: Db, userId: string, now: string) =>
   db.selectFrom('sessions').where('user_id', '=', userId).where('ended_at', 'is', null).where('expires_at', '>', now)
@@ -91,18 +89,15 @@ export interface Cutoff {
 }
 
 /** Returns the most recently used live session after the `kept` most recent ones, not counting `newest`. */
-export const cutoffOfSessions = (
-  db: Db,
-  userId: string,
-  now: string,
-  { newest, kept }: { newest: string; kept: number },
-): Promise<Cutoff | undefined> =>
-  lastUsedFirst(db, userId, now)
-    .where('id', '<>', newest)
-    .select(['id', 'last_used_at'])
-    .offset(kept)
-    .limit(1)
-    .executeTakeFirst()
+export const cutoffOfSessions = preparedQuery<{ user_id: string; now: string; newest: string; kept: number }, Cutoff>(
+  'session_cutoff',
+  (db, p) =>
+    lastUsedFirst(db, p('user_id'), p('now'))
+      .where('id', '<>', p('newest'))
+      .select(['id', 'last_used_at'])
+      .offset(p('kept'))
+      .limit(sql.lit(1)),
+)
 
 /** Returns up to `limit` live sessions at the cutoff or used before it, in no particular order. */
 export async function sessionsUpToCutoff(

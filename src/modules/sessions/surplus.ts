@@ -10,9 +10,11 @@ const SURPLUS_BATCH = 1000
 /** Ends the least recently used sessions of a user beyond MAX_SESSIONS. */
 export function createSurplus({ clock, config }: { clock: Clock; config: Pick<Config, 'maxSessions'> }) {
   /** Returns the most recently used session beyond MAX_SESSIONS besides `newest`, or null. */
-  const surplusCutoff = async (trx: Db, userId: string, newest: string): Promise<store.Cutoff | null> =>
-    (await store.cutoffOfSessions(trx, userId, timestamp(clock.now()), { newest, kept: config.maxSessions - 1 })) ??
-    null
+  async function surplusCutoff(trx: Db, userId: string, newest: string): Promise<store.Cutoff | null> {
+    const rule = { user_id: userId, now: timestamp(clock.now()), newest, kept: config.maxSessions - 1 }
+    const [cutoff] = await store.cutoffOfSessions(trx, rule)
+    return cutoff ?? null
+  }
 
   /** Ends a batch of surplus sessions. Returns their ids, and whether there may be more. */
   async function endSurplus(trx: Db, userId: string, newest: string, cutoff: store.Cutoff) {

@@ -1,6 +1,6 @@
-import { type Insertable, sql, type Updateable } from 'kysely'
+import { sql, type Updateable } from 'kysely'
 import { type Db, engineOf } from '../../kernel/db/database.ts'
-import { preparedQuery } from '../../kernel/db/prepared-query.ts'
+import { preparedInsert, preparedQuery } from '../../kernel/db/prepared-query.ts'
 import { USER_COLUMNS, type UserRow } from './user.row.ts'
 import type { UsersTable } from './users.tables.ts'
 
@@ -12,7 +12,7 @@ export const userByEmail = preparedQuery<{ email_key: string }, UserRow>('user_b
   db.selectFrom('users').select(USER_COLUMNS).where('users.email_key', '=', p('email_key')),
 )
 
-export const insertUser = (db: Db, user: Insertable<UsersTable>) => db.insertInto('users').values(user).execute()
+export const insertUser = preparedInsert('user_insert', 'users')
 
 export type UserChanges = Omit<Updateable<UsersTable>, 'id' | 'version' | 'created_at' | 'updated_at'>
 
@@ -59,11 +59,14 @@ export const deleteUser = (db: Db, id: string) => db.deleteFrom('users').where('
 export const usersToDelete = (db: Db, now: string, limit: number): Promise<UserRow[]> =>
   db.selectFrom('users').select(USER_COLUMNS).where('delete_after', '<=', now).limit(limit).execute()
 
+const lockedUser = preparedQuery<{ id: string }, UserRow>('user_for_update', (db, p) => {
+  const user = db.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', p('id'))
+  return engineOf(db) === 'sqlite' ? user : user.forNoKeyUpdate()
+})
+
 /** Reads a user and locks it until the transaction ends. SQLite has a single writer and needs no lock. */
-export async function userForUpdate(trx: Db, id: string): Promise<UserRow | undefined> {
-  if (engineOf(trx) === 'sqlite') return (await userById(trx, { id }))[0]
-  return trx.selectFrom('users').select(USER_COLUMNS).where('users.id', '=', id).forNoKeyUpdate().executeTakeFirst()
-}
+export const userForUpdate = async (trx: Db, id: string): Promise<UserRow | undefined> =>
+  (await lockedUser(trx, { id }))[0]
 
 /** Locks users until the transaction ends, always in the order of their ids. */
 export async function lockUsers(trx: Db, ids: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ describeOnEachEngine('The lookup key', (engine) => {
   const app = useApp(engine)
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)]
   const shared = (...secrets: Buffer[]) =>
-    loadLookupKey(app.services.database, app.clock, deriveKeys(secrets)).then((key) => key.toString('hex'))
+    loadLookupKey(app.services.database, app.clock, deriveKeys(secrets)).then((key) => key.export().toString('hex'))
   const forget = () => app.services.database.db.deleteFrom('lookup_keys').execute()
   const derived = (secret: Buffer) => deriveKeys([secret]).of('lookup')[0]?.toString('hex')
 

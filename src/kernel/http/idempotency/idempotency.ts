@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { createSealer } from '../../crypto/sealer.ts'
@@ -43,7 +44,7 @@ interface Parts {
   database: Database
   clock: Clock
   config: { requestTimeout: number }
-  keys: { sealing: Buffer[]; lookup: Buffer }
+  keys: { sealing: Buffer[]; lookup: KeyObject }
   /** Returns a text that changes when the password of a session's user changes; null if the session has ended. */
   fingerprintOf(sessionId: string): Promise<string | null>
   /** Counts a new key of the client. Resolves to false if the request should run as if it had no key. */

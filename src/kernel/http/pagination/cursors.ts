@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
 
@@ -13,12 +13,13 @@ export interface Position {
 const MAC_BYTES = 16
 
 /** Creates signed cursors: JSON with a truncated HMAC-SHA256, in base64url. The first key signs, all of them verify. */
-export function createCursors(keys: Buffer[]) {
-  const mac = (key: Buffer, body: Buffer) => createHmac('sha256', key).update(body).digest().subarray(0, MAC_BYTES)
+export function createCursors(secrets: Buffer[]) {
+  const keys = secrets.map((secret) => createSecretKey(secret))
+  const mac = (key: KeyObject, body: Buffer) => createHmac('sha256', key).update(body).digest().subarray(0, MAC_BYTES)
   return {
     encode({ sort, value, id, page }: Position): string {
       const body = Buffer.from(JSON.stringify([sort, value, id, page]))
-      return Buffer.concat([mac(keys[0] as Buffer, body), body]).toString('base64url')
+      return Buffer.concat([mac(keys[0] as KeyObject, body), body]).toString('base64url')
     },
     /** Decodes a cursor. Throws AppError `invalid_cursor` if it was modified or is for another sort order. */
     decode(cursor: string, sort: string): Position {
