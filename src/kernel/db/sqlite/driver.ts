@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Database as Connection } from 'better-sqlite3'
 import {
   type CompiledQuery,
@@ -12,16 +11,9 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import { AppError } from '../../errors/app-error.ts'
-import { kernelErrors } from '../../errors/kernel-errors.ts'
 import type { ReadQuery } from './reader.ts'
 import type { Statements } from './statements.ts'
-
-/** For this long after lock contention with another process, writes pause in between so that it gets the lock, in ms. */
-const CONTENTION_MS = 1000
-const CONTENTION_PAUSE_MS = 2
-/** Maximum number of waiting writes; more would time out anyway. */
-const MAX_WAITING = 200
+import { createWriter, type Write } from './writer.ts'
 
 /**
  * Kysely dialect over two connections. Selects outside of transactions use `read` and never wait for writes. Writes and
@@ -74,63 +66,52 @@ class Adapter extends SqliteAdapter {
   }
 }
 
-function createDriver(writer: Connection, write: Statements, read: Statements, lockWait: number): Driver {
-  const writes = createWriteQueue(lockWait)
-  const inTransaction = new WeakSet<DatabaseConnection>()
+function createDriver(connection: Connection, write: Statements, read: Statements, lockWait: number): Driver {
+  const writer = createWriter(connection, write, lockWait)
+  const transactions = new WeakMap<DatabaseConnection, Write>()
 
   const connect = (): DatabaseConnection => {
-    const connection: DatabaseConnection = {
+    const self: DatabaseConnection = {
       async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-        if (inTransaction.has(connection)) return execute(write, query)
+        if (transactions.has(self)) return execute(write, query)
         if (SelectQueryNode.is(query.query)) return execute(read, query)
-        return writes.run((retryWhileBusy) => retryWhileBusy(() => execute<R>(write, query)))
+        if (RawNode.is(query.query)) return writer.runAlone(() => execute<R>(write, query))
+        return runWrite(() => execute<R>(write, query))
       },
       async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
         for (const row of read(sql).iterate(parameters)) yield { rows: [row as R] }
       },
     }
-    return connection
+    return self
   }
 
-  const ends = new WeakMap<DatabaseConnection, () => void>()
-  const end = (connection: DatabaseConnection) => {
-    inTransaction.delete(connection)
-    ends.get(connection)?.()
-    ends.delete(connection)
-  }
-  const rollback = (connection: DatabaseConnection) => {
-    if (!inTransaction.has(connection)) return
+  async function runWrite<T>(work: () => T): Promise<T> {
+    const one = await writer.begin()
+    let result: T
     try {
-      if (writer.inTransaction) write('rollback').run([]) // A full disk may have ended it already.
-    } finally {
-      end(connection)
+      result = work()
+    } catch (error) {
+      await one.rollback()
+      throw error
     }
+    await one.commit()
+    return result
+  }
+
+  const end = (self: DatabaseConnection, how: 'commit' | 'rollback') => {
+    const transaction = transactions.get(self)
+    transactions.delete(self)
+    return transaction?.[how]()
   }
 
   return {
     init: async () => {},
     acquireConnection: async () => connect(),
-    beginTransaction: (connection) =>
-      new Promise<void>((begun, failed) => {
-        writes
-          .run(async (retryWhileBusy) => {
-            // Take the write lock now: a later upgrade could fail at any statement.
-            await retryWhileBusy(() => write('begin immediate').run([]))
-            inTransaction.add(connection)
-            await new Promise<void>((ended) => {
-              ends.set(connection, ended)
-              begun()
-            })
-          })
-          .catch(failed)
-      }),
-    commitTransaction: async (connection) => {
-      write('commit').run([])
-      end(connection)
-    },
-    rollbackTransaction: async (connection) => rollback(connection),
-    releaseConnection: async (connection) => rollback(connection),
-    destroy: async () => void writer.close(),
+    beginTransaction: async (self) => void transactions.set(self, await writer.begin()),
+    commitTransaction: async (self) => end(self, 'commit'),
+    rollbackTransaction: async (self) => end(self, 'rollback'),
+    releaseConnection: async (self) => end(self, 'rollback'),
+    destroy: async () => void connection.close(),
   }
 }
 
@@ -139,52 +120,4 @@ function execute<R>(statements: Statements, { sql, parameters }: CompiledQuery):
   if (statement.reader) return { rows: statement.all(parameters) as R[] }
   const { changes, lastInsertRowid } = statement.run(parameters)
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
-}
-
-/** Retries synchronous work while another process holds the lock, until a deadline. */
-type RetryWhileBusy = <T>(work: () => T) => Promise<T>
-
-/** Runs one writer at a time, first come, first served. `lockWait` includes the time in the queue. */
-function createWriteQueue(lockWait: number) {
-  const waiting: (() => void)[] = []
-  let isBusy = false
-  let lastContention = Number.NEGATIVE_INFINITY
-
-  const next = () => {
-    const enter = waiting.shift()
-    if (enter) enter()
-    else isBusy = false
-  }
-
-  const retryUntil =
-    (deadline: number): RetryWhileBusy =>
-    async (work) => {
-      for (let tries = 0; ; tries++) {
-        try {
-          return work()
-        } catch (error) {
-          const now = performance.now()
-          if (!(error as { code?: string }).code?.startsWith('SQLITE_BUSY') || now >= deadline) throw error
-          lastContention = now
-          await pause(Math.min(1 + tries / 10, 10))
-        }
-      }
-    }
-
-  return {
-    async run<T>(work: (retryWhileBusy: RetryWhileBusy) => Promise<T>): Promise<T> {
-      if (waiting.length >= MAX_WAITING) throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
-      const deadline = performance.now() + lockWait
-      if (isBusy) await new Promise<void>((enter) => waiting.push(enter))
-      isBusy = true
-      try {
-        if (performance.now() >= deadline)
-          throw Object.assign(new Error('the database is busy with other writes'), { code: 'SQLITE_BUSY' })
-        return await work(retryUntil(deadline))
-      } finally {
-        if (performance.now() - lastContention < CONTENTION_MS) setTimeout(next, CONTENTION_PAUSE_MS)
-        else next()
-      }
-    },
-  }
 }
