@@ -8,6 +8,10 @@ if (major < 24 || (major === 24 && minor < 12)) {
   )
   process.exit(1)
 }
+// V8 would allocate objects of requests among the long-lived ones when a few of them have lived long, and then keep most of
+// each request until the next full collection: docs/decisions/0034.
+const { setFlagsFromString } = await import('node:v8')
+setFlagsFromString('--no-allocation-site-pretenuring')
 await keepCompiledCode()
 await import('../src/main.ts')
 

@@ -9,9 +9,9 @@ export interface QueueOptions {
 /**
  * Creates a bounded round-robin queue over keys, in two parts: with priority and without. When a part is full, the key
  * with the most items loses its newest; the new item is refused if its own key has as many.
- * @param limit maximum number of items in each part
+ * @param limit returns the maximum number of items in each part
  */
-export function createFairQueue<T>(limit: number, refuse: (item: T) => void) {
+export function createFairQueue<T>(limit: () => number, refuse: (item: T) => void) {
   const parts = { priority: createQueues<T>(), ordinary: createQueues<T>() }
   let isPriorityNext = true
 
@@ -23,7 +23,7 @@ export function createFairQueue<T>(limit: number, refuse: (item: T) => void) {
     push(item: T, { key = '', priority = false }: QueueOptions): void {
       const part = priority ? parts.priority : parts.ordinary
       part.push(key, item)
-      if (part.size > limit) refuse(part.pop(part.longest(key)))
+      if (part.size > limit()) refuse(part.pop(part.longest(key)))
     },
     /** Returns the next item without removing it. */
     peek: (): T | undefined => next()?.peek(),

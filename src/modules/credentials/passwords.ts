@@ -46,8 +46,9 @@ export function createPasswords({
   memoryMib = Number.POSITIVE_INFINITY,
   queueLimit = 32 * threads,
 }: PasswordsOptions = {}) {
-  const waiting = createFairQueue<Task>(queueLimit, ({ reject }) =>
-    reject(new AppError(kernelErrors.overloaded, { retryAfter: 1 })),
+  const waiting = createFairQueue<Task>(
+    () => queueLimit,
+    ({ reject }) => reject(new AppError(kernelErrors.overloaded, { retryAfter: 1 })),
   )
   const running = new Map<Worker, Task | undefined>()
   let closed: Promise<void> | undefined

@@ -56,7 +56,12 @@ describe('A flood of requests', () => {
   let server: ServerProcess
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bukhindor-overload-'))
-    server = await startServer({ DATA_DIR: folder, LOG_FORMAT: 'json', REQUEST_TIMEOUT: '60s' })
+    server = await startServer({
+      DATA_DIR: folder,
+      LOG_FORMAT: 'json',
+      REQUEST_TIMEOUT: '60s',
+      TRUST_PROXY: '127.0.0.1',
+    })
   })
   after(async () => {
     await server?.stop('SIGINT')
@@ -97,5 +102,15 @@ describe('A flood of requests', () => {
     await until(() => told() >= counts.refused, { interval: 50, details: () => `${told()} of ${counts.refused}` })
     assert.equal(told(), counts.refused)
     assert.equal(lines().filter(({ reason }) => reason === 'overloaded').length, 0)
+  })
+
+  test('lets a new connection in, whose requests are served before those that one address has waiting', async () => {
+    const order: string[] = []
+    const floods = Array.from({ length: CONNECTIONS }, () => flood(server.url).then(() => order.push('flood')))
+    const { status } = await fetch(`${server.url}/api/v1/auth/me`, { headers: { 'x-forwarded-for': '192.0.2.1' } })
+    order.push('new connection')
+    await Promise.all(floods)
+    assert.ok(status === 401 || status === 503, `${status}`)
+    assert.equal(order[0], 'new connection')
   })
 })

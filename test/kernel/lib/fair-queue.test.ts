@@ -5,7 +5,10 @@ import { createFairQueue } from '../../../src/kernel/lib/fair-queue.ts'
 
 function queueOf(limit: number) {
   const refused: string[] = []
-  const queue = createFairQueue<string>(limit, (item) => refused.push(item))
+  const queue = createFairQueue<string>(
+    () => limit,
+    (item) => refused.push(item),
+  )
   const drain = () => {
     const items: string[] = []
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) items.push(item)
@@ -70,7 +73,10 @@ describe('A fair queue', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 6 }), fc.array(step, { maxLength: 60 }), (limit, steps) => {
         const out: number[] = []
-        const queue = createFairQueue<number>(limit, (item) => out.push(item))
+        const queue = createFairQueue<number>(
+          () => limit,
+          (item) => out.push(item),
+        )
         let count = 0
         for (const what of steps) {
           if (what !== 'shift') queue.push(count++, what)

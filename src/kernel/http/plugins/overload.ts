@@ -1,15 +1,25 @@
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AppError } from '../../errors/app-error.ts'
 import { kernelErrors } from '../../errors/kernel-errors.ts'
+import { createFairQueue } from '../../lib/fair-queue.ts'
 import { guarded } from '../../lib/guarded.ts'
 
-/** Processor time of one event loop iteration, in ms, after which it refuses further requests. */
-const MAX_WORK_MS = 40
-/** How long it then refuses requests, in ms; enough for hundreds. */
-const REFUSAL_MS = 10
-/** Requests of an iteration that are always served: a process that has just started is slow, not overloaded. */
-const MIN_SERVED = 250
-const TICK_MS = 10
+/** Processor time of the requests that may wait, in ms, and their minimum number: a process that has just started is slow. */
+const MAX_WAIT_MS = 150
+const MIN_WAITING = 250
+/**
+ * Processor time after which a refused request is told, in ms: clients that ask again at once would otherwise be refused
+ * so often that nobody else is served.
+ */
+const REFUSAL_DELAY_MS = 30
+/** Processor time for the requests that one turn of the event loop begins, in ms, and their minimum number. */
+const TURN_MS = 1
+const MIN_PER_TURN = 16
+/** What a refusal costs, as a share of a request. */
+const REFUSAL_COST = 0.5
+/** The weight of the last turn in the average cost of a request. */
+const LAST_TURN = 0.1
 const REPORT_INTERVAL_MS = 1000
 
 /** Shared, because creating a stack trace costs more than the refusal. */
@@ -18,52 +28,91 @@ const REFUSAL = new AppError(kernelErrors.overloaded, {
   detail: 'The service receives more requests than it can process.',
 })
 
+interface Arrival {
+  request: FastifyRequest
+  /** Continues the request, or refuses it. */
+  proceed: (refusal?: Error) => void
+  /** Processor time when it was refused. */
+  refusedAt: number
+}
+
 /**
- * Refuses excess requests with 503 `overloaded` when an event loop iteration uses too much processor time. Health
- * checks are always answered. Logs the number of refused requests once per second.
+ * Begins as many requests in each turn of the event loop as it has processor time for, so that new connections are
+ * accepted and answered meanwhile. The others wait. If more arrive than can be served in time, the addresses with the most
+ * requests are refused with 503 `overloaded`; health checks never are. Logs the number of refused requests once per second.
  * @see docs/decisions/0026-own-overload-control.md
  */
 export const overload = fp(
   async (app) => {
-    let startedAt = 0
-    let cpuMsBefore = 0
-    let served = 0
+    /** The average cost of a request in ms, and what the last turn has begun. */
+    let costMs = 0
+    let last = { cpuMs: threadCpuMs(), work: 0 }
+    const numberIn = (ms: number, min: number) => (costMs > 0 ? Math.max(min, Math.floor(ms / costMs)) : min)
+    let arrivals: Arrival[] = []
+    const waiting = createFairQueue<Arrival>(
+      () => numberIn(MAX_WAIT_MS, MIN_WAITING),
+      (arrival) => void refusals.push(Object.assign(arrival, { refusedAt: last.cpuMs })),
+    )
+    let refusals: Arrival[] = []
+    let isScheduled = false
     let refused = 0
 
-    function startIteration(): void {
-      startedAt = performance.now()
-      cpuMsBefore = threadCpuMs()
-      served = 0
+    const beginTurn = guarded(app.log, 'overload', () => {
+      isScheduled = false
+      const cpuMs = threadCpuMs()
+      if (last.work >= MIN_PER_TURN) costMs += LAST_TURN * ((cpuMs - last.cpuMs) / last.work - costMs)
+      last = { cpuMs, work: 0 }
+      begin(numberIn(TURN_MS, MIN_PER_TURN))
+      if (waiting.size + refusals.length > 0) schedule()
+    })
+
+    /** Begins requests, and refuses others, up to a quota of work. */
+    function begin(quota: number): void {
+      const turn = arrivals
+      arrivals = []
+      if (waiting.size + refusals.length === 0 && turn.length <= quota) {
+        last.work = turn.length
+        for (const arrival of turn) serve(arrival)
+        return
+      }
+      for (const arrival of turn) waiting.push(arrival, { key: arrival.request.client.ip ?? '' })
+      const due = refusals.findIndex(({ refusedAt }) => last.cpuMs - refusedAt < REFUSAL_DELAY_MS)
+      const told = Math.min(due < 0 ? refusals.length : due, quota)
+      for (const arrival of refusals.slice(0, told)) refuse(arrival)
+      refusals = refusals.slice(told)
+      last.work = told * REFUSAL_COST
+      for (; last.work < quota && waiting.size > 0; last.work++) serve(waiting.shift() as Arrival)
     }
 
-    function isOverloaded(): boolean {
-      if (served++ < MIN_SERVED || performance.now() - startedAt < MAX_WORK_MS) return false
-      const work = threadCpuMs() - cpuMsBefore
-      // While sockets stay ready, the iteration does not end: start the next one here.
-      if (work > MAX_WORK_MS + REFUSAL_MS) startIteration()
-      return work > MAX_WORK_MS && work <= MAX_WORK_MS + REFUSAL_MS
+    /** An exception ends neither the process nor the turn of the other requests. */
+    const serve = guarded(app.log, 'overload', ({ proceed }: Arrival) => proceed())
+
+    function refuse({ request, proceed }: Arrival): void {
+      refused++
+      request.isLogged = true // Counted in the log line of refused requests.
+      proceed(REFUSAL)
     }
 
-    startIteration()
-    const ticker = setInterval(guarded(app.log, 'overload', startIteration), TICK_MS).unref()
-    const logRefused = () => {
+    function schedule(): void {
+      if (isScheduled) return
+      isScheduled = true
+      setImmediate(beginTurn)
+    }
+
+    const report = () => {
       if (refused) app.log.warn({ refused }, 'overloaded: requests refused')
       refused = 0
     }
-    const report = setInterval(guarded(app.log, 'overload', logRefused), REPORT_INTERVAL_MS).unref()
+    const timer = setInterval(guarded(app.log, 'overload', report), REPORT_INTERVAL_MS).unref()
 
-    app.addHook('onRequest', (request, _reply, done) => {
-      if (!isOverloaded() || request.url.startsWith('/health')) return done()
-      refused++
-      request.isLogged = true // Counted in the log line of refused requests.
-      done(REFUSAL)
+    app.addHook('onRequest', (request, _reply, proceed) => {
+      if (request.url.startsWith('/health')) return proceed()
+      arrivals.push({ request, proceed, refusedAt: 0 })
+      schedule()
     })
-    app.addHook('onClose', async () => {
-      clearInterval(ticker)
-      clearInterval(report)
-    })
+    app.addHook('onClose', async () => clearInterval(timer))
   },
-  { name: 'overload', fastify: '5.x', dependencies: ['strict-http', 'request-log'] },
+  { name: 'overload', fastify: '5.x', dependencies: ['client', 'strict-http', 'request-log'] },
 )
 
 /** Returns the processor time of this thread, in ms. */
