@@ -12,13 +12,14 @@ import type { Scenario } from './lib/results.ts'
 import { list } from './scenarios/list.ts'
 import { login, register } from './scenarios/login.ts'
 import { me } from './scenarios/me.ts'
+import { peers } from './scenarios/peers.ts'
 import { refresh } from './scenarios/refresh.ts'
 import { soak } from './scenarios/soak.ts'
 import { start } from './scenarios/start.ts'
 import { storm } from './scenarios/storm.ts'
 import { workers } from './scenarios/workers.ts'
 
-const scenarios: Scenario[] = [start, me, login, register, refresh, list, storm, workers, soak]
+const scenarios: Scenario[] = [start, me, login, register, refresh, list, storm, workers, peers, soak]
 
 const full = { quick: false, rounds: 5, seconds: 8, warmup: 3, users: 1_000_000, soak: 1_000_000 }
 const short = { ...full, rounds: 3, seconds: 4, warmup: 2 }

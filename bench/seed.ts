@@ -16,7 +16,7 @@ const BATCH = 10_000
 const HASH = `$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2E$${'A'.repeat(43)}`
 
 /** One row of `users`; its columns are those of `src/modules/users/users.tables.ts`. */
-function person(index: number, of: number) {
+export function person(index: number, of: number) {
   const random = randomFrom(index)
   const names = random() < 0.5 ? cyrillic : latin
   const pick = (list: string[]) => list[Math.floor(random() * list.length)] as string

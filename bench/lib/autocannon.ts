@@ -10,6 +10,7 @@ const { url, requests, connections, seconds, chain }: Plan = JSON.parse(readFile
 const queue = [...requests]
 const latencies: number[] = []
 let refused = 0
+let turn = 0
 
 /** The front of the queue; it goes to the back again unless answers bring the next ones. */
 function next(): Request {
@@ -20,7 +21,8 @@ function next(): Request {
 
 function keepSuccessor(body: string): void {
   const value = chain && new RegExp(`"${chain}":"([^"]+)"`).exec(body)?.[1]
-  if (chain && value) queue.push({ ...(requests[0] as Request), body: JSON.stringify({ [chain]: value }) })
+  if (chain && value)
+    queue.push({ ...(requests[++turn % requests.length] as Request), body: JSON.stringify({ [chain]: value }) })
 }
 
 const run = autocannon({

@@ -56,7 +56,7 @@ export type Bench = Awaited<ReturnType<typeof createBench>>
 export async function createBench(options: Options) {
   const cores = splitCores()
   const servers = new Set<Server>()
-  const seeded = new Map<Engine, Promise<Data>>()
+  const seeded = new Map<string, Promise<Data>>()
   const postgres = await startPostgres({ durable: true, settings: { shared_buffers: '512MB', max_wal_size: '4GB' } })
   if (postgres && cores.load) await pinPostgres(postgres.dataDir, cores.load)
   const folder = mkdtempSync(join(tmpdir(), 'bukhindor-bench-'))
@@ -85,10 +85,11 @@ export async function createBench(options: Options) {
       return { engine, env }
     },
 
-    /** The database with `options.users` people in it, made when first asked for. */
-    seeded(engine: Engine): Promise<Data> {
-      const known = seeded.get(engine) ?? makeSeeded(engine)
-      seeded.set(engine, known)
+    /** A database with many people in it, made when first asked for. */
+    seeded(engine: Engine, users = options.users): Promise<Data> {
+      const key = `${engine} ${users}`
+      const known = seeded.get(key) ?? makeSeeded(engine, users)
+      seeded.set(key, known)
       return known
     },
 
@@ -116,6 +117,10 @@ export async function createBench(options: Options) {
     contender: (name: string, env: Record<string, string> = {}, ready = '/') =>
       serve([path(`bench/contenders/${name}.ts`)], env, ready, cores.server),
 
+    /** Any other program that answers HTTP on a port of its own. */
+    program: (program: string, args: (port: number) => string[], ready: string) =>
+      serve(args, {}, ready, cores.server, program),
+
     /** A closed loop, see `drive`; `cpus` defaults to the cores for load. */
     load: (plan: Plan, cpus = cores.load): Promise<Load> => drive(plan, folder, cpus),
 
@@ -140,11 +145,18 @@ export async function createBench(options: Options) {
     close: (): Promise<void> => (closing ??= bench.stopServers().then(() => postgres?.stop())),
   }
 
-  async function serve(args: string[], env: Record<string, string>, ready: string, cpus: string): Promise<Server> {
+  async function serve(
+    args: string[] | ((port: number) => string[]),
+    env: Record<string, string>,
+    ready: string,
+    cpus: string,
+    program = process.execPath,
+  ): Promise<Server> {
     const port = await freePort()
     const log = join(folder, `server-${++count}.log`)
     const url = `http://127.0.0.1:${port}`
-    const child = launch({ args, env: { PORT: String(port), ...env }, cpus, log })
+    const command = typeof args === 'function' ? args(port) : args
+    const child = launch({ args: command, program, env: { PORT: String(port), ...env }, cpus, log })
     const server: Server = {
       url,
       pid: child.pid as number,
@@ -161,10 +173,10 @@ export async function createBench(options: Options) {
     return server
   }
 
-  async function makeSeeded(engine: Engine): Promise<Data> {
+  async function makeSeeded(engine: Engine, users: number): Promise<Data> {
     const data = await bench.database(engine)
     await bench.command(data, ['migrate', 'up'])
-    await seed(data, options.users)
+    await seed(data, users)
     return data
   }
 

@@ -80,6 +80,7 @@ export function describeMachine(cores: Cores, postgres: boolean) {
       'better-sqlite3': versionOf('node_modules/better-sqlite3/package.json'),
       pg: versionOf('node_modules/pg/package.json'),
       'better-auth': versionOf('bench/node_modules/better-auth/package.json'),
+      pocketbase: outputOf('go', 'version') ? pocketbaseVersion() : 'none',
       postgresql: postgres ? outputOf('psql', '--version').replace(/^\D*([\d.]+).*$/s, '$1') || 'unknown' : 'none',
       load:
         outputOf('wrk', '-v').match(/^wrk \S+/)?.[0] ??
@@ -87,5 +88,10 @@ export function describeMachine(cores: Cores, postgres: boolean) {
     },
   }
 }
+
+const pocketbaseVersion = (): string =>
+  /pocketbase\/pocketbase v(\S+)/.exec(
+    readFileSync(new URL('../contenders/pocketbase/go.mod', import.meta.url), 'utf8'),
+  )?.[1] ?? 'unknown'
 
 export type Machine = ReturnType<typeof describeMachine>

@@ -13,8 +13,9 @@ process.on('exit', () => {
 })
 
 export interface Launch {
-  /** The script and its arguments, run by the Node.js that runs the benchmark. */
+  /** The script and its arguments, run by the Node.js that runs the benchmark, or those of `program`. */
   args: string[]
+  program?: string
   env?: Record<string, string>
   /** Cores for `taskset -c`; '' for no pinning. */
   cpus: string
@@ -22,9 +23,9 @@ export interface Launch {
   log: string
 }
 
-/** Starts a Node.js process that `stop` ends; the environment is only what is given, with PATH and HOME. */
-export function launch({ args, env = {}, cpus, log }: Launch): ChildProcess {
-  const command = [...(cpus ? ['taskset', '-c', cpus] : []), process.execPath, ...args]
+/** Starts a process that `stop` ends; the environment is only what is given, with PATH and HOME. */
+export function launch({ args, program = process.execPath, env = {}, cpus, log }: Launch): ChildProcess {
+  const command = [...(cpus ? ['taskset', '-c', cpus] : []), program, ...args]
   const output = openSync(log, 'a')
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(command[0] as string, command.slice(1), {

@@ -16,13 +16,14 @@ export function show(value: number): string {
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : numbers.format(value)
 }
 
+const percent = (share: number): string => `${Math.round(share * 100)} %`
 const optional = (value: number | undefined): string => (value === undefined ? '' : show(value))
 
 const columns: [heading: string, of: (row: Row) => string][] = [
   ['', ({ name }) => name],
   ['median', ({ value }) => show(value)],
-  ['ratio', ({ ratio }) => show(ratio)],
-  ['spread', ({ spread, rounds }) => (rounds.length > 1 ? `${Math.round(spread * 100)} %` : '')],
+  ['ratio', ({ ratio, invalid }) => (invalid ? 'invalid' : show(ratio))],
+  ['spread', ({ spread, rounds }) => (rounds.length > 1 ? percent(spread) : '')],
   ['p50 ms', ({ p50 }) => optional(p50)],
   ['p95 ms', ({ p95 }) => optional(p95)],
   ['p99 ms', ({ p99 }) => optional(p99)],
@@ -45,7 +46,13 @@ export function table({ title, unit, aim, rows }: Group): string {
       .join('  ')
       .trimEnd()
   const lines = Array.from({ length: rows.length + 1 }, (_, row) => `  ${line(row)}`)
-  return [`\n${title}`, ...(aim ? [`  aim: ${aim}`] : []), ...lines].join('\n')
+  const invalid = rows
+    .filter((row) => row.invalid)
+    .map(
+      ({ name, errors = 0, requests = 1 }) =>
+        `  INVALID: ${percent(errors / requests)} of the answers to ${name} were errors`,
+    )
+  return [`\n${title}`, ...(aim ? [`  aim: ${aim}`] : []), ...lines, ...invalid].join('\n')
 }
 
 /** The head of the output: what the figures were made on and with. */

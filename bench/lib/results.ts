@@ -7,6 +7,7 @@ export interface Sample {
   p50?: number
   p95?: number
   p99?: number
+  requests?: number
   /** Answers of 400 and above, and broken connections, where none were expected. */
   errors?: number
 }
@@ -19,6 +20,8 @@ export interface Row extends Sample {
   /** To the first row: the median of the ratios within each round, which a drift of the machine does not touch. */
   ratio: number
   rounds: number[]
+  /** More than one in a hundred answers was not what was asked for: the figure says nothing. */
+  invalid: boolean
 }
 
 /** One table: contenders for the same thing, the first of them the reference. */
@@ -59,6 +62,7 @@ export function summarise(samples: Map<string, Sample[]>): Row[] {
       const known = of.flatMap((sample) => sample[key] ?? [])
       return known.length ? { [key]: median(known) } : {}
     }
+    const sum = (key: 'requests' | 'errors') => of.reduce((total, sample) => total + (sample[key] ?? 0), 0)
     return {
       name,
       value: median(values),
@@ -67,7 +71,9 @@ export function summarise(samples: Map<string, Sample[]>): Row[] {
       ...middle('p50'),
       ...middle('p95'),
       ...middle('p99'),
-      errors: of.reduce((sum, { errors = 0 }) => sum + errors, 0),
+      requests: sum('requests'),
+      errors: sum('errors'),
+      invalid: sum('requests') > 0 && sum('errors') > sum('requests') / 100,
       rounds: values,
     }
   })

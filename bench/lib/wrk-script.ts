@@ -9,9 +9,12 @@ function escapeByte(byte: number): string {
 }
 
 /** The Lua expression of one request's bytes; `body` is itself Lua. */
-function format({ method = 'GET', path, headers = {} }: Request, body: string): string {
+const format = (request: Request, body: string): string =>
+  `wrk.format("${request.method ?? 'GET'}", ${quote(request.path)}, ${headersOf(request)}, ${body})`
+
+function headersOf({ headers = {} }: Request): string {
   const pairs = Object.entries(headers).map(([name, value]) => `[${quote(name)}]=${quote(value)}`)
-  return `wrk.format("${method}", ${quote(path)}, {${pairs.join(', ')}}, ${body})`
+  return `{${pairs.join(', ')}}`
 }
 
 const inAdvance = (requests: Request[]) => `
@@ -36,8 +39,10 @@ function request()
 end`
 
 // A queue: answers add at its end, requests take from its front.
-const chained = (requests: Request[], first: Request, member: string) => `
+// Each request has the headers of a first one in turn, so that the clients keep their different addresses.
+const chained = (requests: Request[], { method = 'GET', path }: Request, member: string) => `
 local ready, first, last = {}, 1, ${requests.length}
+local headers = {${requests.map((request) => headersOf(request)).join(', ')}}
 ${inAdvance(requests)}
 function request()
   local next = ready[first]
@@ -51,7 +56,7 @@ function response(_, _, body)
   local value = string.match(body, '"${member}":"([^"]+)"')
   if value then
     last = last + 1
-    ready[last] = ${format(first, `'{"${member}":"' .. value .. '"}'`)}
+    ready[last] = wrk.format("${method}", ${quote(path)}, headers[(last - 1) % #headers + 1], '{"${member}":"' .. value .. '"}')
   end
 end`
 

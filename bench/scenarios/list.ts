@@ -58,7 +58,7 @@ async function queries(bench: Bench, server: Server): Promise<Record<string, Con
 }
 
 /** Makes an administrator by the command line and signs in. */
-async function signInAdmin(bench: Bench, server: Server): Promise<string> {
+export async function signInAdmin(bench: Bench, server: Server): Promise<string> {
   if (!server.data) throw new Error('a contender has no administrators')
   const email = 'administrator@bench.example'
   const options = ['--email', email, '--name', 'Administrator', '--role', 'admin', '--password-stdin']

@@ -25,8 +25,6 @@ interface Group {
   isDue: boolean
 }
 
-export type Writer = ReturnType<typeof createWriter>
-
 /**
  * Runs one write at a time, first come, first served. Writes of one turn of the event loop are committed together, each
  * in a savepoint of its own; none is reported before the flush.
