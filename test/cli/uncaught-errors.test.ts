@@ -105,13 +105,20 @@ describe('An error in a timer is logged and the service continues', () => {
 
   const told = (task: string) => app.logs.some((line) => line.task === task && line.level === 'error')
   /** Lets a clock of the process fail for callers in one file, until the log has told of it. */
-  async function failing<K extends string>(object: Record<K, unknown>, name: K, file: string, task: string) {
+  async function failing<K extends string>(
+    object: Record<K, unknown>,
+    name: K,
+    file: string,
+    task: string,
+    meanwhile = async () => {},
+  ) {
     const original = object[name] as (...args: unknown[]) => unknown
     object[name] = (...args: unknown[]) => {
       if (new Error().stack?.includes(file)) throw new Error('injected')
       return original.apply(object, args)
     }
     try {
+      await meanwhile()
       await until(() => told(task))
     } finally {
       object[name] = original
@@ -120,11 +127,15 @@ describe('An error in a timer is logged and the service continues', () => {
   }
 
   for (const [task, file] of [
-    ['overload', '/overload.ts'],
     ['deadlines', '/deadline.ts'],
     ['slow readers', '/slow-readers.ts'],
   ] as const)
     test(`for ${task}`, () => failing(performance as never, 'now', file, task))
+
+  test('for overload, and requests are served meanwhile', () =>
+    failing(process as never, 'threadCpuUsage', '/overload.ts', 'overload', async () => {
+      assert.equal((await app.api.get('/api/v1/auth/me')).status, 401)
+    }))
 
   test('for a queued write, which is given up', async () => {
     const { run, enqueue } = createRetryQueue({ now: () => 0 })

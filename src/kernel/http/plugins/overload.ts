@@ -57,13 +57,17 @@ export const overload = fp(
     let isScheduled = false
     let refused = 0
 
-    const beginTurn = guarded(app.log, 'overload', () => {
+    function beginTurn(): void {
       isScheduled = false
+      measure()
+      begin(numberIn(TURN_MS, MIN_PER_TURN))
+      if (waiting.size + refusals.length > 0) schedule()
+    }
+
+    const measure = guarded(app.log, 'overload', () => {
       const cpuMs = threadCpuMs()
       if (last.work >= MIN_PER_TURN) costMs += LAST_TURN * ((cpuMs - last.cpuMs) / last.work - costMs)
       last = { cpuMs, work: 0 }
-      begin(numberIn(TURN_MS, MIN_PER_TURN))
-      if (waiting.size + refusals.length > 0) schedule()
     })
 
     /** Begins requests, and refuses others, up to a quota of work. */
