@@ -9,6 +9,7 @@ import { killPostgres, killSqlite } from './kill.ts'
 import { mailDown } from './mail-down.ts'
 import { network } from './network.ts'
 import { loginFlood, overload } from './overload.ts'
+import { patroni } from './patroni.ts'
 import { pgbouncer } from './pgbouncer.ts'
 import { pool } from './pool.ts'
 import { postgresRestart } from './postgres-restart.ts'
@@ -35,6 +36,7 @@ export const FAULTS: Fault[] = [
   sigterm,
   upgrade,
   pgbouncer,
+  patroni,
   overload,
   loginFlood,
   slowClients,

@@ -2,11 +2,16 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { Context } from './fault.ts'
 
-/** A TCP proxy on a free port of 127.0.0.1 whose `delay` (ms, each way of each chunk) can be changed at any time. */
-async function startProxy(host: string, port: number) {
+/**
+ * A TCP proxy on a free port of 127.0.0.1 whose `delay` (ms, each way of each chunk) can be changed at any time; `cut`
+ * ends its connections and refuses new ones until it is called with false.
+ */
+export async function startProxy(host: string, port: number) {
   const sockets = new Set<Socket>()
-  const proxy = { port: 0, delay: 0, close: () => {} }
+  const proxy = { port: 0, delay: 0, close: () => {}, cut: (_isCut: boolean) => {} }
+  let isCut = false
   const server = createServer((near) => {
+    if (isCut) return near.destroy()
     const far = connect(port, host)
     for (const [from, to] of [
       [near, far],
@@ -24,9 +29,13 @@ async function startProxy(host: string, port: number) {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   proxy.port = (server.address() as { port: number }).port
+  proxy.cut = (cut) => {
+    isCut = cut
+    if (cut) for (const socket of sockets) socket.destroy()
+  }
   proxy.close = () => {
     server.close()
-    for (const socket of sockets) socket.destroy()
+    proxy.cut(true)
   }
   return proxy
 }

@@ -7,7 +7,7 @@ import { guarded } from '../../lib/guarded.ts'
 
 /** Processor time of the requests that may wait, in ms, and their minimum number: a process that has just started is slow. */
 const MAX_WAIT_MS = 150
-const MIN_WAITING = 250
+const MIN_WAITING = 1000
 /**
  * Processor time after which a refused request is told, in ms: clients that ask again at once would otherwise be refused
  * so often that nobody else is served.
