@@ -21,7 +21,7 @@ import { workers } from './scenarios/workers.ts'
 
 const scenarios: Scenario[] = [start, me, login, register, refresh, list, storm, workers, peers, soak]
 
-const full = { quick: false, rounds: 5, seconds: 8, warmup: 3, users: 1_000_000, soak: 1_000_000 }
+const full = { quick: false, rounds: 5, seconds: 8, warmup: 3, users: 1_000_000, soak: 2_000_000 }
 const short = { ...full, rounds: 3, seconds: 4, warmup: 2 }
 const quick = { quick: true, rounds: 3, seconds: 2, warmup: 1, users: 50_000, soak: 50_000 }
 

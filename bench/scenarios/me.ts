@@ -19,9 +19,7 @@ export const me: Scenario = {
         title: `GET /api/v1/auth/me on ${engineNames[engine]}, ${connections} connections, 100 accounts in turn`,
         unit: 'requests/s' as const,
         aim:
-          engine === 'sqlite'
-            ? '0.5 of node:http with the same bytes; 40 times better-auth'
-            : '0.8 of a prepared select by pg',
+          engine === 'sqlite' ? '0.75 of node:http with the same bytes' : '1.5 of a prepared select per request by pg',
         rows: await alternate(bench, await contenders(bench, engine)),
       })
       await bench.stopServers()

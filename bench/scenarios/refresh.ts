@@ -22,6 +22,7 @@ export const refresh: Scenario = {
       {
         title: `POST /api/v1/auth/refresh, ${connections} connections`,
         unit: 'requests/s',
+        aim: '2 times one fsync after the other on SQLite; 0.5 of me on PostgreSQL',
         rows: await alternate(bench, contenders),
       },
     ]

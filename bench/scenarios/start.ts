@@ -29,8 +29,8 @@ export const start: Scenario = {
       memory.set(`at rest, ${engineNames[engine]}`, resting)
     }
     return [
-      { title: `Start to ready, ${starts} starts`, unit: 'ms', aim: 'under 500 ms', rows: summarise(times) },
-      { title: 'Resident memory 2 s after the start', unit: 'MiB', aim: 'under 100 MiB', rows: summarise(memory) },
+      { title: `Start to ready, ${starts} starts`, unit: 'ms', aim: 'under 250 ms', rows: summarise(times) },
+      { title: 'Resident memory 2 s after the start', unit: 'MiB', aim: 'under 90 MiB', rows: summarise(memory) },
     ]
   },
 }

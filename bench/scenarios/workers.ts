@@ -25,7 +25,7 @@ export const workers: Scenario = {
       groups.push({
         title: `GET /api/v1/auth/me on ${engineNames[engine]} by several processes, ${connections} connections`,
         unit: 'requests/s' as const,
-        aim: '1.6 times on two cores',
+        aim: '1.7 times on two cores',
         rows: await alternate(bench, { 'WORKERS=1': await start('1'), 'WORKERS=2': await start('2') }),
       })
       await bench.stopServers()
