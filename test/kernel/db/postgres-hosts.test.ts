@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { CompiledQuery } from 'kysely'
 import pg from 'pg'
 import { deadlinesOf } from '../../../src/kernel/config/deadlines.ts'
 import { openPostgres } from '../../../src/kernel/db/postgres/postgres.ts'
@@ -51,17 +52,34 @@ describe('A connection string with several hosts', { skip: CLUSTER ? false : 'Po
     await dropDatabase(url)
   })
 
-  test('sets UTC and timeouts while connecting, without further queries', async () => {
+  test('sets timeouts while connecting, without further queries', async () => {
     const url = await createDatabase(String(CLUSTER))
     const database = await openPostgres(url, options)
     const { rows } = await database.db.executeQuery<Record<string, string>>({
-      sql: "select current_setting('TimeZone') as zone, current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock",
+      sql: "select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock",
       parameters: [],
       query: { kind: 'RawNode', sqlFragments: [], parameters: [] },
       queryId: { queryId: 'test' },
     })
-    assert.deepEqual(rows, [{ zone: 'UTC', statement: '10s', lock: '5s' }])
+    assert.deepEqual(rows, [{ statement: '10s', lock: '5s' }])
     await database.close()
+    await dropDatabase(url)
+  })
+
+  test('reads times correctly, whatever the time zone of the database', async () => {
+    const url = await createDatabase(String(CLUSTER))
+    const name = new URL(url).pathname.slice(1)
+    for (const zone of ['UTC', 'Asia/Kathmandu', 'America/New_York']) {
+      const setting = await openPostgres(url, options)
+      await setting.db.executeQuery(CompiledQuery.raw(`alter database "${name}" set timezone = '${zone}'`))
+      await setting.close()
+      const database = await openPostgres(url, options)
+      const { rows } = await database.db.executeQuery(
+        CompiledQuery.raw("select timestamptz '2026-11-22T12:00:00.5Z' as a, timestamptz '2026-07-01T00:00:00Z' as b"),
+      )
+      assert.deepEqual(rows, [{ a: '2026-11-22T12:00:00.500Z', b: '2026-07-01T00:00:00.000Z' }], zone)
+      await database.close()
+    }
     await dropDatabase(url)
   })
 })

@@ -43,12 +43,6 @@ export function clientOf(target: Target, pooled: boolean): typeof pg.Client {
       )
     }
 
-    /** Adds the time zone to the startup parameters, which poolers pass on. */
-    getStartupConf() {
-      const { getStartupConf } = pg.Client.prototype as unknown as { getStartupConf(): Record<string, string> }
-      return { ...getStartupConf.call(this), TimeZone: 'UTC' }
-    }
-
     /** Sends prepared queries as named statements, which PostgreSQL parses once per connection. */
     // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's `query` are passed through
     override query(config: any, values?: any, callback?: any): any {
@@ -81,9 +75,14 @@ export function getTypeParser(oid: number, format?: 'text' | 'binary') {
   return pg.types.getTypeParser(oid, format as 'text')
 }
 
-/** Converts `2026-11-22 12:00:00.5+00` to `2026-11-22T12:00:00.500Z`. */
+const ZONED = /^(\S+) ([\d:.]+)([+-]\d\d)(?::(\d\d))?$/
+
+/** Converts `2026-11-22 12:00:00.5+00` to `2026-11-22T12:00:00.500Z`, whatever the time zone of the server. */
 function parseTime(text: string): string {
-  if (!text.endsWith('+00')) return new Date(text).toISOString()
+  if (!text.endsWith('+00')) {
+    const [, date, clock, hours, minutes = '00'] = ZONED.exec(text) ?? []
+    return new Date(`${date}T${clock}${hours}:${minutes}`).toISOString()
+  }
   const clock = text.slice(11, -3)
   return `${text.slice(0, 10)}T${(clock.includes('.') ? clock : `${clock}.`).padEnd(12, '0')}Z`
 }

@@ -79,7 +79,7 @@ export const overload = fp(
         for (const arrival of turn) serve(arrival)
         return
       }
-      for (const arrival of turn) waiting.push(arrival, { key: arrival.request.client.ip ?? '' })
+      for (const arrival of turn) waiting.push(arrival, { key: arrival.request.client.network ?? '' })
       const due = refusals.findIndex(({ refusedAt }) => last.cpuMs - refusedAt < REFUSAL_DELAY_MS)
       const told = Math.min(due < 0 ? refusals.length : due, quota)
       for (const arrival of refusals.slice(0, told)) refuse(arrival)
@@ -88,14 +88,13 @@ export const overload = fp(
       for (; last.work < quota && waiting.size > 0; last.work++) serve(waiting.shift() as Arrival)
     }
 
-    /** An exception ends neither the process nor the turn of the other requests. */
+    // An exception of one request ends neither the process nor the turn of the others.
     const serve = guarded(app.log, 'overload', ({ proceed }: Arrival) => proceed())
-
-    function refuse({ request, proceed }: Arrival): void {
+    const refuse = guarded(app.log, 'overload', ({ request, proceed }: Arrival) => {
       refused++
       request.isLogged = true // Counted in the log line of refused requests.
       proceed(REFUSAL)
-    }
+    })
 
     function schedule(): void {
       if (isScheduled) return
