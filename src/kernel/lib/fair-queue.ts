@@ -25,6 +25,8 @@ export function createFairQueue<T>(limit: () => number, refuse: (item: T) => voi
       part.push(key, item)
       if (part.size > limit()) refuse(part.pop(part.longest(key)))
     },
+    /** Returns whether `push` would refuse an item without priority at once. */
+    wouldRefuse: (key: string): boolean => parts.ordinary.size >= limit() && !parts.ordinary.hasLonger(key),
     /** Returns the next item without removing it. */
     peek: (): T | undefined => next()?.peek(),
     shift(): T | undefined {
@@ -54,6 +56,12 @@ function createQueues<T>() {
       let [longest, most] = [unless, queues.get(unless)?.length ?? 0]
       for (const [key, { length }] of queues) if (length > most) [longest, most] = [key, length]
       return longest
+    },
+    /** Returns whether another key would still have more items if this one had one more. */
+    hasLonger(key: string): boolean {
+      const own = queues.get(key)?.length ?? 0
+      for (const { length } of queues.values()) if (length > own + 1) return true
+      return false
     },
     push(key: string, item: T): void {
       const waiting = queues.get(key)

@@ -1,5 +1,6 @@
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
+import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
 import type { Locale } from '../../kernel/i18n/locale.ts'
 import { doneBy, type Origin } from '../../kernel/lib/call-context.ts'
 import { type Clock, MINUTE, timestamp } from '../../kernel/lib/clock.ts'
@@ -85,6 +86,9 @@ export function createAuth(parts: Parts) {
    */
   async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = await claimedDevices(evidence)
+    // Before anything is read: in a flood of sign-ins, refusals would otherwise take the time of the served ones.
+    if (claims.length === 0 && passwords.wouldRefuse(origin.network ?? ''))
+      throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
     const user = await users.byEmail(input.email)
     // Unknown e-mails take the same time, so that it does not reveal which accounts exist.
     const attempt = await rateLimits.beginLogin({

@@ -152,6 +152,9 @@ export function createPasswords({
         hashMemoryMib(hash),
       ) as Promise<Verification>,
 
+    /** Returns whether a task without priority would be refused with `overloaded`. */
+    wouldRefuse: (key: string) => waiting.wouldRefuse(key),
+
     /** The number of running and waiting tasks. */
     get pending() {
       return pending()

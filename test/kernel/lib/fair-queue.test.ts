@@ -57,6 +57,24 @@ describe('A fair queue', () => {
     assert.equal(drain(), 'a1 b1 c1 d1')
   })
 
+  test('tells beforehand whether it would refuse an item', () => {
+    const refused: string[] = []
+    const queue = createFairQueue<string>(
+      () => 3,
+      (item) => refused.push(item),
+    )
+    for (const [item, key] of [
+      ['a1', 'a'],
+      ['a2', 'a'],
+      ['b1', 'b'],
+    ] as const)
+      queue.push(item, { key })
+    assert.deepEqual(['a', 'b', 'c'].map(queue.wouldRefuse), [true, true, false])
+    queue.push('c1', { key: 'c' })
+    queue.push('b2', { key: 'b' })
+    assert.deepEqual(refused, ['a2', 'b2'])
+  })
+
   test('reserves a part for priority work that other work cannot fill, and the reverse', () => {
     const { push, refused, drain } = queueOf(3)
     for (const item of ['a1', 'b1', 'c1', 'd1']) push(item)

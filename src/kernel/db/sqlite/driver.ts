@@ -111,7 +111,7 @@ function createDriver(connection: Connection, write: Statements, read: Statement
     commitTransaction: async (self) => end(self, 'commit'),
     rollbackTransaction: async (self) => end(self, 'rollback'),
     releaseConnection: async (self) => end(self, 'rollback'),
-    destroy: async () => void connection.close(),
+    destroy: () => writer.runAlone(() => void connection.close()), // After the writes before it.
   }
 }
 

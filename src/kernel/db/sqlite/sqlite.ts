@@ -76,8 +76,9 @@ function createDatabase(
     close: async () => {
       await reads.close()
       reader.close()
-      await db.destroy()
-      if (writer.open) writer.close() // Kysely closes it only if it was used.
+      await db.destroy().finally(() => {
+        if (writer.open) writer.close() // Kysely closes it only if it was used.
+      })
     },
   }
 }
