@@ -41,6 +41,15 @@ const load =
     return { value: load[value], ...load }
   }
 
+type Groups = [title: string, contenders: Record<string, Contender>][]
+
+async function measureAll(bench: Bench, groups: Groups, unit: Group['unit']): Promise<Omit<Group, 'scenario'>[]> {
+  const measured = []
+  for (const [title, contenders] of groups) measured.push({ title, unit, rows: await alternate(bench, contenders) })
+  await bench.stopServers()
+  return measured
+}
+
 async function accounts(bench: Bench, program: string): Promise<Omit<Group, 'scenario'>[]> {
   const ours = await bench.server(await bench.database('sqlite'))
   const theirs = await pocketbase.startPocketBase(bench, program, mkdtempSync(join(bench.folder, 'pocketbase-')))
@@ -61,7 +70,7 @@ async function accounts(bench: Bench, program: string): Promise<Omit<Group, 'sce
     of.map(({ email }) => pocketbase.json(pocketbase.paths.signIn, { identity: email, password }))
   const rate = (server: Server, requests: (seconds: number) => Request[], connections: number) =>
     load(bench, server, requests, connections, 'perSecond')
-  const groups: [string, Record<string, Contender>][] = [
+  const groups: Groups = [
     [
       'Sign-up, SQLite, 8 connections',
       {
@@ -113,11 +122,7 @@ async function accounts(bench: Bench, program: string): Promise<Omit<Group, 'sce
       },
     ],
   ]
-  const measured = []
-  for (const [title, contenders] of groups)
-    measured.push({ title, unit: 'requests/s' as const, rows: await alternate(bench, contenders) })
-  await bench.stopServers()
-  return measured
+  return measureAll(bench, groups, 'requests/s')
 }
 
 async function lists(bench: Bench, program: string): Promise<Omit<Group, 'scenario'>[]> {
@@ -133,7 +138,7 @@ async function lists(bench: Bench, program: string): Promise<Omit<Group, 'scenar
   const filter = (term: string) => `&filter=${encodeURIComponent(`name~'${term}'||email~'${term}'`)}`
   const wait = (server: Server, requests: Request[]) => load(bench, server, () => requests, 4, 'p95')
   const of = `${users.toLocaleString('en')} users, SQLite, 4 connections`
-  const groups: [string, Record<string, Contender>][] = [
+  const groups: Groups = [
     [`First page of ${of}`, { bukhindor: wait(ours, [mine('')]), PocketBase: wait(theirs, [their('')]) }],
     [
       `Search for three letters among ${of}`,
@@ -149,11 +154,7 @@ async function lists(bench: Bench, program: string): Promise<Omit<Group, 'scenar
       },
     ],
   ]
-  const measured = []
-  for (const [title, contenders] of groups)
-    measured.push({ title, unit: 'ms at p95' as const, rows: await alternate(bench, contenders) })
-  await bench.stopServers()
-  return measured
+  return measureAll(bench, groups, 'ms at p95')
 }
 
 async function starting(bench: Bench, program: string): Promise<Omit<Group, 'scenario'>[]> {
