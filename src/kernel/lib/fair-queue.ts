@@ -53,6 +53,7 @@ function createQueues<T>() {
     },
     /** Returns the key with the most items: `unless` if no other key has more. */
     longest(unless: string): string {
+      if (size === queues.size) return unless // Every key has one item.
       let [longest, most] = [unless, queues.get(unless)?.length ?? 0]
       for (const [key, { length }] of queues) if (length > most) [longest, most] = [key, length]
       return longest

@@ -66,6 +66,16 @@ describe('The writer of SQLite', () => {
     assert.equal(steps.filter((step) => step === 'commit').length, 2)
   })
 
+  test('reverts a write, and no other of its turn', async () => {
+    const { insert, begin, connection, committed } = open()
+    const reverted = begin().then((write) => {
+      connection.exec("insert into rows values ('reverted')")
+      return write.rollback()
+    })
+    await Promise.all([insert('a'), reverted, insert('b')])
+    assert.deepEqual(committed(), ['a', 'b'])
+  })
+
   test('reverts a write that fails, and no other of its turn', async () => {
     const { insert, committed } = open()
     const results = await Promise.allSettled(['a', 'a', 'b'].map(insert))
@@ -107,6 +117,25 @@ describe('The writer of SQLite', () => {
     assert.equal(lost.status === 'rejected' && code(lost.reason), 'SQLITE_IOERR')
     await insert('b')
     assert.deepEqual(committed(), ['b'])
+  })
+
+  test('goes on after a write that could not begin because SQLite rolled back', async () => {
+    const { insert, begin, connection, failures, committed } = open()
+    const first = insert('a')
+    await first.catch(() => {}) // A group of its own.
+    const second = insert('b')
+    const broken = Promise.resolve().then(() => {
+      connection.exec('rollback')
+      failures.set('savepoint one', Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' }))
+      return begin()
+    })
+    const [lost, refused] = await Promise.allSettled([second, broken])
+    failures.clear()
+    for (const result of [lost, refused])
+      assert.equal(result.status === 'rejected' && code(result.reason), 'SQLITE_IOERR')
+    await insert('c')
+    assert.deepEqual(committed(), ['a', 'c'])
+    assert.equal(connection.inTransaction, false)
   })
 
   test('keeps its order while a write takes several turns, and takes no more writes into its transaction', async () => {

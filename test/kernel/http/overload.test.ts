@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -26,9 +27,9 @@ interface Answer {
 }
 
 /** Sends all requests of a connection at once, and gives their answers in order. */
-function flood(url: string): Promise<Answer[]> {
-  const requests = Array.from({ length: PIPELINED }, (_, n) =>
-    get(isHealth(n) ? '/health/live' : '/api/v1/auth/me', n === PIPELINED - 1),
+function flood(url: string, pipelined = PIPELINED): Promise<Answer[]> {
+  const requests = Array.from({ length: pipelined }, (_, n) =>
+    get(isHealth(n) ? '/health/live' : '/api/v1/auth/me', n === pipelined - 1),
   )
   return new Promise((resolve, reject) => {
     let text = ''
@@ -112,5 +113,15 @@ describe('A flood of requests', () => {
     await Promise.all(floods)
     assert.ok(status === 401 || status === 503, `${status}`)
     assert.equal(order[0], 'new connection')
+  })
+
+  const skip = process.platform === 'linux' ? false : 'reads /proc'
+  test('of pipelined requests is read only as fast as it is answered', { skip }, async () => {
+    const memory = () => Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) / 1024
+    const before = memory()
+    const connections = await Promise.all(Array.from({ length: 20 }, () => flood(server.url, 6000)))
+    assert.equal(connections.flat().length, 120_000)
+    const grown = Math.round(memory() - before)
+    assert.ok(grown < 480, `${grown} MiB for 120,000 requests`)
   })
 })

@@ -45,6 +45,8 @@ export function createWriter(connection: Connection, statements: Statements, loc
       group ??= await open(deadline)
       run('savepoint one')
     } catch (error) {
+      // Otherwise the next write would begin a transaction that no group commits.
+      if (group && !connection.inTransaction) lose(rolledBack())
       leave()
       throw error
     }

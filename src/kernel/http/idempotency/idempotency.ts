@@ -36,8 +36,11 @@ interface StoredResponse {
   status: number
   headers: Record<string, unknown>
   body: string
-  /** The session of the request, or the one that it started, and the result of `fingerprintOf` after the request. */
-  session: { id: string; fingerprint: string | null } | null
+  /**
+   * The session of the request, or the one that it started. `standing` is the result of `fingerprintOf` after the
+   * request, under the name by which other versions store and read it.
+   */
+  session: { id: string; standing: string | null } | null
 }
 
 interface Parts {
@@ -127,7 +130,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, finge
 
   /** Whether the session of a stored response has the same fingerprint as then. */
   const isReplayable = async ({ session }: StoredResponse): Promise<boolean> =>
-    session === null || (session.fingerprint !== null && (await fingerprintOf(session.id)) === session.fingerprint)
+    session === null || (session.standing !== null && (await fingerprintOf(session.id)) === session.standing)
 
   /** Claims a key that is new or has the stored response `old`. Returns whether the request holds it. */
   async function claimKey(request: FastifyRequest, claim: Claim & { until: number }, old?: string): Promise<boolean> {
@@ -156,7 +159,7 @@ export function createIdempotency({ database: { db }, clock, config, keys, finge
     const expiresAt = clock.now() + KEY_LIFETIME_MS
     const write = async () => {
       if (!isStored) return releaseKey(db, claim)
-      const session = sessionId === null ? null : { id: sessionId, fingerprint: await fingerprintOf(sessionId) }
+      const session = sessionId === null ? null : { id: sessionId, standing: await fingerprintOf(sessionId) }
       return storeAnswer(db, claim, sealer.seal(JSON.stringify({ ...answer, session }), claim.id), expiresAt)
     }
     await run({ write, until: claim.until })
@@ -232,7 +235,7 @@ const isFinal = (status: number, isSignedIn: boolean): boolean =>
 
 /** Whether the request was made by this session and ended it. */
 const endedSession = ({ session }: StoredResponse, sessionId: string): boolean =>
-  session?.id === sessionId && session.fingerprint === null
+  session?.id === sessionId && session.standing === null
 
 const inProgress = () => new AppError(kernelErrors.idempotency_in_progress, { retryAfter: 1 })
 

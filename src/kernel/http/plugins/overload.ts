@@ -13,6 +13,12 @@ const MIN_WAITING = 1000
  * so often that nobody else is served.
  */
 const REFUSAL_DELAY_MS = 30
+/**
+ * Maximum number of refused requests that are held, and of requests that arrive in one turn; further ones are refused at
+ * once. Clients that pipeline requests could otherwise fill the memory: Node.js stops reading from them only when
+ * responses wait.
+ */
+const MAX_HELD = 5000
 /** Processor time for the requests that one turn of the event loop begins, in ms, and their minimum number. */
 const TURN_MS = 1
 const MIN_PER_TURN = 16
@@ -51,7 +57,10 @@ export const overload = fp(
     let arrivals: Arrival[] = []
     const waiting = createFairQueue<Arrival>(
       () => numberIn(MAX_WAIT_MS, MIN_WAITING),
-      (arrival) => void refusals.push(Object.assign(arrival, { refusedAt: last.cpuMs })),
+      (arrival) => {
+        if (refusals.length >= MAX_HELD) refuse(arrival)
+        else refusals.push(Object.assign(arrival, { refusedAt: last.cpuMs }))
+      },
     )
     let refusals: Arrival[] = []
     let isScheduled = false
@@ -110,7 +119,9 @@ export const overload = fp(
 
     app.addHook('onRequest', (request, _reply, proceed) => {
       if (request.url.startsWith('/health')) return proceed()
-      arrivals.push({ request, proceed, refusedAt: 0 })
+      const arrival = { request, proceed, refusedAt: 0 }
+      if (arrivals.length >= MAX_HELD) return refuse(arrival)
+      arrivals.push(arrival)
       schedule()
     })
     app.addHook('onClose', async () => clearInterval(timer))
