@@ -47,28 +47,39 @@ export function createFairQueue<T>(limit: () => number, refuse: (item: T) => voi
 function createQueues<T>() {
   const queues = new Map<string, T[]>()
   let size = 0
+  /** How many keys have so many items, and the most that one has: a flood must not cause a search through all keys. */
+  const counts: number[] = []
+  let most = 0
+  let longestKey = ''
+
+  function resized(from: number, to: number): void {
+    size += to - from
+    counts[from] = (counts[from] ?? 0) - 1
+    counts[to] = (counts[to] ?? 0) + 1
+    most = Math.max(most, to)
+    while (most > 0 && !counts[most]) most--
+  }
+
+  const lengthOf = (key: string): number => queues.get(key)?.length ?? 0
+
   return {
     get size() {
       return size
     },
     /** Returns the key with the most items: `unless` if no other key has more. */
     longest(unless: string): string {
-      if (size === queues.size) return unless // Every key has one item.
-      let [longest, most] = [unless, queues.get(unless)?.length ?? 0]
-      for (const [key, { length }] of queues) if (length > most) [longest, most] = [key, length]
-      return longest
+      if (lengthOf(unless) === most) return unless
+      if (lengthOf(longestKey) !== most) for (const [key, { length }] of queues) if (length === most) longestKey = key
+      return longestKey
     },
     /** Returns whether another key would still have more items if this one had one more. */
-    hasLonger(key: string): boolean {
-      const own = queues.get(key)?.length ?? 0
-      for (const { length } of queues.values()) if (length > own + 1) return true
-      return false
-    },
+    hasLonger: (key: string): boolean => most > lengthOf(key) + 1,
     push(key: string, item: T): void {
       const waiting = queues.get(key)
       if (waiting) waiting.push(item)
       else queues.set(key, [item])
-      size++
+      const length = lengthOf(key)
+      resized(length - 1, length)
     },
     peek: (): T | undefined => queues.values().next().value?.[0],
     shift(): T | undefined {
@@ -77,7 +88,7 @@ function createQueues<T>() {
       queues.delete(key)
       const item = waiting.shift()
       if (waiting.length > 0) queues.set(key, waiting)
-      size--
+      resized(waiting.length + 1, waiting.length)
       return item
     },
     /** Removes and returns the newest item of a key. */
@@ -85,7 +96,7 @@ function createQueues<T>() {
       const waiting = queues.get(key) as T[]
       const item = waiting.pop() as T
       if (waiting.length === 0) queues.delete(key)
-      size--
+      resized(waiting.length + 1, waiting.length)
       return item
     },
   }

@@ -14,9 +14,8 @@ const MIN_WAITING = 1000
  */
 const REFUSAL_DELAY_MS = 30
 /**
- * Maximum number of refused requests that are held, and of requests that arrive in one turn; further ones are refused at
- * once. Clients that pipeline requests could otherwise fill the memory: Node.js stops reading from them only when
- * responses wait.
+ * Maximum number of refused requests that are held; further ones are told at once. Clients that pipeline requests could
+ * otherwise fill the memory: Node.js stops reading from them only when responses wait.
  */
 const MAX_HELD = 5000
 /** Processor time for the requests that one turn of the event loop begins, in ms, and their minimum number. */
@@ -54,7 +53,6 @@ export const overload = fp(
     let costMs = 0
     let last = { cpuMs: threadCpuMs(), work: 0 }
     const numberIn = (ms: number, min: number) => (costMs > 0 ? Math.max(min, Math.floor(ms / costMs)) : min)
-    let arrivals: Arrival[] = []
     const waiting = createFairQueue<Arrival>(
       () => numberIn(MAX_WAIT_MS, MIN_WAITING),
       (arrival) => {
@@ -81,14 +79,6 @@ export const overload = fp(
 
     /** Begins requests, and refuses others, up to a quota of work. */
     function begin(quota: number): void {
-      const turn = arrivals
-      arrivals = []
-      if (waiting.size + refusals.length === 0 && turn.length <= quota) {
-        last.work = turn.length
-        for (const arrival of turn) serve(arrival)
-        return
-      }
-      for (const arrival of turn) waiting.push(arrival, { key: arrival.request.client.network ?? '' })
       const due = refusals.findIndex(({ refusedAt }) => last.cpuMs - refusedAt < REFUSAL_DELAY_MS)
       const told = Math.min(due < 0 ? refusals.length : due, quota)
       for (const arrival of refusals.slice(0, told)) refuse(arrival)
@@ -119,9 +109,7 @@ export const overload = fp(
 
     app.addHook('onRequest', (request, _reply, proceed) => {
       if (request.url.startsWith('/health')) return proceed()
-      const arrival = { request, proceed, refusedAt: 0 }
-      if (arrivals.length >= MAX_HELD) return refuse(arrival)
-      arrivals.push(arrival)
+      waiting.push({ request, proceed, refusedAt: 0 }, { key: request.client.network ?? '' })
       schedule()
     })
     app.addHook('onClose', async () => clearInterval(timer))
