@@ -43,7 +43,7 @@ interface Arrival {
 
 /**
  * Begins as many requests in each turn of the event loop as it has processor time for, so that new connections are
- * accepted and answered meanwhile. The others wait. If more arrive than can be served in time, the addresses with the most
+ * accepted and answered meanwhile. The others wait. If more arrive than can be served in time, the networks with the most
  * requests are refused with 503 `overloaded`; health checks never are. Logs the number of refused requests once per second.
  * @see docs/decisions/0026-own-overload-control.md
  */
