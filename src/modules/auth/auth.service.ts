@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Database, Db } from '../../kernel/db/database.ts'
 import { AppError } from '../../kernel/errors/app-error.ts'
 import { kernelErrors } from '../../kernel/errors/kernel-errors.ts'
@@ -49,6 +50,9 @@ interface Parts {
 /** The minimum interval between verification links for an unverified user who tries to sign in, in ms. */
 const LINK_INTERVAL_MS = 10 * MINUTE
 
+/** How long a refused sign-in is held, in ms. */
+const REFUSAL_DELAY_MS = 30
+
 /** Registration, sign-in and refresh. */
 export function createAuth(parts: Parts) {
   const { database, clock, config, passwords, users, sessions, tokens, refreshTokens, audit, mailer, oneTimeTokens } =
@@ -86,9 +90,7 @@ export function createAuth(parts: Parts) {
    */
   async function login(input: Login, origin: Origin, evidence: Evidence): Promise<SignedInUser> {
     const claims = await claimedDevices(evidence)
-    // Before anything is read: in a flood of sign-ins, refusals would otherwise take the time of the served ones.
-    if (claims.length === 0 && passwords.wouldRefuse(origin.network ?? ''))
-      throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
+    if (claims.length === 0) await requireCapacity(origin)
     const user = await users.byEmail(input.email)
     // Unknown e-mails take the same time, so that it does not reveal which accounts exist.
     const attempt = await rateLimits.beginLogin({
@@ -140,6 +142,16 @@ export function createAuth(parts: Parts) {
     })
     if (surplus) await sessionEvents.endRemaining(user.id, grant.sessionId, surplus, origin)
     return signedIn({ ...user, last_login_at: signedInAt }, grant)
+  }
+
+  /**
+   * Refuses a sign-in that the hashing queue would refuse anyway, before anything is read: in a flood, refusals would
+   * otherwise take the time of the served ones. Throws AppError `overloaded`, late, for clients that ask again at once.
+   */
+  async function requireCapacity({ network }: Origin): Promise<void> {
+    if (!passwords.wouldRefuse(network ?? '')) return
+    await pause(REFUSAL_DELAY_MS)
+    throw new AppError(kernelErrors.overloaded, { retryAfter: 1 })
   }
 
   /**
